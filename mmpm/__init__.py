@@ -1,0 +1,3 @@
+"""mmpm, the package manager of Mol Mall."""
+
+__version__ = "0.1.0"
