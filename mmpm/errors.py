@@ -63,3 +63,26 @@ class MmpmError(Exception):
         self.fact = fact
         self.remedy = remedy
         self.details = dict(details or {})
+
+
+class DocumentUnreadableError(MmpmError):
+    """A lock, receipt or another document of ours on disk is not what mmpm writes."""
+
+    code = "document-unreadable"
+
+    def __init__(self, what: str, reason: str, remedy: str, line: int | None = None) -> None:
+        at = f" (line {line})" if line else ""
+        super().__init__(f"{what}{at}: {printable(reason)}", remedy, {"file": what, "line": line})
+
+
+class NewerFormatError(MmpmError):
+    """A document was written by a newer major of mmpm; it is left as it is."""
+
+    code = "newer-format"
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} has format {found}; this mmpm reads up to {known}",
+            "install a newer mmpm; the file was not touched",
+            {"file": what, "found": found, "known": known},
+        )

@@ -1,0 +1,173 @@
+"""What lock and receipt share: JSON documents of ours that lie where people, git and other tools can reach them.
+
+Rule: nothing here trusts the text. A field is checked for its shape before a value is made of it, so that a name
+that would climb out of a folder, or a checksum that is none, ends here in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from mmpm.errors import DocumentUnreadableError, NewerFormatError
+
+# 100,000 releases make a lock of 33 MB; what is larger is not ours.
+MAX_BYTES = 64 << 20
+_MARKERS = (b"<<<<<<< ", b">>>>>>> ", b"||||||| ")
+
+_NAME_PART = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+_NAME = re.compile(rf"(?:@{_NAME_PART}/)?{_NAME_PART}").fullmatch
+_VERSION = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}\.[0-9]{1,20}(?:[-+][0-9A-Za-z.+-]{1,200})?").fullmatch
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
+_BLAKE3 = re.compile(r"blake3:[0-9a-f]{64}").fullmatch
+_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+_SUFFIXES = (".json", ".toml", ".jsonl")
+
+
+class Reader:
+    """Reads the fields of one kind of document; every refusal names the document and where in it.
+
+    Attributes:
+        what: the file's name for messages (``mmpm.lock``).
+        remedy: the sentence that says how to get a good one.
+    """
+
+    __slots__ = ("remedy", "what")
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what = what
+        self.remedy = remedy
+
+    def fail(self, reason: str, line: int | None = None) -> NoReturn:
+        """Refuse the document.
+
+        Raises:
+            DocumentUnreadableError: always.
+        """
+        raise DocumentUnreadableError(self.what, reason, self.remedy, line)
+
+    def document(self, data: bytes, version: int) -> dict[str, Any]:
+        """Read `data` as a JSON object whose ``version`` is at most `version`.
+
+        Raises:
+            DocumentUnreadableError: not such an object; merge-conflict markers are named with their line.
+            NewerFormatError: written by a newer major.
+        """
+        if len(data) > MAX_BYTES:
+            self.fail(f"is larger than {MAX_BYTES >> 20} MiB")
+        try:
+            value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+        except _DuplicateKeyError as error:
+            self.fail(f"has the key {error.args[0]!r} twice in one object")
+        except json.JSONDecodeError as error:
+            marker = _conflict_line(data)
+            if marker:
+                self.fail("has merge-conflict markers", marker)
+            self.fail(f"is not JSON ({error.msg})", error.lineno)
+        except UnicodeDecodeError:
+            self.fail("is not UTF-8")
+        except (ValueError, RecursionError):
+            self.fail("is not a JSON document that mmpm writes")
+        if not isinstance(value, dict):
+            self.fail("is not a JSON object")
+        found = value.get("version")
+        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+            self.fail("has no format version (the field `version`)")
+        if found > version:
+            raise NewerFormatError(self.what, found, version)
+        return value
+
+    def mapping(self, value: object, where: str) -> dict[str, Any]:
+        """Take a JSON object."""
+        if not isinstance(value, dict):
+            self.fail(f"{where} is not an object")
+        return value
+
+    def text(self, value: object, where: str, limit: int = 1024) -> str:
+        """Take one line of printable text."""
+        if not isinstance(value, str) or len(value) > limit or not value.isprintable():
+            self.fail(f"{where} is not a line of text")
+        return value
+
+    def number(self, value: object, where: str) -> int:
+        """Take a count below 2**53."""
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 53:
+            self.fail(f"{where} is not a count")
+        return value
+
+    def flag(self, value: object, where: str) -> bool:
+        """Take true or false."""
+        if value is not True and value is not False:
+            self.fail(f"{where} is neither true nor false")
+        return value
+
+    def name(self, value: object, where: str) -> str:
+        """Take a formula's name, scoped or not: safe as a part of a path."""
+        if not isinstance(value, str) or not is_name(value):
+            self.fail(f"{where} is not a formula's name")
+        return value
+
+    def version(self, value: object, where: str) -> str:
+        """Take a version."""
+        if not isinstance(value, str) or not _VERSION(value):
+            self.fail(f"{where} is not a version")
+        return value
+
+    def checksum(self, value: object, where: str) -> str:
+        """Take ``sha256:<hex>``."""
+        if not isinstance(value, str) or not _SHA256(value):
+            self.fail(f"{where} is not a sha256 checksum")
+        return value
+
+    def object_id(self, value: object, where: str) -> str:
+        """Take ``blake3:<hex>``."""
+        if not isinstance(value, str) or not _BLAKE3(value):
+            self.fail(f"{where} is not a blake3 id")
+        return value
+
+    def ranges(self, value: object, where: str) -> tuple[tuple[str, str], ...]:
+        """Take an object of names and ranges; sorted by name."""
+        if not value:
+            return () if isinstance(value, dict) else self.fail(f"{where} is not an object")
+        pairs = self.mapping(value, where)
+        return tuple(sorted((self.name(name, where), self.text(text, where)) for name, text in pairs.items()))
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` is a name that may become a part of a path (FORMATS, "Names and scopes")."""
+    if not _NAME(text) or text.endswith(_SUFFIXES):
+        return False
+    base = text.rpartition("/")[2]
+    return len(base) <= 64 and base.partition(".")[0] not in _RESERVED
+
+
+def encode(value: object) -> str:
+    """Write `value` on one line, without spaces, keys in the order given, characters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class _DuplicateKeyError(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKeyError(key[:80])
+            seen.add(key)
+    return found
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
+def _conflict_line(data: bytes) -> int | None:
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.startswith(_MARKERS):
+            return number
+    return None
