@@ -1,0 +1,263 @@
+"""How the bytes of a registry tree reach us: one interface, its typed failures, and alternates tried in order.
+
+Rule: a transport says what happened and decides nothing. That a 404 is not an absence, that a 403 stops, that
+garbage is not to be trusted, is decided in `refresh`; nothing that comes out of a transport is believed before its
+hash or signature was checked.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from mmpm.errors import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+THREADS = 8
+# Answers that wait for the consumer: workers hand them over in lots, so that the hand-over costs little for small
+# files, and a lot is closed early when it is heavy, so that memory stays bounded for large ones.
+_LOT_ANSWERS = 16
+_LOT_BYTES = 1 << 20
+_LOTS_WAITING = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One file wanted: `path` in the registry tree ('/'-separated, relative) and the most bytes it may have."""
+
+    path: str
+    max_bytes: int
+
+
+class TransportError(Exception):
+    """A file could not be had.
+
+    Attributes:
+        origin: where it was asked for (a URL or a folder, printable, without credentials).
+        path: the file asked for.
+        cause: a clause without subject that ends the sentence "ORIGIN: ...", for people.
+    """
+
+    def __init__(self, origin: str, path: str, cause: str) -> None:
+        super().__init__(f"{origin}: {cause}")
+        self.origin = origin
+        self.path = path
+        self.cause = cause
+
+
+class NotFound(TransportError):  # noqa: N818 - an answer, named as the protocol names it
+    """The server or folder answered, and has no such file (404, 410). No proof that it never had one."""
+
+
+class Unauthorized(TransportError):  # noqa: N818 - an answer, named as the protocol names it
+    """The answer was 401: no credentials, or ones that are not (any longer) good."""
+
+
+class Forbidden(TransportError):  # noqa: N818 - an answer, named as the protocol names it
+    """The answer was 403, or the file may not be read."""
+
+
+class Unavailable(TransportError):  # noqa: N818 - an answer, named as the protocol names it
+    """No answer of use: 5xx, 429, time-out, refused connection, name or TLS failure, a disk that is not there."""
+
+
+class Truncated(Unavailable):
+    """The answer ended before its own length."""
+
+
+class Offline(Unavailable):
+    """Nothing was asked, because this process may not use a network."""
+
+
+class TooLarge(TransportError):  # noqa: N818 - an answer, named as the protocol names it
+    """The file is longer than its request allows, so it is not what was signed."""
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """What reads a registry tree, wherever it lies.
+
+    Attributes:
+        origin: for messages; printable, no credentials.
+        is_online: whether it reaches the registry itself, so that a timestamp past its expiry is refused; a folder
+            or a mirror behind a gap is judged by age instead (`mmpm.trust.clock`).
+    """
+
+    @property
+    def origin(self) -> str:
+        """Where files are asked for."""
+
+    @property
+    def is_online(self) -> bool:
+        """Whether it reaches the registry itself."""
+
+    def get(self, path: str, max_bytes: int) -> bytes:
+        """Read one file.
+
+        Raises:
+            TransportError: one of the subclasses above, always.
+        """
+
+    def get_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, bytes | TransportError]]:
+        """Read many files at once, answers in the order in which they arrive; each request is answered once.
+
+        `requests` is drawn from lazily, perhaps on other threads; memory is bounded however long it is.
+        Closing the iterator early stops the work.
+        """
+
+
+def read_in_threads(
+    get: Callable[[str, int], bytes], requests: Iterable[Request], threads: int = THREADS
+) -> Iterator[tuple[Request, bytes | TransportError]]:
+    """Answer `requests` by calling `get` on several threads: `Transport.get_many` for whatever has a `get`.
+
+    An exception that is not a `TransportError` is a bug: it ends the iteration and is raised to the consumer.
+    """
+    readers = _Readers(get, iter(requests))
+    workers = [
+        threading.Thread(target=readers.work, daemon=True, name=f"mmpm-read-{index}") for index in range(threads)
+    ]
+    for worker in workers:
+        worker.start()
+    at_work = len(workers)
+    try:
+        while at_work:
+            lot = readers.lots.get()
+            if lot is None:
+                at_work -= 1
+            elif isinstance(lot, BaseException):
+                raise lot
+            else:
+                yield from lot
+    finally:
+        readers.stopped.set()
+        for worker in workers:
+            worker.join()
+
+
+_Lot = list[tuple[Request, bytes | TransportError]]
+
+
+class _Readers:
+    """What the threads of one `read_in_threads` share. A lot of None says that a thread is done."""
+
+    def __init__(self, get: Callable[[str, int], bytes], source: Iterator[Request]) -> None:
+        self._get = get
+        self._source = source
+        self._draw = threading.Lock()
+        self.stopped = threading.Event()
+        self.lots: queue.Queue[_Lot | BaseException | None] = queue.Queue(_LOTS_WAITING)
+
+    def work(self) -> None:
+        try:
+            self._read_until_dry()
+            self._hand_over(None)
+        except BaseException as error:  # noqa: BLE001 - carried to the consumer's thread, which raises it
+            self._hand_over(error)
+
+    def _read_until_dry(self) -> None:
+        lot: _Lot = []
+        heavy = 0
+        while not self.stopped.is_set():
+            with self._draw:
+                request = next(self._source, None)
+            if request is None:
+                break
+            answer: bytes | TransportError
+            try:
+                answer = self._get(request.path, request.max_bytes)
+                heavy += len(answer)
+            except TransportError as error:
+                answer = error
+            lot.append((request, answer))
+            if len(lot) >= _LOT_ANSWERS or heavy >= _LOT_BYTES:
+                self._hand_over(lot)
+                lot, heavy = [], 0
+        if lot:
+            self._hand_over(lot)
+
+    def _hand_over(self, lot: _Lot | BaseException | None) -> None:
+        while not self.stopped.is_set():
+            try:
+                self.lots.put(lot, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+
+class Alternates:
+    """Several places that serve one registry's tree: the first that can answer does.
+
+    Only `Unavailable` moves on to the next place. A 401 or 403 stops, and so does a 404: a place that answers
+    decides. A place that failed is asked last from then on, so that one dead URL costs one time-out and not one
+    a file.
+    """
+
+    def __init__(self, places: Sequence[Transport]) -> None:
+        if not places:
+            raise ValueError("a registry needs at least one place to read it from")
+        self._places = list(places)
+
+    @property
+    def origin(self) -> str:
+        """The place that is asked first now."""
+        return self._places[0].origin
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the place that is asked first now reaches the registry itself."""
+        return self._places[0].is_online
+
+    @property
+    def places(self) -> tuple[Transport, ...]:
+        """Every place, the one asked first now in front."""
+        return tuple(self._places)
+
+    def get(self, path: str, max_bytes: int) -> bytes:
+        """Read one file from the first place that can answer.
+
+        Raises:
+            Unavailable: no place could; the cause names each.
+            TransportError: what the first place that answered said.
+        """
+        failures: list[Unavailable] = []
+        for place in tuple(self._places):
+            try:
+                return place.get(path, max_bytes)
+            except Unavailable as error:
+                failures.append(error)
+                self._ask_last(place)
+        if len(failures) == 1:
+            raise failures[0]
+        kind = type(failures[0]) if len({type(failure) for failure in failures}) == 1 else Unavailable
+        raise kind(
+            failures[0].origin,
+            path,
+            "; ".join([failures[0].cause, *(f"{failure.origin}: {failure.cause}" for failure in failures[1:])]),
+        )
+
+    def get_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, bytes | TransportError]]:
+        """Read many files at once; each may come from another place."""
+        if len(self._places) == 1:
+            return self._places[0].get_many(requests)
+        return read_in_threads(self.get, requests)
+
+    def _ask_last(self, place: Transport) -> None:
+        if self._places[0] is place and len(self._places) > 1:
+            self._places = [*(other for other in self._places if other is not place), place]
+
+
+def check_request_path(path: str) -> str:
+    """Give `path` back if it is a plain relative path of a registry tree.
+
+    Raises:
+        ValueError: it is absolute, has an empty, ``.`` or ``..`` part, a backslash or a control character. Our own
+            layout never makes such a path, so that this is a second wall, not the first.
+    """
+    if not path or not path.isprintable() or "\\" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise ValueError(f"not a path of a registry tree: {printable(path, 80)!r}")
+    return path
