@@ -44,6 +44,11 @@ def printable(text: str, limit: int = 400, *, keep: str = "") -> str:
     return "".join(out)
 
 
+def quoted(text: str, limit: int = 80) -> str:
+    """Give `text` between single quotes as messages show it: printable, cut at `limit` characters."""
+    return f"'{printable(text, limit)}'"
+
+
 class MmpmError(Exception):
     """A failure that mmpm foresees.
 
