@@ -1,0 +1,213 @@
+"""What a person has set, and where: every value knows its origin.
+
+Precedence: flags, the project's manifest (`[policy]`), `MMPM_*` variables, `config.toml`, `~/.gtconfig.yaml` (its
+registries list), defaults. Hand checks and no pydantic: a warm `sync --frozen` reads these values too.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from mmpm.errors import BadSettingError, ConfigSyntaxError, printable
+from mmpm.project.registries import RegistryConfig, merge_registries, registries_from_gtconfig, registries_from_toml
+from mmpm.project.settings import SETTINGS, Setting, Value, parse_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmpm.project.places import Places
+
+MAX_CONFIG_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A setting's value and the place that decided it: `default`, `flag`, a variable, or a file's path."""
+
+    value: Value
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings at one moment.
+
+    Attributes:
+        values: one `Origin` for every key of `SETTINGS`.
+        hop: `[hop] host = url`, where a `hop://` host is served.
+        warnings: sentences about keys that nobody reads.
+    """
+
+    values: Mapping[str, Origin]
+    hop: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __getitem__(self, key: str) -> Value:
+        """Give the value of `key`, typed as its row in `SETTINGS` says."""
+        return self.values[key].value
+
+    def seconds(self, key: str) -> int | None:
+        """Give a duration; `None` is "never"."""
+        return cast("int | None", self.values[key].value)
+
+    def number(self, key: str) -> int:
+        """Give a count, or a size that is set."""
+        return int(self.values[key].value or 0)
+
+    def text(self, key: str) -> str | None:
+        """Give a text, path or choice; `None` where it is not set."""
+        value = self.values[key].value
+        return value if isinstance(value, str) else None
+
+    @property
+    def offline(self) -> bool:
+        """Whether making a socket is an error."""
+        return bool(self.values["offline"].value)
+
+    @property
+    def link(self) -> str:
+        """`auto`, `hard` or `copy`."""
+        return self.text("install.link") or "auto"
+
+
+def read_toml_file(path: str) -> dict[str, object]:
+    """Read a TOML file of a person; an absent file is an empty table.
+
+    Raises:
+        ConfigSyntaxError: unreadable, too large or not TOML, with line and column.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_CONFIG_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigSyntaxError(path, f"cannot be read: {error.strerror}") from error
+    return parse_toml(data, path)
+
+
+def parse_toml(data: bytes, path: str) -> dict[str, object]:
+    """Read TOML bytes; `path` names them in errors.
+
+    Raises:
+        ConfigSyntaxError: too large, not UTF-8, nested too deep, or not TOML.
+    """
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ConfigSyntaxError(path, f"is larger than {MAX_CONFIG_BYTES} bytes")
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigSyntaxError(path, f"is not UTF-8 (at line {line})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigSyntaxError(path, f"is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigSyntaxError(path, "is nested too deep") from error
+
+
+def load_settings(
+    places: Places,
+    environ: Mapping[str, str],
+    *,
+    flags: Mapping[str, Value] | None = None,
+    policy: Mapping[str, object] | None = None,
+    manifest_path: str = "mmpm.toml",
+) -> Settings:
+    """Gather every setting from its first origin that has it.
+
+    Args:
+        places: gives the path of `config.toml`.
+        environ: the process environment.
+        flags: values that the command line gave, by key.
+        policy: the `[policy]` table of the project's manifest.
+        manifest_path: names the manifest in errors and origins.
+
+    Raises:
+        BadSettingError: a value is not what its setting asks for.
+        ConfigSyntaxError: `config.toml` cannot be read.
+    """
+    path = places.config_file
+    document = read_toml_file(path)
+    found: dict[str, Origin] = {}
+    for key, setting in SETTINGS.items():
+        found[key] = Origin(setting.default, "default")
+        in_file = look_up(document, key)
+        if in_file is not None:
+            found[key] = Origin(_checked(setting, in_file, path), path)
+        variable = setting.environment_variable
+        if environ.get(variable):
+            found[key] = Origin(_checked(setting, environ[variable], variable), variable)
+        section, _, name = key.partition(".")
+        if section == "policy" and policy is not None and name in policy:
+            found[key] = Origin(_checked(setting, policy[name], manifest_path), manifest_path)
+        if flags is not None and flags.get(key) is not None:
+            found[key] = Origin(flags[key], "flag")
+    hop = document.get("hop", {})
+    if not isinstance(hop, dict) or not all(isinstance(url, str) for url in hop.values()):
+        raise BadSettingError("hop", path, "expected a table of host = url")
+    return Settings(found, hop, tuple(_unknown_keys(document, path)))
+
+
+def load_registries(places: Places, manifest_registries: tuple[RegistryConfig, ...] = ()) -> tuple[RegistryConfig, ...]:
+    """Give the configured registries, first to be asked first.
+
+    One that manifest and configuration both name is one: the manifest decides what it states, the configuration
+    gives the rest, most of all the URLs.
+
+    Raises:
+        BadSettingError: an entry is not well formed.
+        ConfigSyntaxError: a file cannot be read.
+    """
+    own = registries_from_toml(read_toml_file(places.config_file), places.config_file)
+    from_gt: tuple[RegistryConfig, ...] = ()
+    if os.path.exists(places.gtconfig_file):
+        from_gt = registries_from_gtconfig(places.gtconfig_file)
+    return merge_registries(manifest_registries, own, from_gt)
+
+
+def find_setting(key: str) -> Setting:
+    """Give the row of `key`.
+
+    Raises:
+        BadSettingError: there is no such setting; the closest one is named.
+    """
+    if key in SETTINGS:
+        return SETTINGS[key]
+    import difflib
+
+    close = difflib.get_close_matches(key, SETTINGS, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise BadSettingError(key, "", f"there is no such setting{hint}")
+
+
+def look_up(document: Mapping[str, object], key: str) -> object | None:
+    """Give what stands at a dotted key of a TOML document, or `None`."""
+    value: object = document
+    for part in key.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def _checked(setting: Setting, value: object, origin: str) -> Value:
+    try:
+        return parse_setting(setting, value)
+    except ValueError as error:
+        raise BadSettingError(setting.key, origin, f"{error}, found {printable(repr(value), 80)}") from error
+
+
+def _unknown_keys(document: Mapping[str, object], path: str) -> list[str]:
+    """Name the keys that no setting has; readers go on (a newer mmpm may know them)."""
+    unknown: list[str] = []
+    sections = {key.partition(".")[0] for key in SETTINGS} | {"registries", "hop", "format"}
+    for name, value in document.items():
+        if name not in sections:
+            unknown.append(name)
+        elif isinstance(value, dict) and name != "hop":
+            unknown += [f"{name}.{inner}" for inner in value if f"{name}.{inner}" not in SETTINGS]
+    return [f"{path}: no setting is called {printable(key, 80)}" for key in unknown]
