@@ -1,0 +1,58 @@
+"""Fixtures of the project's tests: the corpus where it is at hand, a small world, nginx."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from corpus import Corpus
+from world import Nginx, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def corpus_folder() -> Path | None:
+    """Find the shared corpus: `MMPM_CORPUS`, else beside the checkout; None where neither is there."""
+    named = os.environ.get("MMPM_CORPUS")
+    places = [Path(named)] if named else [CHECKOUT.parent / "shared" / "corpus"]
+    return next((place for place in places if (place / "index.jsonl").is_file()), None)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """The corpus of real formulas and bundles; the test is skipped where it is absent."""
+    folder = corpus_folder()
+    if folder is None:
+        pytest.skip("the corpus is not at hand (MMPM_CORPUS, or ../shared/corpus)")
+    return Corpus(folder)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """One small world of its own: machines, registries, servers on loopback."""
+    with World(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Callable[[Path], Nginx]]:
+    """Give a function that serves a folder by nginx; skipped without nginx, failed with CI=true."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        say("nginx is not installed")
+    running: list[Nginx] = []
+
+    def serve(folder: Path) -> Nginx:
+        running.append(Nginx(program, folder, tmp_path / f"nginx-{len(running)}"))
+        return running[-1]
+
+    yield serve
+    for server in running:
+        server.stop()
