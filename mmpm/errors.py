@@ -10,7 +10,7 @@ import unicodedata
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FORESEEN = 1
 USAGE = 2
@@ -200,3 +200,147 @@ class NoProjectError(MmpmError):
         fact = f"there is no town at {printable(where)}" if tier == "town" else f"no project around {printable(where)}"
         remedy = "set GT_ROOT to the town's folder" if tier == "town" else "run `mmpm init` in the project's folder"
         super().__init__(fact, remedy, {"tier": tier, "where": where})
+
+
+class InstallConflictError(MmpmError):
+    """Two releases would bear the same unscoped name in one formulas folder."""
+
+    code = "install-conflict"
+
+    def __init__(self, first: str, second: str, installed_name: str) -> None:
+        super().__init__(
+            f"{first} and {second} would both be installed as {installed_name}",
+            f"give one of them another name: `mmpm install {second} --as NAME`",
+            {"names": [first, second], "installed_name": installed_name},
+        )
+
+
+class KeyUnreadableError(MmpmError):
+    """A private key file could not be opened."""
+
+    code = "key-unreadable"
+
+    def __init__(self, reason: str, path: str = "the key file") -> None:
+        super().__init__(
+            f"cannot read {printable(path)}: {printable(reason)}",
+            "give its passphrase with `--passphrase-file FILE` or MMPM_KEY_PASSPHRASE",
+            {"file": path},
+        )
+
+
+class UntrustedMetadataError(MmpmError):
+    """Signed metadata of a registry is not what its keys vouch for."""
+
+    code = "untrusted-metadata"
+    exit_status = UNTRUSTED
+
+    def __init__(self, role: str, reason: str) -> None:
+        super().__init__(
+            f"the registry's {printable(role)} metadata is not to be trusted: {printable(reason)}",
+            "ask whoever runs the registry or mirror; nothing of it was used",
+            {"role": role, "reason": reason},
+        )
+
+
+class RolledBackError(MmpmError):
+    """A registry shows an older state than it has shown before."""
+
+    code = "rolled-back"
+    exit_status = UNTRUSTED
+
+    def __init__(self, shown: str, seen: str) -> None:
+        super().__init__(
+            f"the registry shows {printable(shown)}, but {printable(seen)} was seen before",
+            "ask whoever runs the registry or mirror why it went back; nothing of it was used",
+            {"shown": shown, "seen": seen},
+        )
+
+
+class RegistryUnreachableError(MmpmError):
+    """A registry could not answer, and what is known of it does not suffice to go on without."""
+
+    code = "registry-unreachable"
+    exit_status = UNREACHABLE
+
+    def __init__(self, registry: str, cause: str, origin: str = "", known: str = "") -> None:
+        where = f" at {printable(origin)}" if origin else ""
+        super().__init__(
+            f"registry {printable(registry, 80)}{where}: {printable(cause)}" + (f"; {known}" if known else ""),
+            "correct that, then run it again; no other registry is asked in its place",
+            {"registry": registry, "origin": origin, "cause": cause},
+        )
+
+
+class RegistryUntrustedError(MmpmError):
+    """A registry answered with something that its keys, hashes or clock forbid to believe."""
+
+    code = "registry-untrusted"
+    exit_status = UNTRUSTED
+
+    def __init__(self, registry: str, cause: str, origin: str = "") -> None:
+        where = f" at {printable(origin)}" if origin else ""
+        super().__init__(
+            f"registry {printable(registry, 80)}{where} is not to be trusted: {printable(cause)}",
+            "nothing of it was used; ask who runs it before you go on, nothing here overrides this",
+            {"registry": registry, "origin": origin, "cause": cause},
+        )
+
+
+class RegistryTooOldError(MmpmError):
+    """The last word of a registry is older than policy allows."""
+
+    code = "registry-too-old"
+    exit_status = UNTRUSTED
+
+    def __init__(self, registry: str, cause: str) -> None:
+        super().__init__(
+            f"what is known of registry {printable(registry, 80)} {printable(cause)}",
+            "run `mmpm update` where the registry can be reached, or bring a newer copy",
+            {"registry": registry, "cause": cause},
+        )
+
+
+class RootMismatchError(MmpmError):
+    """A registry of a known id has another root key than the one that was accepted."""
+
+    code = "root-mismatch"
+    exit_status = UNTRUSTED
+
+    def __init__(self, registry: str, pinned: str, found: str, origin: str = "") -> None:
+        where = f" at {printable(origin)}" if origin else ""
+        super().__init__(
+            f"registry {printable(registry, 80)}{where} has the root key sha256:{printable(found, 80)}, "
+            f"not sha256:{printable(pinned, 80)}",
+            "ask who runs it; only if the key was replaced on purpose, run `mmpm registry add ... --replace`",
+            {"registry": registry, "pinned": pinned, "found": found, "origin": origin},
+        )
+
+
+class TrustStateUnreadableError(MmpmError):
+    """What this machine noted about a registry is damaged."""
+
+    code = "trust-state-unreadable"
+    exit_status = UNTRUSTED
+
+    def __init__(self, folder: str, name: str, reason: str) -> None:
+        super().__init__(
+            f"{printable(folder)}/{name}: {printable(reason)}",
+            "run `mmpm registry remove` and `mmpm registry add --root` with the fingerprint that you know",
+            {"folder": folder, "file": name},
+        )
+
+
+class NotFetchedError(MmpmError):
+    """A name is not known here, because the part of the registry's index that would tell was never fetched."""
+
+    code = "not-fetched"
+    exit_status = UNREACHABLE
+
+    def __init__(self, registry: str, names: Iterable[str], what: str = "is not fetched here") -> None:
+        listed = sorted(names)
+        shown = ", ".join(printable(name, 80) for name in listed[:5]) + (", ..." if len(listed) > 5 else "")
+        super().__init__(
+            f"{shown} {what}: whether registry {printable(registry, 80)} has it can only be told online",
+            "run `mmpm update` where the registry can be reached, or bring a copy of it",
+            {"registry": registry, "names": listed},
+        )

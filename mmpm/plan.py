@@ -71,12 +71,14 @@ class KeepAside:
         path, kept_as: relative to the formulas folder.
         id: ``blake3:..`` of the bytes kept.
         reason: ``unmanaged`` (never ours) or ``edited`` (was ours).
+        owner: the release whose place it is in.
     """
 
     path: str
     kept_as: str
     id: str
     reason: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,14 @@ class WriteText:
         role: ``manifest``, ``lock``, ``receipt``, ``installed`` (gt's list), ``gitignore`` or ``file``.
         path: absolute.
         text: the new content.
+        replaces: ``blake3:..`` of what the plan was made over, empty where there was no file; a file that a person
+            changed meanwhile is not written over. None: whatever is there.
     """
 
     role: str
     path: str
     text: str
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mmpm.textform import Reader, encode
+from mmpm_store.errors import UnsafePathError
+from mmpm_store.paths import check_path
 
 FORMAT_VERSION = 1
 FILE_NAME = ".lock.json"
@@ -141,13 +143,14 @@ def _parse_files(reader: Reader, name: str, value: object) -> tuple[InstalledFil
 
 
 def _is_safe(path: object) -> bool:
-    # Only what this file's rows need: they name files to be removed, so they must stay inside the folder, and may
-    # not be one of our own or gt's dot files. (New paths come from trees, which the store checks in full.)
-    if not isinstance(path, str) or not path or len(path) > 2048 or path[0] in "/." or "\\" in path:
+    # These rows name files to be removed: they stay inside the folder, and are none of its dot files (ours, gt's).
+    if not isinstance(path, str) or path.startswith("."):
         return False
-    if "//" in path or path[-1] == "/" or any(letter < " " or letter == "\x7f" for letter in path):
+    try:
+        check_path(path)
+    except UnsafePathError:
         return False
-    return "/." not in path or not any(part in {".", ".."} for part in path.split("/"))
+    return True
 
 
 def format_receipt(receipt: Receipt) -> bytes:

@@ -11,18 +11,15 @@ import re
 from typing import Any, NoReturn
 
 from mmpm.errors import DocumentUnreadableError, NewerFormatError
+from mmpm.model.names import FormulaName
 
 # 100,000 releases make a lock of 33 MB; what is larger is not ours.
 MAX_BYTES = 64 << 20
 _MARKERS = (b"<<<<<<< ", b">>>>>>> ", b"||||||| ")
 
-_NAME_PART = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
-_NAME = re.compile(rf"(?:@{_NAME_PART}/)?{_NAME_PART}").fullmatch
 _VERSION = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}\.[0-9]{1,20}(?:[-+][0-9A-Za-z.+-]{1,200})?").fullmatch
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
 _BLAKE3 = re.compile(r"blake3:[0-9a-f]{64}").fullmatch
-_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
-_SUFFIXES = (".json", ".toml", ".jsonl")
 
 
 class Reader:
@@ -104,8 +101,12 @@ class Reader:
 
     def name(self, value: object, where: str) -> str:
         """Take a formula's name, scoped or not: safe as a part of a path."""
-        if not isinstance(value, str) or not is_name(value):
+        if not isinstance(value, str):
             self.fail(f"{where} is not a formula's name")
+        try:
+            FormulaName.parse(value)
+        except ValueError as error:
+            self.fail(f"{where}: {error}")
         return value
 
     def version(self, value: object, where: str) -> str:
@@ -132,14 +133,6 @@ class Reader:
             return () if isinstance(value, dict) else self.fail(f"{where} is not an object")
         pairs = self.mapping(value, where)
         return tuple(sorted((self.name(name, where), self.text(text, where)) for name, text in pairs.items()))
-
-
-def is_name(text: str) -> bool:
-    """Tell whether `text` is a name that may become a part of a path (FORMATS, "Names and scopes")."""
-    if not _NAME(text) or text.endswith(_SUFFIXES):
-        return False
-    base = text.rpartition("/")[2]
-    return len(base) <= 64 and base.partition(".")[0] not in _RESERVED
 
 
 def encode(value: object) -> str:
