@@ -17,7 +17,7 @@ from mmpm_store.paths import Taken, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Self
+    from typing import Any, Self
 
 FORMAT = 1
 MAX_TREE_BYTES = 32 * 1024 * 1024
@@ -82,10 +82,7 @@ class Tree:
         if len(data) > MAX_TREE_BYTES:
             raise TreeError("tree listing is too long")
         try:
-            document = json.loads(data)
-            if document["format"] != FORMAT:
-                document = None  # as malformed as any other that this version cannot read
-            rows = document["files"]
+            rows = _rows(json.loads(data))
             tree = cls(tuple(FileEntry(path, bit == 1, ObjectId.parse(name), size) for path, bit, name, size in rows))
             canonical = tree.to_bytes()
         except (TreeError, UnsafePathError) as error:
@@ -110,6 +107,13 @@ class Tree:
     def size(self) -> int:
         """The sum of the files' sizes in bytes."""
         return sum(entry.size for entry in self.entries)
+
+
+def _rows(document: Any) -> list[Any]:
+    if document["format"] != FORMAT:
+        raise TreeError(f"its format is not {FORMAT}")
+    rows: list[Any] = document["files"]
+    return rows
 
 
 def _check_order(paths: list[str]) -> None:
