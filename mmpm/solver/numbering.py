@@ -1,0 +1,99 @@
+"""Names to numbers and version sets to integers, each once.
+
+Bit order is preference order: bit 0 absent, then the candidates from worst to best, the locked version on top. So
+"the best version left" is the highest bit, and the search itself compares no versions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mmpm.model.ranges import VersionRange
+    from mmpm.model.versions import Version
+    from mmpm.solver.universe import Candidate, Universe
+
+ABSENT = 1
+ROOT = 0
+
+
+class Numbering:
+    """Packages numbered in the order in which the search meets them; 0 is the project, which has one version.
+
+    Attributes:
+        names: by number.
+        candidates: by number, `candidates[p][i]` is bit i + 1.
+        full: by number, all bits that the package has.
+    """
+
+    __slots__ = ("_locked", "_masks", "_numbers", "candidates", "full", "names", "universe")
+
+    def __init__(self, universe: Universe, locked: Mapping[str, Version]) -> None:
+        self.universe = universe
+        self.names: list[str] = [""]
+        self.candidates: list[tuple[Candidate, ...]] = [()]
+        self.full: list[int] = [0b10]
+        self._numbers: dict[str, int] = {}
+        # By identity: hashing a range costs more than testing it, and equal texts are parsed to one value.
+        self._masks: list[dict[int, tuple[VersionRange, int]]] = [{}]
+        self._locked = locked
+
+    def find(self, name: str) -> int | None:
+        """Give the number of a name that has been met."""
+        return self._numbers.get(name)
+
+    def add(self, name: str) -> int:
+        """Number a name that has not been met; one without candidates can only be absent."""
+        number = len(self.names)
+        self._numbers[name] = number
+        self.names.append(name)
+        package = self.universe.packages.get(name)
+        candidates = package.candidates if package is not None else ()
+        locked = self._locked.get(name)
+        if locked is not None:
+            held = [candidate for candidate in candidates if candidate.version == locked]
+            if held:
+                candidates = (*(each for each in candidates if each is not held[0]), held[0])
+        self.candidates.append(candidates)
+        self.full.append((2 << len(candidates)) - 1)
+        self._masks.append({})
+        return number
+
+    def mask(self, number: int, wanted: VersionRange) -> int:
+        """Give the candidates inside a range; never the bit for "absent"."""
+        masks = self._masks[number]
+        known = masks.get(id(wanted))
+        if known is not None:
+            return known[1]
+        mask = 0
+        bit = 2
+        allows = wanted.allows
+        for candidate in self.candidates[number]:
+            if allows(candidate.version):
+                mask |= bit
+            bit <<= 1
+        masks[id(wanted)] = wanted, mask
+        return mask
+
+    def ranges(self, number: int) -> Iterable[tuple[VersionRange, int]]:
+        """Give the ranges of a package that were asked for, with their masks."""
+        return self._masks[number].values()
+
+    def version_mask(self, number: int, version: Version) -> int:
+        """Give the bit of one version; 0 where it is no candidate."""
+        for i, candidate in enumerate(self.candidates[number]):
+            if candidate.version == version:
+                return 2 << i
+        return 0
+
+    def chosen(self, number: int, mask: int) -> Candidate:
+        """Give the candidate of a mask's highest bit, which is not bit 0."""
+        return self.candidates[number][mask.bit_length() - 2]
+
+    def candidates_in(self, number: int, mask: int) -> Iterator[Candidate]:
+        """Give the candidates of a mask, worst first."""
+        for i, candidate in enumerate(self.candidates[number]):
+            if mask >> (i + 1) & 1:
+                yield candidate

@@ -1,0 +1,151 @@
+"""Unit propagation: when all terms of an incompatibility but one hold, the last one must not.
+
+Incompatibilities of two terms are *implications*, both ways round, grouped by the set that blocks them; so the
+hundreds of packages that require one package in one range cost one test. Longer ones watch two terms that do not
+hold, and are looked at only when one of these two comes to hold.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from mmpm.solver.incompatibility import Incompatibility
+    from mmpm.solver.partial_solution import PartialSolution
+
+# What fires once the blocking set is gone from the domain: (package, versions it keeps, why).
+Target: TypeAlias = "tuple[int, int, Incompatibility]"
+# The negated terms as pairs of package and complement; the first two are watched.
+Watched: TypeAlias = "tuple[list[tuple[int, int]], Incompatibility]"
+
+
+class Propagator:
+    """The incompatibilities that are in force, indexed by package."""
+
+    __slots__ = ("_implications", "_solution", "_watches")
+
+    def __init__(self, solution: PartialSolution) -> None:
+        self._solution = solution
+        self._implications: list[dict[int, list[Target]]] = []
+        self._watches: list[list[Watched]] = []
+
+    def add_package(self) -> None:
+        """Make room for the package that was numbered last."""
+        self._implications.append({})
+        self._watches.append([])
+
+    def add(self, incompatibility: Incompatibility, first: int = -1) -> None:
+        """Put in force; `first` is the package that it narrows now, watched together with the latest other term."""
+        terms = incompatibility.terms
+        full = self._solution.full
+        if len(terms) < 2:
+            return
+        if len(terms) == 2:
+            (p, p_term), (q, q_term) = terms
+            p_keep = full[p] & ~p_term
+            q_keep = full[q] & ~q_term
+            self._implications[p].setdefault(p_keep, []).append((q, q_keep, incompatibility))
+            self._implications[q].setdefault(q_keep, []).append((p, p_keep, incompatibility))
+            return
+        solution = self._solution
+        order = sorted(
+            terms,
+            key=lambda term: len(solution.trail_level) if term[0] == first else solution.satisfier(*term),
+            reverse=True,
+        )
+        watched = ([(package, full[package] & ~term) for package, term in order], incompatibility)
+        for package, _ in watched[0][:2]:
+            self._watches[package].append(watched)
+
+    def check(self, incompatibility: Incompatibility) -> Incompatibility | None:
+        """Draw the one conclusion that an incompatibility allows now; give it back if all of its terms hold."""
+        solution = self._solution
+        domain = solution.domain
+        open_term: tuple[int, int] | None = None
+        level = 0
+        for package, term in incompatibility.terms:
+            if domain[package] & ~term:
+                if open_term is not None:
+                    return None
+                open_term = (package, term)
+            else:
+                level = max(level, solution.level_of(package, term))
+        if open_term is None:
+            return incompatibility
+        package, term = open_term
+        if domain[package] & term:
+            solution.push(package, solution.full[package] & ~term, incompatibility, level)
+        return None
+
+    def propagate(self) -> Incompatibility | None:
+        """Draw all conclusions; give the incompatibility whose terms all hold, if one turns up."""
+        solution = self._solution
+        domain = solution.domain
+        full = solution.full
+        last = solution.last
+        trail_package = solution.trail_package
+        implications = self._implications
+        watches = self._watches
+        while solution.head < len(trail_package):
+            position = solution.head
+            solution.head += 1
+            package = trail_package[position]
+            if last[package] != position:
+                continue
+            left = domain[package]
+            for blocker, targets in implications[package].items():
+                if left & blocker:
+                    continue
+                level = -1
+                for other, keep, reason in targets:
+                    old = domain[other]
+                    new = old & keep
+                    if new == old:
+                        continue
+                    if not new:
+                        return reason
+                    if level < 0:
+                        level = solution.level_of(package, full[package] & ~blocker)
+                    solution.push(other, keep, reason, level)
+            if watches[package]:
+                conflict = self._visit_watches(package)
+                if conflict is not None:
+                    return conflict
+        return None
+
+    def _visit_watches(self, package: int) -> Incompatibility | None:
+        domain = self._solution.domain
+        left = domain[package]
+        mine = self._watches[package]
+        kept: list[Watched] = []
+        for index, watched in enumerate(mine):
+            terms, incompatibility = watched
+            if terms[0][0] == package:
+                terms[0], terms[1] = terms[1], terms[0]
+            if left & terms[1][1]:
+                kept.append(watched)
+                continue
+            for k in range(2, len(terms)):
+                other, keep = terms[k]
+                if domain[other] & keep:
+                    terms[1], terms[k] = terms[k], terms[1]
+                    self._watches[other].append(watched)
+                    break
+            else:
+                kept.append(watched)
+                other, keep = terms[0]
+                old = domain[other]
+                new = old & keep
+                if not new:
+                    kept.extend(mine[index + 1 :])
+                    self._watches[package] = kept
+                    return incompatibility
+                if new != old:
+                    self._solution.push(other, keep, incompatibility, self._level_without(terms))
+        self._watches[package] = kept
+        return None
+
+    def _level_without(self, terms: list[tuple[int, int]]) -> int:
+        solution = self._solution
+        full = solution.full
+        return max(solution.level_of(package, full[package] & ~keep) for package, keep in terms[1:])
