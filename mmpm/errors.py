@@ -344,3 +344,30 @@ class NotFetchedError(MmpmError):
             "run `mmpm update` where the registry can be reached, or bring a copy of it",
             {"registry": registry, "names": listed},
         )
+
+
+class ManifestError(MmpmError):
+    """A value in `mmpm.toml` is not what it has to be."""
+
+    code = "bad-manifest"
+    exit_status = USAGE
+
+    def __init__(self, path: str, line: int, key: str, reason: str) -> None:
+        super().__init__(
+            f"{printable(path)}, line {line}, {printable(key, 120)}: {printable(reason)}",
+            "correct that line",
+            {"file": path, "line": line, "key": key},
+        )
+
+
+class LockedByOtherError(MmpmError):
+    """Another process has been changing the same formulas folder for too long."""
+
+    code = "locked-by-other"
+
+    def __init__(self, folder: str, owner: str, waited_seconds: int) -> None:
+        super().__init__(
+            f"{printable(owner)} has been changing {printable(folder)} for over {waited_seconds} seconds",
+            "wait for it to end, or end it; its lock goes with it",
+            {"folder": folder, "owner": owner, "waited_seconds": waited_seconds},
+        )

@@ -19,7 +19,7 @@ Value = bool | int | str | None
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row: its dotted key, kind (`bool`, `choice`, `duration`, `size`, `count`, `path`, `text`), default and meaning.
+    """One row: its dotted key, kind (bool, choice, duration, size, count, path, text), default and meaning.
 
     Durations are whole seconds, sizes bytes; `None` is "no limit" or "not set".
     """
@@ -101,9 +101,7 @@ def _parse_amount(value: object, kind: str) -> int | None:
     )
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 62:
         return value
-    if not isinstance(value, str):
-        raise ValueError(expected)
-    text = value.strip().lower()
+    text = value.strip().lower() if isinstance(value, str) else ""
     if text in {"never", "none"}:
         return None
     digits = len(text) - len(text.lstrip("0123456789"))

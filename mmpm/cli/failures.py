@@ -1,0 +1,108 @@
+"""How a run ends that did not go well: message, exit status, and never a traceback for what was foreseen."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from mmpm.errors import BUG, FORESEEN, INTERRUPTED, MmpmError, SystemRefusedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mmpm.cli.output import Output
+
+BROKEN_PIPE = 141  # what a shell shows for a process that SIGPIPE ended
+
+
+def report(error: BaseException, output: Output) -> int:
+    """Tell the person (or with `--json` the program) what happened; give the exit status."""
+    from mmpm.cli.output import Styled, silence_broken_pipe
+
+    if isinstance(error, BrokenPipeError):
+        silence_broken_pipe()
+        return BROKEN_PIPE
+    if isinstance(error, KeyboardInterrupt):
+        output.say("interrupted")
+        return INTERRUPTED
+    if isinstance(error, OSError) and not isinstance(error, MmpmError):
+        error = _refused(error)
+    facts = _facts(error)
+    if facts is None:
+        return _report_bug(error, output)
+    code, fact, remedy, status, details = facts
+    if output.as_json:
+        body = {"code": code, "fact": fact, "remedy": remedy, "exit_status": status, "details": details}
+        document = {"schema": "mmpm.error/1", "error": body, "warnings": output.warnings}
+        output.out.write(json.dumps(document, default=str) + "\n")
+        output.out.flush()
+        return status
+    quiet, output.quiet = output.quiet, False
+    first, *others = fact.split("\n")
+    output.say(Styled(f"error[{code}]:", "red"), f" {first}")
+    for line in others:
+        output.say(f"  {line}")
+    if remedy:
+        lines = remedy.split("\n")
+        output.say(Styled("  fix:", "green"), f" {lines[0]}")
+        for line in lines[1:]:
+            output.say(f"       {line}")
+    output.quiet = quiet
+    return status
+
+
+def _facts(error: BaseException) -> tuple[str, str, str, int, Mapping[str, object]] | None:
+    """Give code, fact, remedy, exit status and details of a foreseen failure; `None` for a bug."""
+    if isinstance(error, MmpmError):
+        return error.code, error.fact, error.remedy, error.exit_status, error.details
+    # The store's own errors have facts and remedies too; only a process that uses it has it imported.
+    store_errors = sys.modules.get("mmpm_store.errors")
+    if store_errors is not None and isinstance(error, store_errors.StoreError):
+        code = getattr(error, "code", "store")
+        status = getattr(error, "exit_status", FORESEEN)
+        return code, str(getattr(error, "fact", error)), str(getattr(error, "remedy", "")), status, {}
+    return None
+
+
+def _refused(error: OSError) -> MmpmError:
+    path = error.filename if isinstance(error.filename, (str, bytes)) else None
+    return SystemRefusedError(error.strerror or str(error), os.fsdecode(path) if path is not None else None)
+
+
+def _report_bug(error: BaseException, output: Output) -> int:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    quiet, output.quiet = output.quiet, False
+    as_json, output.as_json = output.as_json, False
+    output.say(text, end="")
+    output.say("error[bug]: mmpm met something that it did not foresee")
+    output.say("  fix: please report the lines above, with the command that you ran")
+    output.quiet, output.as_json = quiet, as_json
+    if as_json:
+        body = {
+            "code": "bug",
+            "fact": f"{type(error).__name__}: {error}",
+            "remedy": "please report this",
+            "exit_status": BUG,
+            "details": {},
+        }
+        output.out.write(json.dumps({"schema": "mmpm.error/1", "error": body, "warnings": output.warnings}) + "\n")
+        output.out.flush()
+    return BUG
+
+
+def as_usage(message: str, line: Sequence[str]) -> UsageError:
+    """Turn the command line parser's complaint into an error of ours that points to the right help."""
+    words: list[str] = []
+    for word in line:
+        if word.startswith("-") or len(words) == 2:
+            break
+        words.append(word)
+    from mmpm.cli.table import knows_command
+
+    while words and not knows_command(words):
+        words.pop()
+    return UsageError(" ".join(message.split()), f"run `{' '.join(['mmpm', *words])} --help`")

@@ -1,0 +1,116 @@
+"""Show a plan, ask about it, apply it, say what came of it: once for every command that changes something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmpm.plan import kind_of, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mmpm.cli.session import Session
+    from mmpm.execute.apply import Outcome
+    from mmpm.execute.context import Context
+    from mmpm.plan import Action, Plan
+
+NOTHING = "Nothing to do"
+
+
+def run_plan(
+    session: Session,
+    context: Context,
+    plan: Plan,
+    *,
+    schema: str,
+    question: str | None = None,
+    done: str | None = None,
+    nothing: str = NOTHING,
+    body: Callable[[Outcome | None], Mapping[str, object]] | None = None,
+) -> Outcome | None:
+    """Carry a plan out as the options say.
+
+    With `--dry-run` the plan is printed (with `--json` as one document) and nothing changes. Otherwise `question` is
+    asked where there is one, the plan applied, and the JSON document printed: `applied`, the plan, and `body`.
+
+    Args:
+        session: options and output.
+        context: what the plan is applied in.
+        plan: may be empty: then `nothing` is said, and nobody is asked.
+        schema: the JSON document's, `mmpm.<verb>/1`.
+        question: without `[y/N]`; `None` for changes that a person asked for in so many words.
+        done: the result line once it is done; `None` where the command prints its own.
+        nothing: what to say of an empty plan.
+        body: more keys for the JSON document; gets the outcome, or `None` where nothing was applied.
+
+    Returns:
+        The outcome, or `None` where nothing was applied (dry run, empty plan).
+
+    Raises:
+        QuestionUnansweredError, DeclinedError: see `Output.ask`.
+        MmpmError: whatever the plan meets.
+    """
+    output = session.output
+    for note in plan.notes:
+        output.warn(note)
+    extra = body or (lambda _outcome: {})
+    if session.options.dry_run:
+        for action in plan.actions:
+            output.result(f"would {sentence_of(action)}")
+        if plan.is_empty:
+            output.say(nothing)
+        output.document(schema, {"applied": False, "dry_run": True, "plan": to_json(plan), **extra(None)})
+        return None
+    if plan.is_empty:
+        output.say(nothing)
+        output.document(schema, {"applied": False, "dry_run": False, "plan": to_json(plan), **extra(None)})
+        return None
+    if question is not None:
+        output.ask(question, yes=session.options.yes)
+    from mmpm.execute.apply import apply
+
+    outcome = apply(context, plan)
+    if done is not None:
+        output.result(done)
+    output.document(schema, {"applied": True, "dry_run": False, "plan": to_json(plan), **extra(outcome)})
+    return outcome
+
+
+def sentence_of(action: Action) -> str:
+    """Say what an action will do, as words behind "would": "install mol-review 1.2.0"."""
+    from mmpm import plan as p
+
+    match action:
+        case p.InstallTree(release=release):
+            return f"install {release.name} {release.version}"
+        case p.ReplaceTree(release=release, old_version=old) if old == release.version:
+            return f"mend {release.name} {release.version}"
+        case p.ReplaceTree(release=release, old_version=old):
+            return f"replace {release.name} {old} by {release.version}"
+        case p.RemoveTree(name=name, version=version):
+            return f"remove {name} {version}"
+        case p.KeepAside(path=path, kept_as=kept):
+            return f"keep {path} as {kept}"
+        case p.AdoptFile(name=name, path=path):
+            return f"adopt {path} as {name}"
+        case p.WriteText(role=role, path=path):
+            return f"write the {role} {path}"
+        case p.WriteFiles(files=files):
+            return "write " + ", ".join(path for path, _, _ in files)
+        case p.SetConfig(path=path, key=key, value=None):
+            return f"unset {key} in {path}"
+        case p.SetConfig(path=path, key=key, value=value):
+            return f"set {key} = {value} in {path}"
+        case p.PublishReleases(folder=folder, releases=releases):
+            return f"publish {len(releases)} release{'s' * (len(releases) != 1)} to {folder}"
+        case p.YankRelease(name=name, version=version):
+            return f"yank {name}@{version}"
+        case p.InitRegistry(folder=folder, registry=registry):
+            return f"make registry {registry} in {folder}"
+        case p.AddRegistry(registry=registry, url=url):
+            return f"add registry {registry} at {url}"
+        case p.RemoveRegistry(registry=registry):
+            return f"remove registry {registry}"
+    # An action without words of its own shows its kind and its short fields.
+    fields = [str(getattr(action, name)) for name in type(action).__dataclass_fields__]
+    return " ".join([kind_of(action).replace("-", " "), *(field for field in fields if len(field) < 100)])

@@ -1,0 +1,75 @@
+"""The command tree: one row a command, each function imported only when its command runs.
+
+Rule: a command exists by its row alone. How to add one: docs/cli.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import App
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One command: its words (`config set`), `module:function` below `mmpm.cli.commands`, one line of help."""
+
+    words: str
+    target: str
+    help: str
+    aliases: tuple[str, ...] = ()
+
+
+GROUPS = {
+    "config": "Settings, and where each comes from.",
+}
+
+COMMANDS: tuple[Row, ...] = (
+    Row("config list", "config:list_settings", "List every setting."),
+    Row("config get", "config:get", "Print one setting."),
+    Row("config set", "config:set_setting", "Set a setting in your config.toml."),
+    Row("config unset", "config:unset", "Take a setting out of your config.toml."),
+)
+
+
+def knows_command(words: Sequence[str]) -> bool:
+    """Say whether these words are a group or a command."""
+    text = " ".join(words)
+    return text in GROUPS or any(text == row.words or text in row.aliases for row in COMMANDS)
+
+
+def build_app(*, fancy: bool) -> App:
+    """Make the command line parser with every row registered lazily.
+
+    Args:
+        fancy: draw help in boxes; only for terminals that can show them.
+    """
+    from cyclopts import App, Parameter
+
+    from mmpm.cli.options import EPILOGUE
+
+    app = App(
+        name="mmpm",
+        help="The package manager of Mol Mall: formulas found, installed, locked and mirrored, offline first.",
+        help_epilogue=EPILOGUE,
+        help_formatter="default" if fancy else "plain",
+        version_flags=(),
+        # Commands get the session from us and never from the line.
+        default_parameter=Parameter(parse="^(?!session$)", negative=()),
+    )
+    groups: dict[str, App] = {}
+    for row in COMMANDS:
+        group, _, name = row.words.rpartition(" ")
+        parent = app
+        if group:
+            if group not in groups:
+                groups[group] = App(name=group, help=GROUPS[group], version_flags=())
+                app.command(groups[group])
+            parent = groups[group]
+        names = [name, *(alias.rpartition(" ")[2] for alias in row.aliases)]
+        parent.command(f"mmpm.cli.commands.{row.target}", name=names, help=row.help)
+    return app
