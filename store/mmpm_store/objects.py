@@ -40,8 +40,7 @@ BATCH_FILES = 4096
 
 Durability = Literal["durable", "none"]
 
-_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def object_name(object_id: ObjectId, executable: bool) -> str:
@@ -231,7 +230,7 @@ def read_file(path: str, size_hint: int | None = None, dir_fd: int | None = None
 
     `size_hint` bounds what is read to one byte more, so that a file that grew costs no memory.
     """
-    fd = os.open(path, _READ_FLAGS, dir_fd=dir_fd)
+    fd = os.open(path, READ_FLAGS, dir_fd=dir_fd)
     try:
         if size_hint is not None:
             data = os.read(fd, size_hint + 1)
