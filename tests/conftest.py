@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from corpus import Corpus
-from world import Nginx, World
+from world import Nginx, World, find_nginx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +42,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Callable[[Path], Nginx]]:
     """Give a function that serves a folder by nginx; skipped without nginx, failed with CI=true."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    program = find_nginx()
     if program is None:
         say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         say("nginx is not installed")

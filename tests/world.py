@@ -297,6 +297,11 @@ class World:
         return InstalledRelease(name, str(entry["version"]), str(entry["source"]))
 
 
+def find_nginx() -> str | None:
+    """The path of nginx, which may lie where only root looks."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
 class Nginx:
     """nginx on loopback over a folder, as FORMATS.md says a registry is to be served."""
 

@@ -1,0 +1,33 @@
+"""What ours is measured against: an interpreter that does nothing, and the tools that copy and link folders."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+def run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    """Run a command that must succeed."""
+    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, check=False)
+    assert done.returncode == 0, (command, done.stdout.decode()[-2000:], done.stderr.decode()[-2000:])
+
+
+def pass_process(_round: int) -> None:
+    """The reference of every start-up: an interpreter that does nothing."""
+    run_quietly([sys.executable, "-I", "-S", "-c", "pass"], {"PATH": os.environ["PATH"]})
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """`cp -rl`."""
+    run_quietly(["cp", "-rl", str(source), str(target)])
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """`cp -r`."""
+    run_quietly(["cp", "-r", str(source), str(target)])

@@ -1,0 +1,96 @@
+"""Installing 1,000 releases of about 5,500 files: warm from a full store, and cold from nginx on loopback."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from references import copy_folder, link_folder
+from synthetic import write_bundles
+from world import Machine, Nginx, find_nginx
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from world import Registry
+
+RELEASES = 1_000
+RELEASES_IN_A_SMOKE_RUN = 20
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A project with everything installed, whose folder the references copy."""
+
+    machine: Machine
+    registry: Registry
+
+
+@pytest.fixture(scope="module")
+def installed(bench_world, scratch, small) -> Installed:
+    count = RELEASES_IN_A_SMOKE_RUN if small else RELEASES
+    batch = write_bundles(scratch / "bundles", count)
+    registry = bench_world.registry("bundles")
+    registry.publisher.run("publish", "--batch", str(batch), "--to", str(registry.folder), "--yes")
+    machine = bench_world.machine("full")
+    machine.run("init")
+    machine.add(registry)
+    names = "".join(f'"bench-{number:05d}" = "*"\n' for number in range(count))
+    (machine.project / "mmpm.toml").write_text(f"[formulas]\n{names}")
+    machine.run("sync")
+    assert len(machine.installed()) == count
+    return Installed(machine, registry)
+
+
+def new_project(folder: Path, source: Path) -> Path:
+    """A fresh clone: manifest and lock, nothing installed."""
+    folder.mkdir(parents=True)
+    for name in ("mmpm.toml", "mmpm.lock"):
+        (folder / name).write_bytes((source / name).read_bytes())
+    os.sync()
+    return folder
+
+
+def test_warm_frozen_sync_of_1000_releases(versus, installed, scratch):
+    machine = installed.machine
+    projects: dict[int, Path] = {}
+
+    def prepare(number: int) -> None:
+        projects[number] = new_project(machine.home / f"warm-{number}", machine.project)
+
+    versus(
+        lambda number: machine.run("sync", "--frozen", "--offline", cwd=projects[number]),
+        lambda number: link_folder(machine.formulas, scratch / f"linked-{number}"),
+        against="cp -rl",
+        goal="1.0x",
+        rounds=7,
+        prepare=prepare,
+    )
+
+
+def test_cold_install_of_1000_releases_from_nginx(versus, installed, scratch, bench_world):
+    program = find_nginx()
+    if program is None:
+        pytest.skip("nginx is not installed")
+    server = Nginx(program, installed.registry.folder, scratch / "nginx")
+    machines: dict[int, Machine] = {}
+
+    def prepare(number: int) -> None:
+        machine = bench_world.machine(f"cold-{number}")
+        new_project(machine.project / "cold", installed.machine.project)
+        machine.add(installed.registry, url=server.url)
+        machines[number] = machine
+
+    try:
+        versus(
+            lambda number: machines[number].run("sync", "--frozen", cwd=machines[number].project / "cold"),
+            lambda number: copy_folder(installed.machine.formulas, scratch / f"copied-{number}"),
+            against="cp -r",
+            goal="0.6x",
+            rounds=5,
+            prepare=prepare,
+        )
+    finally:
+        server.stop()
