@@ -16,41 +16,10 @@ if TYPE_CHECKING:
 
 SEED = 20260110
 SHARED_FILES = 400
-WORDS = [
-    "review",
-    "deploy",
-    "branch",
-    "merge",
-    "rebase",
-    "witness",
-    "patrol",
-    "convoy",
-    "step",
-    "gate",
-    "formula",
-    "bead",
-    "town",
-    "rig",
-    "hook",
-    "queue",
-    "digest",
-    "evidence",
-    "summary",
-    "report",
-    "check",
-    "run",
-    "build",
-    "test",
-    "lint",
-    "ship",
-    "hold",
-    "notify",
-    "close",
-    "open",
-    "wait",
-    "record",
-    "trace",
-]
+WORDS = (
+    "review deploy branch merge rebase witness patrol convoy step gate formula bead town rig hook queue digest "  # noqa: SIM905
+    "evidence summary report check run build test lint ship hold notify close open wait record trace"
+).split()
 
 
 def prose(chooser: random.Random, size_bytes: int) -> str:
