@@ -1,0 +1,261 @@
+"""What is known here of a registry: read from this machine's copy along a chain of hashes, without a network.
+
+    trusted state -> snapshot document -> bins -> index documents, pages, catalog shards
+
+Every signature was verified by `refresh` before the snapshot's hash entered the trusted state; from there on equal
+hashes prove equal bytes, so that reading needs neither keys nor python-tuf, and stays fast on the warm path.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from mmpm.errors import NotFetchedError, RegistryUntrustedError
+from mmpm.model.names import FormulaName
+from mmpm.registry import documents, layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mmpm.model.release import Release
+    from mmpm.registry.documents import CatalogLine, FormulaIndex
+    from mmpm.registry.local import LocalCopy
+    from mmpm.registry.state import TrustState
+
+NotLocal: Final = NotFetchedError
+"""What says "not fetched here", as opposed to "proved not to exist"."""
+
+_HEX: Final = frozenset("0123456789abcdef")
+
+Listed = tuple[str, int]
+"""The sha256 (hex) and length of a file that signed metadata lists."""
+
+
+class Snapshot:
+    """One verified state of a registry, as far as it was fetched.
+
+    Attributes:
+        registry_id: of the registry.
+        serial: the snapshot's version.
+        issued: when it was last vouched for, RFC 3339.
+    """
+
+    def __init__(self, copy: LocalCopy, state: TrustState, roles: dict[str, tuple[int, str, int]]) -> None:
+        self.registry_id = state.registry_id
+        self.serial = state.serial
+        self.issued = state.issued
+        self.state = state
+        self._copy = copy
+        self._roles = roles
+        self._bins: dict[str, dict[str, Listed] | None] = {}
+        self._indexes: dict[str, FormulaIndex | None] = {}
+
+    @classmethod
+    def open(cls, copy: LocalCopy, state: TrustState) -> Snapshot:
+        """Read the snapshot that `state` believes.
+
+        Raises:
+            NotLocal: its document is not in this store (another one was used when it was fetched).
+            RegistryUntrustedError: its document is signed and yet no snapshot.
+        """
+        path = layout.role_file("snapshot", state.serial)
+        data = copy.read(path, state.snapshot_sha256, state.snapshot_length)
+        if data is None:
+            raise NotFetchedError(state.registry_id, ["the registry's snapshot"])
+        try:
+            roles = read_snapshot_roles(data)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RegistryUntrustedError(state.registry_id, f"its snapshot is malformed ({error})") from None
+        return cls(copy, state, roles)
+
+    def index(self, name: str | FormulaName) -> FormulaIndex | None:
+        """Give what the registry publishes under `name`; None is proof that it publishes nothing.
+
+        Raises:
+            NotLocal: the part that would tell is not here.
+            RegistryUntrustedError: the document is signed and yet no index.
+        """
+        text = str(name)
+        if text in self._indexes:
+            return self._indexes[text]
+        formula = FormulaName.parse(text)
+        listed = self.listed(layout.index_target(text))
+        found: FormulaIndex | None = None
+        if listed is not None:
+            data = self._copy.read(layout.hashed(layout.index_target(text), listed[0]), *listed)
+            if data is None:
+                raise NotFetchedError(self.registry_id, [text])
+            try:
+                found = documents.FormulaIndex.parse(data, formula)
+            except ValueError as error:
+                raise RegistryUntrustedError(self.registry_id, str(error)) from None
+        self._indexes[text] = found
+        return found
+
+    def releases(self, name: str | FormulaName) -> tuple[Release, ...]:
+        """Give every release of `name` in order of publication, older pages included; empty if proved absent.
+
+        Raises:
+            NotLocal: the index or one of its pages is not here.
+            RegistryUntrustedError: a signed document is malformed.
+        """
+        index = self.index(name)
+        if index is None:
+            return ()
+        older: list[Release] = []
+        try:
+            for page in index.pages:
+                data = self._copy.read(layout.page_file(str(name), page.number, page.sha256), page.sha256, page.length)
+                if data is None:
+                    raise NotFetchedError(self.registry_id, [str(name)])
+                lines = documents.parse_page(data, index.name)
+                older.extend(documents.parse_release_line(index.name, line) for line in lines)
+            return (*older, *index.releases())
+        except ValueError as error:
+            raise RegistryUntrustedError(self.registry_id, str(error)) from None
+
+    def lists(self, name: str | FormulaName) -> bool:
+        """Whether the registry publishes something under `name`, proved either way.
+
+        Raises:
+            NotLocal: the bin that would tell is not here.
+        """
+        return self.listed(layout.index_target(str(name))) is not None
+
+    def knows(self, name: str | FormulaName) -> bool:
+        """Whether `index` can answer for `name` from here (with a document or with proved absence)."""
+        text = str(name)
+        if text in self._indexes:
+            return True
+        targets = self._bin(layout.bin_of(layout.index_target(text)))
+        if targets is None:
+            return False
+        listed = targets.get(layout.index_target(text))
+        return listed is None or self._copy.has(layout.hashed(layout.index_target(text), listed[0]))
+
+    def needs(self, names: Iterable[str | FormulaName]) -> set[str]:
+        """Give those of `names` for which `index` cannot answer from here: what a refresh has to bring."""
+        return {str(name) for name in names if not self.knows(name)}
+
+    def names(self) -> Iterator[str]:
+        """Give the names that the bins at hand list, unsorted; all of them if `has_every_bin`."""
+        for role in layout.bin_roles():
+            for target in self._bin(role) or ():
+                name = layout.name_of_index(target)
+                if name is not None:
+                    yield str(_formula_name(self.registry_id, name))
+
+    @property
+    def has_every_bin(self) -> bool:
+        """Whether the absence of any name can be proved from here."""
+        return all(self._bin(role) is not None for role in layout.bin_roles())
+
+    def catalog(self) -> Iterator[CatalogLine]:
+        """Give the catalog lines that are here, sorted within a shard; a shard that is not here is passed over.
+
+        Raises:
+            RegistryUntrustedError: a signed shard is malformed.
+        """
+        for number in range(layout.SHARD_COUNT):
+            target = layout.catalog_target(f"{number:02x}")
+            targets = self._bin(layout.bin_of(target))
+            listed = targets.get(target) if targets is not None else None
+            data = self._copy.read(layout.hashed(target, listed[0]), *listed) if listed is not None else None
+            if data is not None:
+                try:
+                    yield from documents.parse_catalog(data)
+                except ValueError as error:
+                    raise RegistryUntrustedError(self.registry_id, str(error)) from None
+
+    @property
+    def has_catalog(self) -> bool:
+        """Whether every shard of the catalog is here, so that an offline search sees all of it."""
+        for number in range(layout.SHARD_COUNT):
+            target = layout.catalog_target(f"{number:02x}")
+            targets = self._bin(layout.bin_of(target))
+            if targets is None:
+                return False
+            listed = targets.get(target)
+            if listed is not None and not self._copy.has(layout.hashed(target, listed[0])):
+                return False
+        return True
+
+    def listed(self, target: str) -> Listed | None:
+        """Give sha256 and length of a target that some bin answers for; None is proof that there is none.
+
+        Raises:
+            NotLocal: the bin is not here.
+        """
+        targets = self._bin(layout.bin_of(target))
+        if targets is None:
+            raise NotFetchedError(self.registry_id, [layout.name_of_index(target) or target])
+        return targets.get(target)
+
+    def bin_file(self, role: str) -> tuple[int, str, int] | None:
+        """Give version, sha256 and length of a role's document as the snapshot lists it."""
+        return self._roles.get(role)
+
+    def bin_targets(self, role: str) -> dict[str, Listed] | None:
+        """Give everything that the bin `role` lists, or None where it is not here."""
+        return self._bin(role)
+
+    def _bin(self, role: str) -> dict[str, Listed] | None:
+        if role not in self._bins:
+            self._bins[role] = self._read_bin(role)
+        return self._bins[role]
+
+    def _read_bin(self, role: str) -> dict[str, Listed] | None:
+        file = self._roles.get(role)
+        if file is None:
+            raise RegistryUntrustedError(self.registry_id, f"its snapshot does not list {role}")
+        version, sha256, length = file
+        data = self._copy.read(layout.role_file(role, version), sha256, length)
+        if data is None:
+            return None
+        try:
+            return read_bin_targets(data)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RegistryUntrustedError(self.registry_id, f"its {role} is malformed ({error})") from None
+
+
+def _formula_name(registry_id: str, text: str) -> FormulaName:
+    """Read a name that a registry lists; what it signs may still be hostile."""
+    try:
+        return FormulaName.parse(text)
+    except ValueError as error:
+        raise RegistryUntrustedError(registry_id, f"it lists a formula that cannot be: {error}") from None
+
+
+def is_sha256(text: object) -> bool:
+    """Whether `text` is 64 lower-case hex digits: what may become part of a path."""
+    return isinstance(text, str) and len(text) == 64 and _HEX.issuperset(text)
+
+
+def read_snapshot_roles(data: bytes) -> dict[str, tuple[int, str, int]]:
+    """Give version, sha256 and length of each role's document from a snapshot whose bytes are verified.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is malformed.
+    """
+    meta: dict[str, Any] = json.loads(data)["signed"]["meta"]
+    roles = {
+        name.removesuffix(".json"): (int(one["version"]), str(one["hashes"]["sha256"]), int(one["length"]))
+        for name, one in meta.items()
+    }
+    if not all(is_sha256(sha256) for _, sha256, _ in roles.values()):
+        raise ValueError("a hash is malformed")
+    return roles
+
+
+def read_bin_targets(data: bytes) -> dict[str, Listed]:
+    """Give sha256 and length of each target from a bin whose bytes are verified.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is malformed.
+    """
+    targets: dict[str, Any] = json.loads(data)["signed"]["targets"]
+    listed = {target: (str(one["hashes"]["sha256"]), int(one["length"])) for target, one in targets.items()}
+    if not all(is_sha256(sha256) for sha256, _ in listed.values()):
+        raise ValueError("a hash is malformed")
+    return listed
