@@ -34,52 +34,46 @@ def analyse(solution: PartialSolution, conflict: Incompatibility) -> Lesson:
 
     At level 0 nothing is left: the incompatibility without terms, whose causes are the proof.
     """
-    trail_package = solution.trail_package
-    trail_level = solution.trail_level
+    satisfier = solution.satisfier
+    full = solution.full
     terms = dict(conflict.terms)
-    held = {package: solution.satisfier(package, term) for package, term in conflict.terms}
+    held = {package: satisfier(package, term) for package, term in conflict.terms}
     causes = [conflict]
-    level = max((trail_level[position] for position in held.values()), default=0)
-    # Positions at the conflict's level, newest first; entries whose term has moved on are skipped when met.
-    heap = [-position for position in held.values() if trail_level[position] == level]
+    level = max((narrowing.level for narrowing in held.values()), default=0)
+    # Narrowings of the conflict's level, newest first; those whose term has moved on are skipped when met.
+    heap = [(-narrowing.stamp, package) for package, narrowing in held.items() if narrowing.level == level]
     heapify(heap)
     pivot = -1
     while heap:
-        position = -heappop(heap)
-        package = trail_package[position]
-        if held.get(package) != position:
+        stamp, package = heappop(heap)
+        if package not in held or held[package].stamp != -stamp:
             continue
-        while heap and held.get(trail_package[-heap[0]]) != -heap[0]:
+        while heap and (heap[0][1] not in held or held[heap[0][1]].stamp != -heap[0][0]):
             heappop(heap)
-        reason = solution.trail_reason[position]
+        reason = held[package].reason
         if level and (not heap or reason is None):
             pivot = package
             break
-        assert reason is not None
+        assert reason is not None, "decisions stand at levels above 0"
         causes.append(reason)
         for other, term in reason.terms:
-            if other == package:
-                union = terms[package] | term
-                if solution.full[package] & ~union:
-                    terms[package] = union
-                    at = solution.satisfier(package, union)
-                else:
-                    del terms[package], held[package]
-                    continue
+            known = terms.get(other)
+            if known is None:
+                terms[other] = term
+            elif other != package:
+                terms[other] = known & term
+            elif full[package] & ~(known | term):
+                terms[package] = known | term
+                known = None
             else:
-                at = solution.satisfier(other, term)
-                known = terms.get(other)
-                if known is None:
-                    terms[other] = term
-                else:
-                    terms[other] = known & term
-                    at = max(at, held[other])
-                    if at == held[other]:
-                        continue
-            held[other] = at
-            if trail_level[at] == level:
-                heappush(heap, -at)
-    jump = max((trail_level[at] for other, at in held.items() if other != pivot), default=0)
+                del terms[package], held[package]
+                continue
+            at = satisfier(other, terms[other])
+            if known is None or at.stamp != held[other].stamp:
+                held[other] = at
+                if at.level == level:
+                    heappush(heap, (-at.stamp, other))
+    jump = max((narrowing.level for other, narrowing in held.items() if other != pivot), default=0)
     if len(causes) == 1:
         return Lesson(conflict, pivot, level, jump)
     return Lesson(Incompatibility(tuple(terms.items()), Learned(tuple(causes))), pivot, level, jump)

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from mmpm.solver.numbering import ABSENT
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from mmpm.solver.incompatibility import Incompatibility
     from mmpm.solver.partial_solution import PartialSolution
 
@@ -20,12 +24,24 @@ Watched: TypeAlias = "tuple[list[tuple[int, int]], Incompatibility]"
 
 
 class Propagator:
-    """The incompatibilities that are in force, indexed by package."""
+    """The incompatibilities that are in force, indexed by package.
 
-    __slots__ = ("_implications", "_solution", "_watches")
+    Args:
+        loaded: by package, the version bits whose requirements are in force.
+        load: puts the requirements of a package's version in force and gives them.
+    """
 
-    def __init__(self, solution: PartialSolution) -> None:
+    __slots__ = ("_implications", "_load", "_loaded", "_solution", "_watches")
+
+    def __init__(
+        self,
+        solution: PartialSolution,
+        loaded: Sequence[Mapping[int, object]],
+        load: Callable[[int, int], Iterable[Incompatibility]],
+    ) -> None:
         self._solution = solution
+        self._loaded = loaded
+        self._load = load
         self._implications: list[dict[int, list[Target]]] = []
         self._watches: list[list[Watched]] = []
 
@@ -48,11 +64,8 @@ class Propagator:
             self._implications[q].setdefault(q_keep, []).append((p, p_keep, incompatibility))
             return
         solution = self._solution
-        order = sorted(
-            terms,
-            key=lambda term: len(solution.trail_level) if term[0] == first else solution.satisfier(*term),
-            reverse=True,
-        )
+        # The narrowed package's own term does not hold any more, so it has no satisfier.
+        order = sorted(terms, key=lambda term: (0, 0) if term[0] == first else (1, -solution.satisfier(*term).stamp))
         watched = ([(package, full[package] & ~term) for package, term in order], incompatibility)
         for package, _ in watched[0][:2]:
             self._watches[package].append(watched)
@@ -74,25 +87,36 @@ class Propagator:
             return incompatibility
         package, term = open_term
         if domain[package] & term:
-            solution.push(package, solution.full[package] & ~term, incompatibility, level)
+            solution.narrow(package, solution.full[package] & ~term, incompatibility, level)
         return None
+
+    def check_all(self, incompatibilities: Iterable[Incompatibility]) -> Incompatibility | None:
+        """Draw the conclusions of facts that have just been put in force."""
+        conflict = None
+        for incompatibility in incompatibilities:
+            conflict = self.check(incompatibility) or conflict
+        return conflict
 
     def propagate(self) -> Incompatibility | None:
         """Draw all conclusions; give the incompatibility whose terms all hold, if one turns up."""
         solution = self._solution
         domain = solution.domain
         full = solution.full
-        last = solution.last
-        trail_package = solution.trail_package
+        pending = solution.pending
         implications = self._implications
         watches = self._watches
-        while solution.head < len(trail_package):
-            position = solution.head
-            solution.head += 1
-            package = trail_package[position]
-            if last[package] != position:
-                continue
+        loaded = self._loaded
+        while pending:
+            package = pending.pop()
             left = domain[package]
+            if not left & (left - 1) and left != ABSENT and left not in loaded[package]:
+                # One version left: what it needs is in force before its turn comes, so that a dead end far down
+                # the order shows at the level that made it.
+                conflict = self.check_all(self._load(package, left))
+                if conflict is not None:
+                    pending.append(package)
+                    return conflict
+                left = domain[package]
             for blocker, targets in implications[package].items():
                 if left & blocker:
                     continue
@@ -103,10 +127,11 @@ class Propagator:
                     if new == old:
                         continue
                     if not new:
+                        pending.append(package)
                         return reason
                     if level < 0:
                         level = solution.level_of(package, full[package] & ~blocker)
-                    solution.push(other, keep, reason, level)
+                    solution.narrow(other, keep, reason, level)
             if watches[package]:
                 conflict = self._visit_watches(package)
                 if conflict is not None:
@@ -138,10 +163,11 @@ class Propagator:
                 new = old & keep
                 if not new:
                     kept.extend(mine[index + 1 :])
+                    self._solution.pending.append(package)
                     self._watches[package] = kept
                     return incompatibility
                 if new != old:
-                    self._solution.push(other, keep, incompatibility, self._level_without(terms))
+                    self._solution.narrow(other, keep, incompatibility, self._level_without(terms))
         self._watches[package] = kept
         return None
 

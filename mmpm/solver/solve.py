@@ -21,7 +21,7 @@ from mmpm.solver.partial_solution import PartialSolution
 from mmpm.solver.propagation import Propagator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mmpm.model.ranges import VersionRange
     from mmpm.model.versions import Version
@@ -98,7 +98,6 @@ class _Search:
     ) -> None:
         self.numbering = Numbering(universe, locked)
         self.solution = PartialSolution(self.numbering.full)
-        self.propagator = Propagator(self.solution)
         self.roots = roots
         self.pinned = pinned
         self.queue: list[int] = []
@@ -108,6 +107,7 @@ class _Search:
         self.marks: list[tuple[int, int]] = []
         # By package: what is in force, by version bit.
         self.loaded: list[dict[int, _Needs]] = []
+        self.propagator = Propagator(self.solution, self.loaded, lambda *at: self._load(*at).incompatibilities)
         self.expanded: set[int] = {ROOT}
         self.decisions = 0
         self.conflicts = 0
@@ -142,7 +142,7 @@ class _Search:
         bit = 1 << (left.bit_length() - 1)
         # The best version's dependencies are put in force before it is chosen: often they rule it out at once.
         needs = self.loaded[package].get(bit) or self._load(package, bit)
-        conflict = self._check_all(needs.incompatibilities)
+        conflict = self.propagator.check_all(needs.incompatibilities)
         if conflict is not None:
             return conflict
         if domain[package] != left:
@@ -200,13 +200,6 @@ class _Search:
         self.propagator.add_package()
         self.loaded.append({})
 
-    def _check_all(self, incompatibilities: Iterable[Incompatibility]) -> Incompatibility | None:
-        """Draw the conclusions of facts that have just been put in force."""
-        conflict = None
-        for incompatibility in incompatibilities:
-            conflict = self.propagator.check(incompatibility) or conflict
-        return conflict
-
     def _load(self, package: int, bit: int) -> _Needs:
         """Put one version's requirements in force; their conclusions are left to the caller."""
         candidate = self.numbering.chosen(package, bit)
@@ -252,7 +245,7 @@ class _Search:
             cause = each.cause
             if isinstance(cause, Required | Constrained) and cause.dependant not in self.expanded:
                 self.expanded.add(cause.dependant)
-                found = self._check_all(self._expand(cause.dependant)) or found
+                found = self.propagator.check_all(self._expand(cause.dependant)) or found
         return found
 
     def _expand(self, package: int) -> list[Incompatibility]:
@@ -264,7 +257,10 @@ class _Search:
             if bit in self.loaded[package]:
                 continue
             mine = keys[bit] = []
-            for kind, allowed, ranges in ((Required, 0, candidate.requires), (Constrained, ABSENT, candidate.constrains)):
+            for kind, allowed, ranges in (
+                (Required, 0, candidate.requires),
+                (Constrained, ABSENT, candidate.constrains),
+            ):
                 for name, wanted in ranges.items():
                     other = self._number(name)
                     key = (other, id(wanted), allowed)

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
-
-from mmpm.solver.solve import Conflict, Resolution, solve
 from solver.brute_force import first_answer
 from solver.universes import CHOICES, ROOTS, UNIVERSES, R, V, universe
+
+from mmpm.solver.solve import Conflict, Resolution, solve
 
 ANY = R("*")
 
@@ -33,7 +33,9 @@ def test_the_newest_fitting_versions_are_chosen():
 
 def test_an_earlier_package_wins_over_a_later_one():
     world = universe(
-        a={"1.0.0": {}, "2.0.0": {"c": "==1.0.0"}}, b={"1.0.0": {}, "2.0.0": {"c": "==2.0.0"}}, c={"1.0.0": {}, "2.0.0": {}}
+        a={"1.0.0": {}, "2.0.0": {"c": "==1.0.0"}},
+        b={"1.0.0": {}, "2.0.0": {"c": "==2.0.0"}},
+        c={"1.0.0": {}, "2.0.0": {}},
     )
     assert versions(solve(world, [("a", ANY), ("b", ANY)])) == {"a": "2.0.0", "b": "1.0.0", "c": "1.0.0"}
     assert versions(solve(world, [("b", ANY), ("a", ANY)])) == {"b": "2.0.0", "a": "1.0.0", "c": "2.0.0"}
