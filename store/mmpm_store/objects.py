@@ -118,7 +118,7 @@ class Store:
     def has(self, object_id: ObjectId, executable: bool | None = None) -> bool:
         """Whether the object is here (in that variant, or in any if None). Its bytes are not looked at."""
         variants = (False, True) if executable is None else (executable,)
-        return any(os.path.lexists(self.path_of(object_id, executable=one)) for one in variants)
+        return any(os.path.lexists(self.path_of(object_id, one)) for one in variants)
 
     def missing(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Give those of `ids` that are here in no variant."""
@@ -164,19 +164,36 @@ class Store:
         """
         damaged = False
         for executable in (False, True):
-            try:
-                data = read_file(self.path_of(object_id, executable=executable))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                if error.errno not in {errno.EIO, errno.ELOOP, errno.EISDIR}:
-                    raise
-                data = None
-            if data is not None and blake3(data).hexdigest() == object_id.hex:
+            state, data = self._inspect(object_id, executable)
+            if state == "intact":
                 return data
-            self.quarantine(object_id, executable=executable)
-            damaged = True
+            if state == "damaged":
+                self.quarantine(object_id, executable)
+                damaged = True
         raise DamagedObjectError([object_id]) if damaged else MissingObjectError([object_id])
+
+    def peek(self, object_id: ObjectId) -> bytes | None:
+        """Give the object's bytes if a variant is intact, else None; nothing is moved."""
+        for executable in (False, True):
+            state, data = self._inspect(object_id, executable)
+            if state == "intact":
+                return data
+        return None
+
+    def is_intact(self, object_id: ObjectId, executable: bool) -> bool:
+        """Whether that variant is here and its bytes match its id; nothing is moved."""
+        return self._inspect(object_id, executable)[0] == "intact"
+
+    def _inspect(self, object_id: ObjectId, executable: bool) -> tuple[Literal["intact", "damaged", "missing"], bytes]:
+        try:
+            data = read_file(self.path_of(object_id, executable))
+        except FileNotFoundError:
+            return "missing", b""
+        except OSError as error:
+            if error.errno not in {errno.EIO, errno.ELOOP, errno.EISDIR, errno.EMLINK}:
+                raise
+            return "damaged", b""
+        return ("intact", data) if blake3(data).hexdigest() == object_id.hex else ("damaged", b"")
 
     def read_tree(self, object_id: ObjectId) -> Tree:
         """Give the tree with that id.
@@ -192,22 +209,20 @@ class Store:
         suffix = "-x" if executable else ""
         aside = f"{self.path}/quarantine/{object_id.hex}{suffix}.{os.urandom(6).hex()}"
         try:
-            os.rename(self.path_of(object_id, executable=executable), aside)
+            os.rename(self.path_of(object_id, executable), aside)
         except FileNotFoundError:
             return False
         return True
 
     def objects(self) -> Iterator[tuple[ObjectId, bool, os.stat_result]]:
         """Give every object there is: id, executable, lstat; sorted by id, plain variant first."""
-        for folder in sorted(_names(f"{self.path}/objects")):
-            with _scan(f"{self.path}/objects/{folder}") as entries:
-                found = [(entry.name, entry) for entry in entries]
-            for name, entry in sorted(found, key=lambda pair: pair[0]):
+        for folder in sorted(name for name in _names(f"{self.path}/objects") if len(name) == 2):
+            for name in sorted(_names(f"{self.path}/objects/{folder}")):
                 known = parse_object_name(folder, name)
                 if known is None:
                     continue
                 try:
-                    yield (*known, entry.stat(follow_symlinks=False))
+                    yield (*known, os.lstat(f"{self.path}/objects/{folder}/{name}"))
                 except FileNotFoundError:
                     continue  # collected or quarantined meanwhile
 
@@ -257,10 +272,6 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _scan(folder: str) -> os._ScandirIterator[str]:
-    return os.scandir(folder)
 
 
 def _create(root: str) -> None:

@@ -1,0 +1,134 @@
+"""Roots: which trees are in use, and by whom; one small file for each user, named by the hash of its key.
+
+``{"format":1,"key":"<path of a receipt>","trees":["blake3:<hex>",...]}`` in roots/<hash>.json. A root whose receipt
+was found missing is called <hash>.vanished from then on, and its age counts from then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from mmpm_store.durable import write_file_durably
+from mmpm_store.errors import StoreError, quoted
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mmpm_store.objects import Store
+
+FORMAT = 1
+
+
+class RootError(StoreError):
+    """A root file that cannot be read: nothing is collected until it is gone or right again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The trees that one user needs.
+
+    Attributes:
+        key: names the user: the absolute path of its receipt.
+        trees: sorted, distinct.
+        path: of the root's file.
+        is_marked_vanished: an earlier collection found no receipt at `key`.
+        touched_at: when it was set, or marked vanished; seconds since the epoch.
+    """
+
+    key: str
+    trees: tuple[ObjectId, ...]
+    path: str
+    is_marked_vanished: bool
+    touched_at: float
+
+
+def set_root(store: Store, key: str, trees: Iterable[ObjectId]) -> None:
+    """Say that the user `key` needs exactly `trees` from now on. Do so before linking them.
+
+    Raises:
+        NoSpaceError: the root is as it was.
+    """
+    path = _path(store, key)
+    document = {"format": FORMAT, "key": key, "trees": sorted({str(one) for one in trees})}
+    data = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+    write_file_durably(path, data, durable=store.durability == "durable", staging=f"{store.path}/staging")
+    _unlink(_vanished(path))
+
+
+def remove_root(store: Store, key: str) -> bool:
+    """Say that the user `key` needs nothing any more; False if it had no root."""
+    path = _path(store, key)
+    removed = [_unlink(path), _unlink(_vanished(path))]
+    return any(removed)
+
+
+def list_roots(store: Store) -> tuple[Root, ...]:
+    """Give all roots, sorted by key.
+
+    Raises:
+        RootError: one cannot be read.
+    """
+    folder = f"{store.path}/roots"
+    roots = []
+    for name in os.listdir(folder):
+        if name.endswith((".json", ".vanished")):
+            root = _read(f"{folder}/{name}")
+            if root is not None:
+                roots.append(root)
+    return tuple(sorted(roots, key=lambda root: (root.key, root.is_marked_vanished)))
+
+
+def mark_vanished(root: Root, now: float) -> None:
+    """Remember that there is no receipt at `root.key`, as of `now`. Needs no free space."""
+    if not root.is_marked_vanished:
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(root.path, (now, now))
+            os.rename(root.path, _vanished(root.path))
+
+
+def unmark_vanished(root: Root) -> None:
+    """The receipt is back: the root is an ordinary one again, unless it was set anew meanwhile."""
+    target = root.path.removesuffix(".vanished") + ".json"
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.lexists(target):
+            os.unlink(root.path)
+        else:
+            os.rename(root.path, target)
+
+
+def _path(store: Store, key: str) -> str:
+    return f"{store.path}/roots/{blake3(os.fsencode(key)).hexdigest()}.json"
+
+
+def _vanished(path: str) -> str:
+    return path.removesuffix(".json") + ".vanished"
+
+
+def _unlink(path: str) -> bool:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _read(path: str) -> Root | None:
+    try:
+        with open(path, "rb") as file:
+            touched_at = os.fstat(file.fileno()).st_mtime
+            document = json.load(file)
+        if document["format"] == FORMAT and isinstance(document["key"], str):
+            trees = tuple(sorted({ObjectId.parse(text) for text in document["trees"]}))
+            return Root(document["key"], trees, path, path.endswith(".vanished"), touched_at)
+    except FileNotFoundError:
+        return None  # removed meanwhile
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise RootError(f"the root {quoted(path)} cannot be read", "run sync where it belongs, then delete that file")
