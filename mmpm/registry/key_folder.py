@@ -1,0 +1,102 @@
+"""The private keys of a registry, in a folder of their own that is never inside the tree.
+
+``<role>.pem`` for each of the seven roles (0600, PKCS #8), and ``root.json``: the root that whoever signs believes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpm.errors import KeysMissingError, KeyUnreadableError
+from mmpm.trust.facts import ONLINE_ROLES, ROLES
+from mmpm.trust.keys import SigningKey
+from mmpm_store.durable import exclusive_create, fsync_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT_NAME = "root.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryKeys:
+    """Opened keys of one registry.
+
+    Attributes:
+        root: the root metadata that the publisher starts verification from.
+        signers: by role; those that were asked for.
+    """
+
+    root: bytes
+    signers: Mapping[str, SigningKey]
+
+
+def generate_keys() -> dict[str, SigningKey]:
+    """Make one new key for every role."""
+    return {role: SigningKey.generate() for role in ROLES}
+
+
+def save_keys(folder: str, keys: Mapping[str, SigningKey], root: bytes, passphrase: bytes | None) -> None:
+    """Write `keys` and the root that names them into `folder` (0700), none over an older one.
+
+    Args:
+        folder: made where it is missing.
+        keys: by role.
+        root: version 1 of the root.
+        passphrase: None writes them open, which only an explicit flag may ask.
+
+    Raises:
+        KeyUnreadableError: a key is there already.
+    """
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    for role, key in keys.items():
+        path = f"{folder}/{role}.pem"
+        if not exclusive_create(path, key.to_pem(passphrase), 0o600):
+            raise KeyUnreadableError("a key is there already, and it is not overwritten", path)
+    exclusive_create(f"{folder}/{ROOT_NAME}", root, 0o644)
+    fsync_path(os.path.dirname(folder))
+
+
+def has_keys(folder: str) -> bool:
+    """Whether any key lies in `folder`."""
+    return any(os.path.exists(f"{folder}/{role}.pem") for role in ROLES)
+
+
+def load_keys(
+    folder: str, registry_id: str, passphrase: bytes | None, roles: Sequence[str] = ONLINE_ROLES
+) -> RegistryKeys:
+    """Open the keys that `roles` need.
+
+    Raises:
+        KeysMissingError: a file is not there.
+        KeyUnreadableError: a file does not open with `passphrase`.
+    """
+    signers = {}
+    for role in roles:
+        path = f"{folder}/{role}.pem"
+        data = _read(path, registry_id)
+        try:
+            # An open key needs no passphrase, and one that is given all the same is no reason to refuse.
+            signers[role] = SigningKey.load_pem(data, passphrase if b"ENCRYPTED" in data[:40] else None)
+        except KeyUnreadableError as error:
+            raise KeyUnreadableError(error.reason, path) from None
+    return RegistryKeys(_read(f"{folder}/{ROOT_NAME}", registry_id), signers)
+
+
+def is_protected(folder: str) -> bool:
+    """Whether the online keys in `folder` ask for a passphrase; False also where there are none."""
+    try:
+        with open(f"{folder}/timestamp.pem", "rb") as file:
+            return b"ENCRYPTED" in file.read(40)
+    except OSError:
+        return False
+
+
+def _read(path: str, registry_id: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(1 << 20)
+    except FileNotFoundError:
+        raise KeysMissingError(registry_id, path) from None
