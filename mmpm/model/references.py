@@ -38,7 +38,7 @@ class Requirement:
         return cls(*_split(text))
 
     def __str__(self) -> str:
-        return str(self.name) if self.range.is_any else f"{self.name}@{self.range}"
+        return str(self.name) if self.range == ANY else f"{self.name}@{self.range}"
 
 
 @dataclass(frozen=True, slots=True)
