@@ -105,4 +105,5 @@ def as_usage(message: str, line: Sequence[str]) -> UsageError:
 
     while words and not knows_command(words):
         words.pop()
-    return UsageError(" ".join(message.split()), f"run `{' '.join(['mmpm', *words])} --help`")
+    message = " ".join(message.split()).partition(" Available commands:")[0]
+    return UsageError(message, f"run `{' '.join(['mmpm', *words])} --help`")

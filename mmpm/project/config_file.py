@@ -12,12 +12,11 @@ from mmpm.project.settings import parse_setting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mmpm.execute.context import Context
     from mmpm.plan import SetConfig
     from mmpm.project.registries import RegistryConfig
 
 
-def apply_set_config(_context: Context, action: SetConfig) -> None:
+def apply_set_config(_context: object, action: SetConfig) -> None:
     """Effect of `SetConfig`: set or take out one value.
 
     Raises:

@@ -48,10 +48,12 @@ def test_what_a_setting_shows_it_reads_back(key, amount, data):
     key=st.sampled_from(sorted(SETTINGS)), value=st.one_of(st.text(), st.integers(), st.floats(), st.lists(st.text()))
 )
 def test_any_value_is_read_or_refused_with_a_sentence(key, value):
+    refused = None
     try:
         parse_setting(SETTINGS[key], value)
     except ValueError as error:
-        assert str(error).startswith("expected")
+        refused = str(error)
+    assert refused is None or refused.startswith("expected")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_mmpm_offline_equals_the_flag(places, value):
 
 def test_a_wrong_value_names_key_and_origin(places):
     write(places.config_file, '[install]\nlink = "soft"\n')
-    with pytest.raises(BadSettingError, match="install.link in .*config.toml: expected one of auto, hard, copy"):
+    with pytest.raises(BadSettingError, match=r"install\.link in .*config\.toml: expected one of auto, hard, copy"):
         load_settings(places, {})
 
 

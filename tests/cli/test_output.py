@@ -1,0 +1,130 @@
+"""Streams: nothing steers a terminal, plain where it must be, words where marks cannot be shown."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmpm.cli.output import MARKS, Output, Styled
+from mmpm.cli.progress import TerminalProgress
+
+
+class Screen(io.TextIOWrapper):
+    """A stream that says it is a terminal."""
+
+    def __init__(self, encoding="utf-8", *, terminal=True):
+        super().__init__(io.BytesIO(), encoding=encoding, write_through=True, newline="")
+        self.terminal = terminal
+
+    def isatty(self):
+        return self.terminal
+
+    @property
+    def seen(self):
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+def output(environ=None, *, terminal=True, encoding="utf-8", **options):
+    return Output(
+        {"TERM": "xterm"} if environ is None else environ,
+        out=Screen(encoding, terminal=terminal),
+        err=Screen(encoding, terminal=terminal),
+        **options,
+    )
+
+
+@given(text=st.text())
+def test_no_text_of_others_steers_the_terminal(text):
+    out = output()
+    out.result(text)
+    out.say("name: ", Styled(text, "bold"))
+    out.warn(text)
+    out.redraw(text)
+    seen = out.out.seen + out.err.seen
+    for code in ("\x1b[1m", "\x1b[33m", "\x1b[0m", "\r\x1b[2K"):
+        seen = seen.replace(code, "")
+    assert not [character for character in seen if ord(character) < 32 and character not in "\n\t"]
+    assert not [character for character in seen if character in "\x7f\x9b\u202e\u2066"]
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "terminal", "colored"),
+    [
+        ({}, {"TERM": "xterm"}, True, True),
+        ({}, {"TERM": "xterm"}, False, False),
+        ({}, {"TERM": "dumb"}, True, False),
+        ({}, {}, True, False),
+        ({}, {"TERM": "xterm", "NO_COLOR": "1"}, True, False),
+        ({}, {"TERM": "xterm", "FORCE_COLOR": "1"}, False, True),
+        ({}, {"TERM": "xterm", "FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+        ({"color": "always"}, {"NO_COLOR": "1"}, False, True),
+        ({"color": "never"}, {"TERM": "xterm", "FORCE_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_goes_by_flag_then_variable_then_terminal(options, environ, terminal, colored):
+    out = output(environ, terminal=terminal, **options)
+    out.result(Styled("x", "red"))
+    assert ("\x1b" in out.out.seen) is colored
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_marks_become_words_where_the_stream_cannot_show_them(encoding):
+    out = output(encoding=encoding, terminal=False)
+    for name in MARKS:
+        out.say(out.mark(name))
+    out.say("naïve ✓ 漢")
+    assert out.err.seen.startswith("ok\nfailed\n")
+    assert "\\u6f22" in out.err.seen
+
+
+def test_json_silences_words_and_keeps_warnings():
+    out = output(as_json=True)
+    out.say("Resolving...")
+    out.result("x")
+    out.warn("old snapshot")
+    out.document("mmpm.x/1", {"a": "\x1b"})
+    assert out.err.seen == ""
+    assert json.loads(out.out.seen) == {"schema": "mmpm.x/1", "a": "\x1b", "warnings": ["old snapshot"]}
+
+
+def test_quiet_still_warns_and_gives_results():
+    out = output(quiet=True, terminal=False)
+    out.say("Resolving...")
+    out.result("x")
+    out.warn("old snapshot")
+    out.warn("old snapshot")
+    assert (out.out.seen, out.err.seen) == ("x\n", "warning: old snapshot\n")
+
+
+def test_the_bar_looks_like_the_seeds():
+    out = output({"TERM": "xterm", "NO_COLOR": "1"})
+    bar = TerminalProgress(out)
+    bar.start("Downloading...", 4, "bytes")
+    bar.advance(2)
+    bar.advance(2)
+    bar.finish()
+    bar.finish()
+    assert out.err.seen.endswith("\r\x1b[2KDownloading... ████████████████████ 100%\n")
+
+
+@pytest.mark.parametrize("options", [{"terminal": False}, {"environ": {"TERM": "dumb"}}, {"progress": False}])
+def test_where_nothing_may_move_the_bar_is_one_plain_line(options):
+    out = output(**options)
+    bar = TerminalProgress(out)
+    bar.start("Downloading...", 4, "bytes")
+    bar.advance(4)
+    bar.finish()
+    assert out.err.seen == "Downloading... ✓\n"
+
+
+def test_words_in_between_do_not_tear_the_bar():
+    out = output({"TERM": "xterm", "NO_COLOR": "1"})
+    bar = TerminalProgress(out)
+    bar.start("Downloading...", 4, "bytes")
+    bar.warn("slow")
+    bar.abandon()
+    assert out.err.seen.endswith("\r\x1b[2Kwarning: slow\n\r\x1b[2K")
