@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 START_SCRIPT = CHECKOUT / "scripts" / "mmpm"
-GUARD = CHECKOUT / "tests" / "no_sockets.py"
+NO_SOCKETS = CHECKOUT / "tests" / "no_sockets.py"
+AT_TIME = CHECKOUT / "tests" / "at_time.py"
 
 # Statuses of the process, as the manual gives them.
 DONE, FORESEEN, USAGE, NO_SOLUTION, UNTRUSTED, UNREACHABLE, BUG = 0, 1, 2, 3, 4, 5, 70
@@ -68,11 +69,13 @@ class Machine:
     Attributes:
         folder: holds `home` and `project`.
         extra: more environment.
+        clock: an RFC 3339 time at which this machine's clock stands; empty: the real one.
     """
 
     world: World
     folder: Path
     extra: dict[str, str] = field(default_factory=dict)
+    clock: str = ""
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True)
@@ -110,7 +113,8 @@ class Machine:
 
     def command(self, *words: str, guard: bool = False) -> list[str]:
         """The argument vector of `mmpm WORDS`; with `guard`, making a socket is an error in that process."""
-        return [sys.executable, *([str(GUARD)] if guard else []), str(START_SCRIPT), *words]
+        script = [str(AT_TIME), self.clock] if self.clock else [str(START_SCRIPT)]
+        return [sys.executable, *([str(NO_SOCKETS)] if guard else []), *script, *words]
 
     def start(self, *words: str, cwd: Path | None = None, **popen: object) -> subprocess.Popen[bytes]:
         """Start a command and come back at once, for what happens beside or to it."""
