@@ -598,3 +598,55 @@ class UnpublishableError(MmpmError):
             "correct it, then look at it with `mmpm check PATH`",
             {"name": name, "reason": reason},
         )
+
+
+class RootNotPinnedError(MmpmError):
+    """Nothing says which root key a registry is expected to have."""
+
+    code = "root-not-pinned"
+    exit_status = UNTRUSTED
+
+    def __init__(self, registry: str, found: str = "", origin: str = "") -> None:
+        where = f" at {printable(origin)}" if origin else ""
+        shows = f"; it shows the root key sha256:{printable(found, 80)}" if found else ""
+        option = f"sha256:{found}" if found else "sha256:..."
+        super().__init__(
+            f"no root key was accepted for registry {printable(registry, 80)}{where}{shows}",
+            f"compare the key with whoever runs it, then run `mmpm registry add {printable(origin) or 'URL'} --root {option}`",
+            {"registry": registry, "found": found, "origin": origin},
+        )
+
+
+class LockMissingError(MmpmError):
+    """A command needs a lock, and there is none."""
+
+    code = "lock-missing"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is no {printable(path)}", "run `mmpm lock`, or leave --frozen out", {"path": path})
+
+
+class LockOutOfDateError(MmpmError):
+    """The manifest asks for something that the lock was not made for."""
+
+    code = "lock-out-of-date"
+
+    def __init__(self, names: list[str]) -> None:
+        what = ", ".join(printable(name, 80) for name in names[:5]) or "what the manifest asks for"
+        super().__init__(
+            f"mmpm.lock does not cover {what}", "run `mmpm lock`, then commit mmpm.lock", {"names": names}
+        )
+
+
+class DriftError(MmpmError):
+    """`sync --check` found that something would change."""
+
+    code = "drift"
+
+    def __init__(self, root: str, counts: Mapping[str, int]) -> None:
+        what = ", ".join(f"{kind} {count}" for kind, count in counts.items() if kind not in {"set-root", "note-state"})
+        super().__init__(
+            f"what is installed in {printable(root)} is not what manifest and lock say ({what})",
+            "run `mmpm sync`",
+            {"root": root, "counts": dict(counts)},
+        )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mmpm.lock import Locked
     from mmpm.receipt import Installed, InstalledFile
 
 
@@ -114,6 +115,19 @@ class SetRoot:
 
     key: str
     trees: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteState:
+    """Note that now nothing is to do, so that the next `sync` need only look at inodes.
+
+    Attributes:
+        sentence: what that `sync` prints.
+        paths: what it looks at (`mmpm.project.state.note`).
+    """
+
+    sentence: str
+    paths: tuple[str, ...]
 
 
 # ---- coarse values for the other rooms; their owners may add fields ------------------------------------------------
@@ -224,6 +238,7 @@ Action = (
     | AdoptFile
     | WriteText
     | SetRoot
+    | NoteState
     | WriteFiles
     | ImportPayload
     | InitRegistry
@@ -237,7 +252,7 @@ Action = (
     | SetConfig
 )
 
-PROJECT_ACTIONS = (InstallTree, ReplaceTree, RemoveTree, KeepAside, AdoptFile, WriteText, SetRoot)
+PROJECT_ACTIONS = (InstallTree, ReplaceTree, RemoveTree, KeepAside, AdoptFile, WriteText, SetRoot, NoteState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +266,8 @@ class Plan:
         notes: sentences for the person that no action says (warnings).
         fetch: ``blake3:..`` ids of the objects that the store lacks, to be fetched before anything else.
         sources: registry ids that are asked for them, in order.
+        unproved: releases whose checksum and tree have not been found to agree on this machine: both are recomputed
+            from the bytes before anything is linked.
     """
 
     actions: tuple[Action, ...] = ()
@@ -259,6 +276,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     fetch: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    unproved: tuple[Locked, ...] = ()
 
     @property
     def is_empty(self) -> bool:

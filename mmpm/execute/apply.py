@@ -1,0 +1,86 @@
+"""The one executor: every plan of every command is applied here.
+
+`HANDLERS` names the effect function of each action outside of formulas folders, as ``module:function``, called as
+``function(context, action)``; its module is imported when the first such action comes up. What it returns is in
+`Outcome.results`. The project's actions go together, as one crash-safe change, to `mmpm.execute.install`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mmpm.plan import PROJECT_ACTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mmpm.execute.context import Context
+    from mmpm.plan import Action, Plan
+
+HANDLERS: dict[str, str] = {
+    "WriteFiles": "mmpm.execute.writing:write_files",
+    "ImportPayload": "mmpm.execute.writing:import_payload",
+    "InitRegistry": "mmpm.registry.init:apply_init",
+    "PublishReleases": "mmpm.registry.publish:apply_publish",
+    "YankRelease": "mmpm.registry.yank:apply_yank",
+    "AddRegistry": "mmpm.registry.adding:apply_add",
+    "RemoveRegistry": "mmpm.registry.adding:apply_remove",
+    "RefreshRegistries": "mmpm.registry.refresh:apply_refresh",
+    "CollectStore": "mmpm.execute.storing:apply_collect",
+    "RepairStore": "mmpm.execute.storing:apply_repair",
+    "SetConfig": "mmpm.project.config_file:apply_set_config",
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a plan.
+
+    Attributes:
+        linked, copied: files put in place, by how.
+        reasons: why files were copied instead of linked, each once.
+        kept: (path, kept as) of what was put beside, relative to the formulas folder.
+        skipped: texts that a person changed meanwhile and that were left.
+        fetched_bytes: what came from registries.
+        results: what the effect functions of coarse actions returned, in order.
+    """
+
+    linked: int = 0
+    copied: int = 0
+    reasons: tuple[str, ...] = ()
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    fetched_bytes: int = 0
+    results: list[object] = field(default_factory=list)
+
+
+def apply(context: Context, plan: Plan) -> Outcome:
+    """Apply `plan`: fetch what it needs, then its actions in order.
+
+    Raises:
+        MmpmError: whatever the effects meet; a change of a formulas folder is then whole or has not begun.
+    """
+    outcome = Outcome()
+    if plan.fetch or plan.unproved:
+        from mmpm.execute.fetch import prove
+
+        outcome.fetched_bytes = prove(context, plan)
+    installed = False
+    for action in plan.actions:
+        if not isinstance(action, PROJECT_ACTIONS):
+            outcome.results.append(_effect(action)(context, action))
+        elif not installed:
+            from mmpm.execute.install import apply_project
+
+            installed = True
+            apply_project(context, plan, outcome)
+    return outcome
+
+
+def _effect(action: Action) -> Callable[[Context, Action], object]:
+    from importlib import import_module
+
+    module, _, name = HANDLERS[type(action).__name__].partition(":")
+    function: Callable[[Context, Action], object] = getattr(import_module(module), name)
+    return function

@@ -1,0 +1,130 @@
+"""Bring what is to be installed into the store, and hold checksum and tree of a release against each other.
+
+A lock names a release twice: by the checksum of its payload and by the tree of its files. What is linked is found by
+the tree, so before a release is linked for the first time on a machine its payload is made from the files and its
+checksum compared. That a pair agrees is a fact about bytes and is noted in ``$XDG_STATE_HOME/mmpm/proved``, which is
+never copied with a store.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mmpm.errors import NotWhatWasLockedError, ObjectsMissingError
+from mmpm.execute.trees import read_trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mmpm.execute.context import Context
+    from mmpm.lock import Locked
+    from mmpm.plan import Plan
+    from mmpm_store.objects import Store
+    from mmpm_store.tree import Tree
+
+# A line is 130 bytes; when the file is larger it starts afresh, and proofs are made again.
+_MAX_PROVED_BYTES = 32 << 20
+
+
+def prove(context: Context, plan: Plan) -> int:
+    """Fetch the plan's objects, then prove its unproved releases.
+
+    Returns:
+        The bytes that were fetched.
+
+    Raises:
+        ObjectsMissingError: no registry at hand has some of them.
+        NotWhatWasLockedError: the files of a release do not have its checksum.
+    """
+    fetched = fetch(context, plan.fetch, plan.sources) if plan.fetch else 0
+    if plan.unproved:
+        trees, _ = read_trees(context.store, [locked.tree for locked in plan.unproved])
+        lines = []
+        for locked in plan.unproved:
+            tree = trees.get(locked.tree)
+            if tree is None:
+                names = [locked.name]
+                raise ObjectsMissingError(names, "its listing vanished meanwhile", "run the command again")
+            found = payload_checksum(context.store, locked, tree)
+            if found != locked.checksum:
+                raise NotWhatWasLockedError(locked.name, locked.version, locked.checksum, found)
+            lines.append(_proof(locked))
+        _note_proved(context.places.state, lines)
+    return fetched
+
+
+def payload_checksum(store: Store, locked: Locked, tree: Tree) -> str:
+    """Make the checksum of a release's payload from its files (FORMATS, "Payload and checksum").
+
+    Raises:
+        MissingObjectError, DamagedObjectError: a file is not in the store.
+    """
+    import hashlib
+
+    if locked.kind != "bundle":
+        digest = hashlib.sha256()
+        for entry in tree.entries:
+            digest.update(store.read(entry.id))
+        return f"sha256:{digest.hexdigest()}"
+    from mmpm_store.canonical import payload_checksum as canonical_checksum
+    from mmpm_store.canonical import tree_files
+
+    top = locked.name.rpartition("/")[2]
+    return "sha256:" + canonical_checksum(top, tree_files(tree, store.read))[0]
+
+
+def unproved(state: str, releases: Iterable[Locked]) -> tuple[Locked, ...]:
+    """Give those releases whose checksum and tree were not yet found to agree on this machine."""
+    try:
+        with open(f"{state}/proved", "rb") as file:
+            proved = set(file.read().split(b"\n"))
+    except FileNotFoundError:
+        proved = set()
+    return tuple(locked for locked in releases if _proof(locked) not in proved)
+
+
+def fetch(context: Context, ids: Sequence[str], sources: Sequence[str]) -> int:
+    """Fetch objects by ``blake3:..`` into the store from the registries at hand, `sources` first.
+
+    Returns:
+        The bytes that were fetched.
+
+    Raises:
+        ObjectsMissingError: none has some of them, or the command is offline.
+    """
+    from mmpm.registry.objects import fetch_objects
+    from mmpm_store.ids import ObjectId
+
+    wanted = [ObjectId.parse(one) for one in ids]
+    return fetch_objects(context, wanted, sources)
+
+
+def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
+    """Fetch objects that turned out damaged or gone after planning.
+
+    Raises:
+        ObjectsMissingError: as for `fetch`.
+    """
+    context.progress.warn(f"{len(ids)} object(s) of the store were damaged or gone; fetching them again")
+    fetch(context, ids, plan.sources)
+
+
+def _proof(locked: Locked) -> bytes:
+    return f"{locked.tree[7:]} {locked.checksum[7:]} {locked.kind[0]}".encode()
+
+
+def _note_proved(state: str, lines: list[bytes]) -> None:
+    path = f"{state}/proved"
+    os.makedirs(state, exist_ok=True)
+    try:
+        if os.stat(path).st_size > _MAX_PROVED_BYTES:
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+    # One write(2) in append mode: lines of processes at once do not mix, and a torn one proves nothing.
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, b"\n" + b"\n".join(lines) + b"\n")
+    finally:
+        os.close(fd)

@@ -1,0 +1,93 @@
+"""One change at a time in one formulas folder: a lock that the kernel lets go of when its holder dies.
+
+`fcntl.flock` itself and not `filelock`, whose import costs as much as five interpreters. An operation takes the lock
+before it reads what it plans over (`hold`), and the executor lets it go after applying; a process that ends in
+between has let it go too.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from mmpm.errors import LockedByOtherError
+
+if TYPE_CHECKING:
+    from mmpm.execute.context import Progress
+
+WAIT_SECONDS = 600.0
+_FIRST_WORD_SECONDS = 0.5
+_STEP_SECONDS = 0.05
+
+_held: dict[str, int] = {}
+
+
+def folder_key(folder: str) -> str:
+    """Give the name under which lock and journal of a formulas folder (absolute, real path) are kept."""
+    return blake3(os.fsencode(folder)).hexdigest()[:32]
+
+
+def hold(state: str, folder: str, progress: Progress, wait_seconds: float = WAIT_SECONDS) -> None:
+    """Wait until nobody else changes `folder`, and keep others from it until `release`.
+
+    Holding it twice is holding it once.
+
+    Args:
+        state: ``$XDG_STATE_HOME/mmpm``.
+        folder: absolute, links resolved.
+        progress: hears who is waited for.
+        wait_seconds: after which waiting ends.
+
+    Raises:
+        LockedByOtherError: another process kept it for longer.
+    """
+    if folder in _held:
+        return
+    os.makedirs(f"{state}/locks", exist_ok=True)
+    fd = os.open(f"{state}/locks/{folder_key(folder)}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    began = time.monotonic()
+    said = False
+    while not _try(fd):
+        waited = time.monotonic() - began
+        if waited > wait_seconds:
+            owner = _owner(fd)
+            os.close(fd)
+            raise LockedByOtherError(folder, owner, round(waited))
+        if waited > _FIRST_WORD_SECONDS and not said:
+            said = True
+            progress.say(f"Waiting for {_owner(fd)}, which changes {folder} ...")
+        time.sleep(_STEP_SECONDS)
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"process {os.getpid()}".encode(), 0)
+    _held[folder] = fd
+
+
+def is_held(folder: str) -> bool:
+    """Whether this process holds the lock of `folder`."""
+    return folder in _held
+
+
+def release(folder: str) -> None:
+    """Let others change `folder`; harmless when it is not held."""
+    fd = _held.pop(folder, None)
+    if fd is not None:
+        os.close(fd)
+
+
+def _try(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in {errno.EWOULDBLOCK, errno.EACCES, errno.EINTR}:
+            return False
+        raise
+    return True
+
+
+def _owner(fd: int) -> str:
+    return os.pread(fd, 100, 0).decode("ascii", "replace") or "another process"

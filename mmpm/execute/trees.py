@@ -1,0 +1,41 @@
+"""The listings of releases, read and re-hashed once in a process: planning asks for them, staging asks again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmpm_store.errors import DamagedObjectError, MissingObjectError
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mmpm_store.objects import Store
+    from mmpm_store.tree import Tree
+
+_read: dict[tuple[str, str], Tree] = {}
+
+
+def read_trees(store: Store, ids: Iterable[str]) -> tuple[dict[str, Tree], list[str]]:
+    """Read listings by ``blake3:..``.
+
+    Returns:
+        Those that are here and intact, and the ids of the others, in order.
+
+    Raises:
+        TreeError: an object is intact but no listing.
+    """
+    found: dict[str, Tree] = {}
+    absent: list[str] = []
+    for identity in ids:
+        key = (store.path, identity)
+        tree = _read.get(key)
+        if tree is None:
+            try:
+                tree = store.read_tree(ObjectId.parse(identity))
+            except (MissingObjectError, DamagedObjectError):
+                absent.append(identity)
+                continue
+            _read[key] = tree
+        found[identity] = tree
+    return found, absent

@@ -1,0 +1,257 @@
+"""`sync`: make the formulas folder what the lock says; and the planning that every installing verb shares.
+
+`plan_lockfile` is what `install`, `upgrade`, `pin`, `uninstall`, `import` and `adopt` call with the lock that they
+made: it fetches the listings that the store lacks (they are small, and a plan without them could not say what it
+keeps), looks at the folder, and gives the one plan that also writes lock and manifest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError
+from mmpm.execute.fetch import fetch, unproved
+from mmpm.execute.install import begin_change
+from mmpm.execute.trees import read_trees
+from mmpm.lock import Lockfile, format_lock
+from mmpm.plan import InstallTree, NoteState, Plan, ReplaceTree, SetRoot, WriteText
+from mmpm.project.files import (
+    IGNORE_FILE,
+    INSTALLED_LIST,
+    content_id,
+    installed_identities,
+    installed_list,
+    observe,
+    read_optional,
+    read_project,
+)
+from mmpm.project.state import note, state_path
+from mmpm.receipt import FILE_NAME, Installed, Receipt, format_receipt
+from mmpm.reconcile import check_names, next_receipt, place_files, reconcile
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmpm.execute.context import Context
+    from mmpm.lock import Locked
+    from mmpm.plan import Action
+    from mmpm.project.files import ProjectFiles
+    from mmpm_store.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """What the command line says.
+
+    Attributes:
+        locked: fail if the lock would change.
+        frozen: the lock alone; the manifest is not read.
+        check: fail if anything would change; change nothing.
+        lock_path: another lock than the project's (`--lock FILE`): it is installed as it is.
+        dry_run: nothing will be applied.
+    """
+
+    locked: bool = False
+    frozen: bool = False
+    check: bool = False
+    lock_path: str | None = None
+    dry_run: bool = False
+
+
+def plan_sync(context: Context, request: SyncRequest) -> Plan:
+    """Plan what makes the formulas folder what manifest and lock say.
+
+    Raises:
+        LockMissingError: `--frozen` or `--lock` without a lock.
+        LockOutOfDateError: `--locked` and the manifest asks for something else.
+        DriftError: `--check` and something would change.
+        MmpmError: whatever solving and reading meet.
+    """
+    if not (request.dry_run or request.check):
+        begin_change(context)
+    files = read_project(context.project, request.lock_path)
+    old = files.lock
+    if old is None and (request.frozen or request.lock_path):
+        raise LockMissingError(request.lock_path or context.project.lock_path)
+    new = old if request.frozen or request.lock_path else _relocked(context, old)
+    if new is None:
+        new = Lockfile()
+    if new != old and request.locked:
+        raise LockOutOfDateError(_uncovered(old, new))
+    writes_lock = request.lock_path is None and new != old and not (old is None and new == Lockfile())
+    plan = plan_lockfile(context, new, files=files, writes_lock=writes_lock, dry_run=request.dry_run or request.check)
+    if request.check and not plan.is_empty:
+        raise DriftError(context.project.root, dict(plan.counts()))
+    return plan
+
+
+def plan_lockfile(
+    context: Context,
+    lock: Lockfile,
+    *,
+    files: ProjectFiles | None = None,
+    manifest: str | None = None,
+    writes_lock: bool = True,
+    dry_run: bool = False,
+    levels: Mapping[str, tuple[str, int]] | None = None,
+) -> Plan:
+    """Plan what makes the formulas folder what `lock` says, with lock and manifest written in the same change.
+
+    Callers that write have called `begin_change` before they read what `lock` was made from.
+
+    Args:
+        context: the project, the store, who listens.
+        lock: what shall be installed.
+        files: the project's texts, if the caller has read them.
+        manifest: its new text; None to leave it.
+        writes_lock: whether the project's lock shall hold `lock`.
+        dry_run: nothing will be applied, so nothing is noted either.
+        levels: (level, serial) by registry id, for the receipt.
+
+    Raises:
+        InstallConflictError: two releases would bear one name on disk.
+        ObjectsMissingError: a listing is neither in the store nor at any registry at hand.
+    """
+    check_names(lock.releases)
+    files = files or read_project(context.project)
+    receipt = files.receipt
+    sources = tuple(dict.fromkeys(_registry_of(locked) for locked in lock.releases if _registry_of(locked)))
+    trees = _trees(context, lock, sources)
+    entries = _entries(context, lock, trees, levels or {})
+    after = next_receipt(entries, receipt)
+    state_file = state_path(context.places.state, context.project.root)
+    paths = [file.path for one in (after, receipt) for entry in one.entries for file in entry.files]
+    observed = observe(files.formulas, paths, installed_identities(state_file, receipt))
+    actions = reconcile(after, receipt, observed)
+    texts = _texts(context, files, receipt, after)
+    if writes_lock:
+        texts += _text("lock", context.project.lock_path, format_lock(lock), read_optional(context.project.lock_path))
+    if manifest is not None:
+        path = context.project.manifest_path
+        texts += _text("manifest", path, manifest.encode(), read_optional(path))
+    linked = [action for action in actions if isinstance(action, (InstallTree, ReplaceTree)) and action.link]
+    missing = _missing(context, linked)
+    sentence, noted = _note(context, after)
+    if not (actions or texts):
+        if not dry_run:
+            note(context.places.state, context.project.root, sentence, list(noted))
+        return Plan(folder=files.formulas)
+    used = tuple(sorted({entry.tree for entry in after.entries}))
+    everything: list[Action] = [SetRoot(files.formulas, used), *actions, *texts, NoteState(sentence, noted)]
+    names = {action.release.name for action in linked}
+    return Plan(
+        tuple(everything),
+        bytes_to_fetch=sum(missing.values()),
+        folder=files.formulas,
+        fetch=tuple(missing),
+        sources=sources,
+        unproved=unproved(context.places.state, [locked for locked in lock.releases if locked.name in names]),
+    )
+
+
+def _relocked(context: Context, old: Lockfile | None) -> Lockfile | None:
+    """Give the lock for the manifest as it is now; `old` itself where it covers the manifest."""
+    from mmpm.project.manifest import read_manifest
+
+    manifest = read_manifest(context.project.manifest_path)
+    asked = tuple(sorted(manifest.requirements))
+    if old is not None and asked == old.requirements:
+        return old
+    if not asked and old is None:
+        return None
+    from mmpm.ops.resolve import relock
+
+    return relock(context, manifest, old)
+
+
+def _trees(context: Context, lock: Lockfile, sources: tuple[str, ...]) -> dict[str, Tree]:
+    wanted = [locked.tree for locked in lock.releases if locked.kind != "molecules"]
+    trees, absent = read_trees(context.store, wanted)
+    if absent:
+        fetch(context, absent, sources)
+        more, _ = read_trees(context.store, absent)
+        trees.update(more)
+    return trees
+
+
+def _entries(
+    context: Context, lock: Lockfile, trees: Mapping[str, Tree], levels: Mapping[str, tuple[str, int]]
+) -> list[Installed]:
+    asked = {name: text for _, name, text in lock.requirements}
+    now = context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    entries = []
+    for locked in lock.releases:
+        if locked.kind == "molecules":
+            continue
+        level, serial = levels.get(_registry_of(locked), ("unverified", 0))
+        entries.append(
+            Installed(
+                locked.name,
+                locked.version,
+                locked.pinned,
+                locked.checksum,
+                now,
+                locked.source,
+                locked.tree,
+                locked.kind,
+                locked.size,
+                asked.get(locked.name, ""),
+                level,
+                serial,
+                locked.alias,
+                None,
+                place_files(locked, trees[locked.tree]),
+            )
+        )
+    return entries
+
+
+def _registry_of(locked: Locked) -> str:
+    return locked.source[6:].partition("/")[0] if locked.source.startswith("hop://") else ""
+
+
+def _texts(context: Context, files: ProjectFiles, before: Receipt, after: Receipt) -> list[WriteText]:
+    """Give the texts beside the formulas: the receipt, gt's list, and in a project what keeps the receipt from git."""
+    folder = files.formulas
+    if not after.entries and files.receipt_data is None:
+        return []
+    texts = _text("receipt", f"{folder}/{FILE_NAME}", format_receipt(after), files.receipt_data)
+    there = read_optional(f"{folder}/{INSTALLED_LIST}")
+    listed = installed_list(there, before, after)
+    if listed is not None:
+        texts += _text("installed", f"{folder}/{INSTALLED_LIST}", listed.encode(), there)
+    ignore = f"{folder}/{IGNORE_FILE}"
+    if context.project.tier == "project" and read_optional(ignore) is None:
+        # The receipt is about this machine; in a clone it is made again from the lock.
+        texts += _text("gitignore", ignore, f"/{FILE_NAME}\n/{IGNORE_FILE}\n".encode(), None)
+    return texts
+
+
+def _text(role: str, path: str, new: bytes, old: bytes | None) -> list[WriteText]:
+    return [] if new == old else [WriteText(role, path, new.decode(), content_id(old))]
+
+
+def _missing(context: Context, linked: list[InstallTree | ReplaceTree]) -> dict[str, int]:
+    """Give the objects that the store lacks, with their sizes, in the order in which they are needed."""
+    wanted: dict[str, int] = {}
+    trees, _ = read_trees(context.store, [action.release.tree for action in linked])
+    for action in linked:
+        sizes = {str(entry.id): entry.size for entry in trees[action.release.tree].entries}
+        for file in action.link:
+            wanted[file.id] = sizes[file.id]
+    return {identity: size for identity, size in wanted.items() if not context.store.has(ObjectId.parse(identity))}
+
+
+def _note(context: Context, after: Receipt) -> tuple[str, tuple[str, ...]]:
+    count = len(after.entries)
+    sentence = f"Nothing to do: {count} formula{'s' * (count != 1)} installed as locked"
+    paths = [context.project.manifest_path, context.project.lock_path, ".", FILE_NAME]
+    paths += [file.path for entry in after.entries for file in entry.files]
+    return sentence, tuple(paths)
+
+
+def _uncovered(old: Lockfile | None, new: Lockfile) -> list[str]:
+    """Name the requirements that the lock was not made for, or no longer are asked for."""
+    return sorted({name for _, name, _ in set(new.requirements) ^ set(old.requirements if old else ())})

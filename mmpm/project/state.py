@@ -1,0 +1,135 @@
+"""The no-op `sync`: answered from one small file and the inodes it names, with `os` alone.
+
+After a `sync` that left nothing to do, `note` writes down what every file it depends on looked like: manifest, lock,
+receipt, the formulas folder itself and every installed file. While all of them look the same there is nothing to do.
+
+Rule: no import but `os`; this runs before anything else of mmpm is loaded (a module of the standard library such as
+json costs as much as the whole interpreter). The file's text (FORMAT 1), a line each:
+
+    mmpm-state 1
+    <the sentence to print>
+    <root>
+    <inode> <size> <time in ns> <path, relative to the root's formulas folder or absolute>
+    - - - <absolute path of a file that there was not>
+"""
+
+import os
+
+_HEAD = "mmpm-state 1"
+
+
+def state_home(environ: "os._Environ[str] | dict[str, str]") -> str:
+    """Give ``$XDG_STATE_HOME/mmpm`` as `Places` does; empty if there is no home."""
+    base = environ.get("XDG_STATE_HOME", "")
+    if not base.startswith("/"):
+        home = environ.get("HOME", "")
+        if not home.startswith("/"):
+            return ""
+        base = home + "/.local/state"
+    return os.path.normpath(base) + "/mmpm"
+
+
+def state_path(state: str, root: str) -> str:
+    """Give the file for the tier at `root` (absolute), below the folder `state` (``$XDG_STATE_HOME/mmpm``)."""
+    return state + "/installs" + root.rstrip("/") + "/@state"
+
+
+def is_noop(root: str, environ: "os._Environ[str] | dict[str, str]") -> "str | None":
+    """Give the sentence that a `sync` of the tier at `root` prints if it has nothing to do, else None.
+
+    Sound, not complete: None only means that the whole command must look. Every installed file is looked at (not
+    read), so one that was edited, replaced or deleted is seen.
+    """
+    home = state_home(environ)
+    if not home:
+        return None
+    try:
+        fd = os.open(state_path(home, root), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(fd).st_size
+            text = os.read(fd, size).decode("utf-8", "surrogateescape")
+        finally:
+            os.close(fd)
+        head, sentence, place, *lines = text.split("\n")
+        if head != _HEAD or place != root or not lines or lines.pop():
+            return None
+        folder = os.open(root + "/.beads/formulas", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        stat = os.stat
+        for line in lines:
+            path = line.split(" ", 3)[3]
+            if line[0] == "-":
+                if os.path.lexists(path):
+                    return None
+                continue
+            found = stat(path, dir_fd=folder, follow_symlinks=False)
+            if line != f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {path}":
+                return None
+    except (OSError, ValueError, IndexError):
+        return None
+    finally:
+        os.close(folder)
+    return sentence
+
+
+def note(state: str, root: str, sentence: str, paths: "list[str]") -> bool:
+    """Write down that nothing is to do at `root` while `paths` look as they do now.
+
+    Args:
+        state: ``$XDG_STATE_HOME/mmpm``.
+        root: the tier's root, absolute.
+        sentence: what a no-op `sync` prints; one line.
+        paths: relative to ``<root>/.beads/formulas``, or absolute; ``.`` is that folder itself.
+
+    Returns:
+        False if it was not noted (a file vanished, or the state folder cannot be written): the next `sync` looks.
+    """
+    target = state_path(state, root)
+    try:
+        folder = os.open(root + "/.beads/formulas", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    temporary = f"{target}.{os.getpid()}"
+    try:
+        lines = []
+        for path in paths:
+            if "\n" in path:
+                return False
+            if path[0] == "/" and not os.path.lexists(path):
+                lines.append(f"- - - {path}\n")
+                continue
+            found = os.stat(path, dir_fd=folder, follow_symlinks=False)
+            lines.append(f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {path}\n")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.write(f"{_HEAD}\n{sentence}\n{root}\n")
+            file.writelines(lines)
+        os.replace(temporary, target)
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
+    return True
+
+
+def forget(state: str, root: str) -> None:
+    """Drop what was noted of `root`: called before anything there changes."""
+    try:  # noqa: SIM105 - contextlib is not imported here
+        os.unlink(state_path(state, root))
+    except OSError:
+        pass
+
+
+def read_identities(path: str) -> "dict[str, tuple[int, int, int]]":
+    """Give (inode, size, time in ns) by path from a state file; empty where there is none that can be read."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            lines = file.read().split("\n")
+        if lines[0] != _HEAD:
+            return {}
+        rows = (line.split(" ", 3) for line in lines[3:-1] if line[:1] != "-")
+        return {row[3]: (int(row[0]), int(row[1]), int(row[2])) for row in rows}
+    except (OSError, ValueError, IndexError):
+        return {}
