@@ -20,6 +20,8 @@ UNREACHABLE = 5
 BUG = 70
 INTERRUPTED = 130
 
+_MESSAGE_LIMIT = 20_000
+
 
 def printable(text: str, limit: int = 400, *, keep: str = "") -> str:
     r"""Give `text` with every character that could steer a terminal written as an escape.
@@ -64,9 +66,10 @@ class MmpmError(Exception):
     exit_status: ClassVar[int] = FORESEEN
 
     def __init__(self, fact: str, remedy: str, details: Mapping[str, object] | None = None) -> None:
-        super().__init__(fact)
-        self.fact = fact
-        self.remedy = remedy
+        # Cleaned here once more, whatever a subclass forgot; clean text stays as it is.
+        self.fact = printable(fact, _MESSAGE_LIMIT, keep="\n")
+        self.remedy = printable(remedy, _MESSAGE_LIMIT, keep="\n")
+        super().__init__(self.fact)
         self.details = dict(details or {})
 
 

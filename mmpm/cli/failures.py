@@ -60,10 +60,14 @@ def _facts(error: BaseException) -> tuple[str, str, str, int, Mapping[str, objec
     # The store's own errors have facts and remedies too; only a process that uses it has it imported.
     store_errors = sys.modules.get("mmpm_store.errors")
     if store_errors is not None and isinstance(error, store_errors.StoreError):
-        code = getattr(error, "code", "store")
-        status = getattr(error, "exit_status", FORESEEN)
-        return code, str(getattr(error, "fact", error)), str(getattr(error, "remedy", "")), status, {}
+        return store_code(type(error)), error.fact, error.remedy, FORESEEN, {}
     return None
+
+
+def store_code(kind: type[BaseException]) -> str:
+    """Give the code of one of the store's errors: `DamagedObjectError` is `damaged-object`."""
+    name = kind.__name__.removesuffix("Error")
+    return "".join("-" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("-")
 
 
 def _refused(error: OSError) -> MmpmError:

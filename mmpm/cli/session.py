@@ -89,11 +89,10 @@ class Session:
         if self._context is None:
             from mmpm.execute.context import Context
             from mmpm.project.config import load_registries
-            from mmpm.project.manifest import read_manifest as read
             from mmpm_store.objects import Store
 
             project = self.project()
-            manifest = read(project.manifest_path) if read_manifest else None
+            manifest = self._manifest(project) if read_manifest else None
             settings = self.settings(manifest)
             for warning in settings.warnings:
                 self.output.warn(warning)
@@ -111,6 +110,13 @@ class Session:
                 environ=self.environ,
             )
         return self._context
+
+    @staticmethod
+    def _manifest(project: Project) -> Manifest:
+        # Only imported where it is read: it brings the version ranges along, which `sync --frozen` does without.
+        from mmpm.project.manifest import read_manifest
+
+        return read_manifest(project.manifest_path)
 
     def path(self, operand: str) -> str:
         """Give the absolute path of a path operand."""
