@@ -20,7 +20,7 @@ _WELL_FORMED = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 _ODD_CHARACTER = re.compile(r"[^a-z0-9._-]")
 # Else `formulas/index.json` or `x.formula.toml` would be a legal name, and its folder would hide a document.
 _RESERVED_ENDINGS = (".json", ".jsonl", ".toml")
-_DEVICES = frozenset({"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)})
+_DEVICES = frozenset({"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)})
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
