@@ -25,6 +25,7 @@ BIN_COUNT: Final = 256
 SHARD_COUNT: Final = 256
 
 _ROLE_FILE = re.compile(r"([1-9][0-9]{0,17})\.(root|snapshot|timestamp|targets|trust|bins|bin-[0-9a-f]{2})\.json")
+_PAGE = re.compile(r"page-[1-9][0-9]*\.json")
 _HASHED = re.compile(r"([0-9a-f]{64})\.(.+)")
 
 
@@ -105,6 +106,11 @@ def parse_hashed(path: str) -> tuple[str, str] | None:
 def page_file(name: str, number: int, sha256: str) -> str:
     """Give the file of page `number` (from 1) of a long history; the index names its sha256."""
     return f"formulas/{name}/{sha256}.page-{number}.json"
+
+
+def is_page(target: str) -> bool:
+    """Whether a path without its sha256 is that of a page."""
+    return _PAGE.fullmatch(target.rpartition("/")[2]) is not None
 
 
 # Everything below is content-addressed or an alias.

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OURS: Final = "x-mmpm"
+"""The field of signed metadata that carries what is ours: issue time, root number, identity."""
+
 # The roles. `BIN` names the 256 roles bin-00 .. bin-ff together: they share one key.
 ROOT: Final = "root"
 TARGETS: Final = "targets"

@@ -38,6 +38,7 @@ from mmpm.trust.facts import (
     BIN,
     BINS,
     LIFETIMES,
+    OURS,
     ROOT,
     SNAPSHOT,
     TARGETS,
@@ -57,8 +58,6 @@ if TYPE_CHECKING:
 
     from mmpm.trust.keys import PublicKey, SigningKey
 
-OURS: Final = "x-mmpm"
-"""The field of signed metadata that carries what is ours: issue time, root number, identity."""
 
 _BIN_BITS: Final = 8
 

@@ -1,0 +1,322 @@
+"""Puts releases into a folder registry: one, or thousands in one serial.
+
+Rule: the items stream. Of each only its index line and its catalog line stay in memory; its files are in the tree (as
+objects that nothing reaches yet) before the next item is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpm.errors import UnpublishableError, VersionTakenError
+from mmpm.model.checksums import Checksum
+from mmpm.model.release import Release
+from mmpm.registry import history, layout, rendering
+from mmpm.registry.commit import Committing, commit
+from mmpm.registry.documents import (
+    MAX_CHANGELOG,
+    MAX_DESCRIPTION_IN_CATALOG,
+    CatalogLine,
+    ReleaseDocument,
+    catalog_to_bytes,
+)
+from mmpm.registry.tree_writer import TreeWriter
+from mmpm.trust.facts import TargetFile, parse_time
+from mmpm_store.canonical import canonical_tar, stored_gzip, tree_files
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from mmpm.model.names import FormulaName
+    from mmpm.model.versions import Version
+    from mmpm.registry.published import PublishedTree
+
+
+@dataclass(frozen=True, slots=True)
+class PublishItem:
+    """One release to be: what its document says (object ids included), and where its files' bytes are.
+
+    Attributes:
+        document: complete; the checksum and the object ids are recomputed from the bytes before they are believed.
+        read: gives an object's bytes.
+    """
+
+    document: ReleaseDocument
+    read: Callable[[ObjectId], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publish did.
+
+    Attributes:
+        serial: the registry's serial now.
+        new: releases that it added, in the order of the items.
+        unchanged: those that were there already, with equal bytes.
+    """
+
+    serial: int
+    new: tuple[tuple[FormulaName, Version], ...]
+    unchanged: tuple[tuple[FormulaName, Version], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A release whose objects are in the tree."""
+
+    release: Release
+    line: CatalogLine
+    download: ObjectId | None
+
+
+def publish(
+    root: str,
+    items: Iterable[PublishItem],
+    how: Committing,
+    on_item: Callable[[int], None] = lambda _count: None,
+) -> Published:
+    """Publish `items` into the tree at `root` as one new serial.
+
+    Equal bytes under a version that is there already are a success that changes nothing. Two publishers at once both
+    succeed, one after the other.
+
+    Args:
+        root: the tree's folder.
+        items: taken one at a time.
+        how: keys, time and limits.
+        on_item: called with the number of items done so far.
+
+    Raises:
+        VersionTakenError: a version is there with other bytes, or twice in `items`; nothing is published then.
+        UnpublishableError: an item is incomplete, or its bytes are not what its document says.
+    """
+    with TreeWriter(root) as writer:
+        edit = _Addition()
+        for count, item in enumerate(items, 1):
+            edit.add(_stage(item, writer))
+            on_item(count)
+        serial = commit(writer.root, how, edit, writer, renew=not edit.staged)
+    new, unchanged = edit.outcome()
+    return Published(serial, new, unchanged)
+
+
+def _stage(item: PublishItem, writer: TreeWriter) -> _Staged:
+    """Write a release's objects and, for a bundle, prepare its archive."""
+    document = item.document
+    _check(document)
+    data = b""
+    for entry in document.tree.entries:
+        data = item.read(entry.id)
+        if len(data) != entry.size or ObjectId.of(data) != entry.id:
+            raise UnpublishableError(str(document.name), f"the bytes of {entry.path} are not those of its listing")
+        writer.put(layout.object_file(entry.id), data)
+    download = None
+    if document.kind == "bundle":
+        size, checksum = _prepare_archive(item, writer)
+    else:
+        size, checksum, download = len(data), Checksum.of(data), document.tree.entries[0].id
+    if (size, checksum) != (document.size, document.checksum):
+        raise UnpublishableError(str(document.name), "its files are not those of its checksum")
+    data = document.to_bytes()
+    document_id = ObjectId.of(data)
+    writer.put(layout.object_file(document_id), data)
+    listing = document.tree.to_bytes()
+    tree_id = ObjectId.of(listing)
+    writer.put(layout.object_file(tree_id), listing)
+    release = Release(
+        name=document.name,
+        version=document.version,
+        kind=document.kind,
+        requires=document.requires,
+        soft=document.soft,
+        checksum=checksum,
+        tree=tree_id,
+        size=size,
+        published_at=document.published_at,
+        serial=0,  # given by the commit
+        document=document_id,
+    )
+    return _Staged(release, catalog_line(document), download)
+
+
+def _prepare_archive(item: PublishItem, writer: TreeWriter) -> tuple[int, Checksum]:
+    """Prepare a bundle's download, and give size and checksum of the canonical tar in it."""
+    document = item.document
+    digest = hashlib.sha256()
+    size = 0
+
+    def counted(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal size
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            yield piece
+
+    pieces = canonical_tar(document.name.unscoped, tree_files(document.tree, item.read))
+    writer.prepare(layout.download_alias(str(document.name), str(document.version)), stored_gzip(counted(pieces)))
+    return size, Checksum(digest.hexdigest())
+
+
+def _check(document: ReleaseDocument) -> None:
+    name = str(document.name)
+    if not document.description.strip():
+        raise UnpublishableError(name, "it has no description")
+    if len(document.changelog or "") > MAX_CHANGELOG:
+        raise UnpublishableError(name, f"its changelog is longer than {MAX_CHANGELOG} characters")
+    if not document.tree.entries or (document.kind != "bundle" and len(document.tree.entries) != 1):
+        raise UnpublishableError(name, f"{len(document.tree.entries)} files do not make a {document.kind}")
+    try:
+        parse_time(document.published_at)
+    except ValueError:
+        raise UnpublishableError(name, f"published_at is not a time in UTC: {document.published_at}") from None
+
+
+def catalog_line(document: ReleaseDocument) -> CatalogLine:
+    """Give what search reads of a release."""
+    text = " ".join(document.description.split())
+    short = text if len(text) <= MAX_DESCRIPTION_IN_CATALOG else text[: MAX_DESCRIPTION_IN_CATALOG - 1] + "…"
+    return CatalogLine(
+        name=document.name,
+        latest=document.version,
+        kind=document.kind,
+        description=short,
+        author=document.author,
+        license=document.license,
+        repository=document.repository,
+        capabilities=document.capabilities,
+        published_at=document.published_at,
+    )
+
+
+class _Addition:
+    """The edit that adds staged releases to whatever state is the newest."""
+
+    def __init__(self) -> None:
+        self.staged: dict[FormulaName, dict[str, _Staged]] = {}
+        self._order: list[tuple[FormulaName, Version]] = []
+        self._new: set[tuple[FormulaName, str]] = set()
+        self._lines: dict[FormulaName, tuple[CatalogLine, tuple[Release, ...]]] = {}
+        self._names_before = 0
+
+    def add(self, staged: _Staged) -> None:
+        """Take one more release; the same one again changes nothing."""
+        release = staged.release
+        versions = self.staged.setdefault(release.name, {})
+        twin = versions.get(release.version.slot)
+        if twin is not None:
+            _require_equal(twin.release, release)
+            return
+        versions[release.version.slot] = staged
+        self._order.append((release.name, release.version))
+
+    def outcome(self) -> tuple[tuple[tuple[FormulaName, Version], ...], tuple[tuple[FormulaName, Version], ...]]:
+        """Give what the last `prepare` added and what it found there already."""
+        new = tuple((name, version) for name, version in self._order if (name, version.slot) in self._new)
+        old = tuple((name, version) for name, version in self._order if (name, version.slot) not in self._new)
+        return new, old
+
+    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Mapping[str, TargetFile]:
+        """Prepare the indexes and catalog shards that change."""
+        self._new.clear()
+        self._lines.clear()
+        self._names_before = 0
+        targets: dict[str, TargetFile] = {}
+        for name in sorted(self.staged):
+            self._grow(base, name, serial, writer, targets)
+        targets |= prepare_catalog(base, {name: line for name, (line, _) in self._lines.items()}, writer)
+        return targets
+
+    def _grow(
+        self, base: PublishedTree, name: FormulaName, serial: int, writer: TreeWriter, targets: dict[str, TargetFile]
+    ) -> None:
+        index = base.index(name)
+        past = history.read_history(name, index, base.older_lines(index) if index else ())
+        published = {one.version.slot: one for one in past}
+        new = []
+        for slot, staged in self.staged[name].items():
+            if slot in published:
+                _require_equal(published[slot], staged.release)
+            else:
+                new.append(staged.release)
+                self._new.add((name, slot))
+        if not new:
+            return
+        self._names_before += index is not None
+        grown = history.append(name, index, past, new, serial)
+        prepare_index(grown, writer, targets)
+        top = history.latest(grown.releases)
+        staged_top = self.staged[name].get(top.version.slot)
+        line = staged_top.line if staged_top else catalog_line(base.document(top.document))
+        self._lines[name] = (line, grown.releases)
+
+    def write_aliases(self, base: PublishedTree, writer: TreeWriter) -> None:
+        """Write what the seed's URLs answer for the new releases."""
+        for name, slot in self._new:
+            staged = self.staged[name][slot]
+            release = staged.release
+            version = str(release.version)
+            writer.alias(layout.object_file(release.document), layout.release_alias(str(name), version))
+            if staged.download is not None:
+                writer.alias(layout.object_file(staged.download), layout.download_alias(str(name), version))
+        write_pages(base, self._lines, len(self._lines) - self._names_before, writer)
+
+
+def _require_equal(published: Release, release: Release) -> None:
+    if (published.checksum, published.kind) != (release.checksum, release.kind):
+        raise VersionTakenError(str(release.name), str(release.version), str(published.version))
+
+
+# --- shared by the verbs that change indexes ----------------------------------------------------------------------
+
+
+def prepare_index(grown: history.Grown, writer: TreeWriter, targets: dict[str, TargetFile]) -> None:
+    """Prepare an index and its new pages, and list the index in `targets`."""
+    name = str(grown.index.name)
+    for number, data in grown.new_pages:
+        writer.prepare(layout.page_file(name, number, TargetFile.of(data).sha256), (data,))
+    data = grown.index.to_bytes()
+    target = layout.index_target(name)
+    targets[target] = TargetFile.of(data)
+    writer.prepare(layout.hashed(target, targets[target].sha256), (data,))
+
+
+def prepare_catalog(
+    base: PublishedTree, lines: Mapping[FormulaName, CatalogLine], writer: TreeWriter
+) -> dict[str, TargetFile]:
+    """Prepare the catalog shards that `lines` change, and give their targets."""
+    shards: dict[str, dict[str, CatalogLine]] = {}
+    for name, line in lines.items():
+        shards.setdefault(layout.shard_of(str(name)), {})[str(name)] = line
+    targets = {}
+    for shard, changed in shards.items():
+        present = base.catalog(shard)
+        if all(present.get(name) == line for name, line in changed.items()):
+            continue
+        merged = present | changed
+        data = catalog_to_bytes({name: line.to_bytes() for name, line in merged.items()})
+        target = layout.catalog_target(shard)
+        targets[target] = TargetFile.of(data)
+        writer.prepare(layout.hashed(target, targets[target].sha256), (data,))
+    return targets
+
+
+def write_pages(
+    base: PublishedTree,
+    lines: Mapping[FormulaName, tuple[CatalogLine, tuple[Release, ...]]],
+    new_names: int,
+    writer: TreeWriter,
+) -> None:
+    """Write ``formulas/<name>/index.json`` of changed formulas, and ``formulas/index.json``."""
+    for name, (line, releases) in lines.items():
+        writer.replace(layout.index_target(str(name)), rendering.formula_page(line, releases))
+    path = f"{base.root}/{layout.FORMULAS_LISTING}"
+    present = b""
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            present = file.read()
+    listing = rendering.listing(present, (line for line, _ in lines.values()), new_names)
+    writer.replace(layout.FORMULAS_LISTING, listing)

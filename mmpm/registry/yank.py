@@ -1,0 +1,85 @@
+"""Withdraws a release from choice: it stays readable for locks and exact pins, with a warning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mmpm.errors import NotPublishedError, UnpublishableError
+from mmpm.registry import history
+from mmpm.registry.commit import Committing, commit
+from mmpm.registry.documents import MAX_YANK_REASON
+from mmpm.registry.publish import catalog_line, prepare_catalog, prepare_index, write_pages
+from mmpm.registry.tree_writer import TreeWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmpm.model.names import FormulaName
+    from mmpm.model.release import Release
+    from mmpm.model.versions import Version
+    from mmpm.registry.documents import CatalogLine
+    from mmpm.registry.published import PublishedTree
+    from mmpm.trust.facts import TargetFile
+
+
+@dataclass(frozen=True, slots=True)
+class Yanked:
+    """What a yank did; `changed` is False where the release was yanked for that reason already."""
+
+    serial: int
+    changed: bool
+
+
+def yank(root: str, name: FormulaName, version: Version, reason: str, how: Committing) -> Yanked:
+    """Mark a release of the tree at `root` as yanked.
+
+    Args:
+        root: the tree's folder.
+        name: the formula.
+        version: build metadata is ignored, as in paths.
+        reason: one line that readers see; not empty.
+        how: keys, time and limits.
+
+    Raises:
+        NotPublishedError: there is no such release.
+        UnpublishableError: the reason is empty or too long.
+    """
+    if not reason.strip() or len(reason) > MAX_YANK_REASON:
+        raise UnpublishableError(str(name), f"a yank needs a reason of 1 to {MAX_YANK_REASON} characters")
+    edit = _Withdrawal(name, version, reason)
+    with TreeWriter(root) as writer:
+        serial = commit(writer.root, how, edit, writer)
+    return Yanked(serial, bool(edit.lines))
+
+
+class _Withdrawal:
+    """The edit that yanks one release."""
+
+    def __init__(self, name: FormulaName, version: Version, reason: str) -> None:
+        self._name = name
+        self._version = version
+        self._reason = reason
+        self.lines: dict[FormulaName, tuple[CatalogLine, tuple[Release, ...]]] = {}
+
+    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Mapping[str, TargetFile]:  # noqa: ARG002 - the protocol's
+        """Prepare the index with the mark, and the catalog line of what is the latest now."""
+        self.lines.clear()
+        name = self._name
+        index = base.index(name)
+        past = history.read_history(name, index, base.older_lines(index) if index else ())
+        found = next((one for one in past if one.version.slot == self._version.slot), None)
+        if index is None or found is None:
+            raise NotPublishedError(str(name), str(self._version))
+        if found.yanked == self._reason:
+            return {}
+        grown = history.change(index, past, replace(found, yanked=self._reason))
+        targets: dict[str, TargetFile] = {}
+        prepare_index(grown, writer, targets)
+        line = catalog_line(base.document(history.latest(grown.releases).document))
+        self.lines[name] = (line, grown.releases)
+        return targets | prepare_catalog(base, {name: line}, writer)
+
+    def write_aliases(self, base: PublishedTree, writer: TreeWriter) -> None:
+        """Write what the seed's URL of the formula answers now."""
+        write_pages(base, self.lines, 0, writer)
