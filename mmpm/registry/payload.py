@@ -134,7 +134,7 @@ def collect_bytes(
     formula = parse_formula(data, os.path.basename(filename))
     own = name or FormulaName.parse(formula.name)
     files = (ArchiveFile(f"{own.unscoped}{FORMULA_SUFFIX}", executable=False, data=data),)
-    return _collected(own, version or formula.version, "formula", files, formula, (), has_version=version is not None)
+    return _collected(own, version, "formula", files, formula)
 
 
 def _is_archive(first: bytes) -> bool:
@@ -147,15 +147,14 @@ def _bundle_above(path: str) -> bool:
 
 def _collected(
     name: FormulaName,
-    version: Version,
+    given: Version | None,
     kind: ReleaseKind,
     files: tuple[ArchiveFile, ...],
     formula: Formula | None,
-    skipped: tuple[str, ...],
     *,
-    has_version: bool,
+    skipped: tuple[str, ...] = (),
 ) -> Collected:
-    """Make listing and checksum of `files` (sorted)."""
+    """Make listing and checksum of `files` (sorted); the version is the `given` one, else the formula's."""
     tree = Tree.of(FileEntry(file.path, file.executable, ObjectId.of(file.data), len(file.data)) for file in files)
     if kind == "bundle":
         digest, size = payload_checksum(name.unscoped, files)
@@ -166,10 +165,12 @@ def _collected(
     if formula and FormulaName.parse(formula.name).base != name.base:
         told = f"the file says that it is {quoted(formula.name)}: bd and gt will know it as that"
         findings.append(Finding("name-differs", "formula", told))
-    missing = tuple(key for key in (formula.missing if formula else ()) if not (key == "version" and has_version))
-    return Collected(
-        Payload(name, version, kind, tree, checksum, size, formula, missing, tuple(findings), skipped), files
-    )
+    version = given or (formula.version if formula else None)
+    if version is None:
+        raise PayloadRefusedError(str(name), "nothing states its version", "give it with --version 1.0.0")
+    missing = tuple(key for key in (formula.missing if formula else ()) if not (key == "version" and given))
+    payload = Payload(name, version, kind, tree, checksum, size, formula, missing, tuple(findings), skipped)
+    return Collected(payload, files)
 
 
 def _bundle(
@@ -187,9 +188,8 @@ def _bundle(
     formula = parse_formula(main.data, f"{os.path.basename(path.rstrip('/'))}/{BUNDLE_FORMULA}")
     own = name or FormulaName.parse(formula.name)
     ordered = tuple(sorted(files, key=lambda file: file.path))
-    given = version is not None
     try:
-        return _collected(own, version or formula.version, "bundle", ordered, formula, skipped, has_version=given)
+        return _collected(own, version, "bundle", ordered, formula, skipped=skipped)
     except StoreError as error:
         raise PayloadRefusedError(path, error.fact, error.remedy) from None
 
@@ -278,4 +278,4 @@ def _fragment(data: bytes, filename: str, name: FormulaName | None, version: Ver
     if not records:
         raise PayloadRefusedError(filename, "the fragment has no records", "write one record a line")
     files = (ArchiveFile(f"{name.unscoped}{FRAGMENT_SUFFIX}", executable=False, data=data),)
-    return _collected(name, version, "molecules", files, None, (), has_version=True)
+    return _collected(name, version, "molecules", files, None)
