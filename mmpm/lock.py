@@ -61,7 +61,7 @@ class Lockfile:
     """What was asked and what was chosen.
 
     Attributes:
-        requirements: (section, name, range), sorted, unique by section and name.
+        requirements: (section, name, `requirement_text`), sorted, unique by section and name.
         releases: sorted by name, unique.
     """
 
@@ -71,6 +71,14 @@ class Lockfile:
     def get(self, name: str) -> Locked | None:
         """Give the release of `name`, scoped name included, if it is locked."""
         return next((release for release in self.releases if release.name == name), None)
+
+
+def requirement_text(
+    range_text: str, *, registry: str | None = None, alias: str | None = None, prerelease: bool = False
+) -> str:
+    """Give the text of a requirement for a lock's head: the range, and what else the manifest says of it."""
+    extras = [f"registry={registry}"] * bool(registry) + [f"as={alias}"] * bool(alias) + ["pre"] * prerelease
+    return "; ".join([range_text, *extras])
 
 
 def make_lockfile(requirements: set[tuple[str, str, str]], releases: list[Locked]) -> Lockfile:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import NotWhatWasLockedError, ObjectsMissingError
 from mmpm.execute.trees import read_trees
+from mmpm.plan import InstallTree, ReplaceTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,8 +85,14 @@ def unproved(state: str, releases: Iterable[Locked]) -> tuple[Locked, ...]:
     return tuple(locked for locked in releases if _proof(locked) not in proved)
 
 
-def fetch(context: Context, ids: Sequence[str], sources: Sequence[str]) -> int:
+def fetch(context: Context, ids: Sequence[str], sources: Sequence[str], names: Sequence[str] = ()) -> int:
     """Fetch objects by ``blake3:..`` into the store from the registries at hand, `sources` first.
+
+    Args:
+        context: the store and the registries.
+        ids: what is wanted.
+        sources: registry ids.
+        names: releases that need them, for messages.
 
     Returns:
         The bytes that were fetched.
@@ -93,6 +100,10 @@ def fetch(context: Context, ids: Sequence[str], sources: Sequence[str]) -> int:
     Raises:
         ObjectsMissingError: none has some of them, or the command is offline.
     """
+    if not context.registries:
+        raise ObjectsMissingError(
+            list(names or ids), "no registry is configured", "run `mmpm registry add`, or copy a store that has them"
+        )
     from mmpm.registry.objects import fetch_objects
     from mmpm_store.ids import ObjectId
 
@@ -101,13 +112,20 @@ def fetch(context: Context, ids: Sequence[str], sources: Sequence[str]) -> int:
 
 
 def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
-    """Fetch objects that turned out damaged or gone after planning.
+    """Fetch objects that turned out damaged or gone after planning; names the releases that need them.
 
     Raises:
         ObjectsMissingError: as for `fetch`.
     """
-    context.progress.warn(f"{len(ids)} object(s) of the store were damaged or gone; fetching them again")
-    fetch(context, ids, plan.sources)
+    bad = set(ids)
+    names = [
+        action.release.name
+        for action in plan.actions
+        if isinstance(action, (InstallTree, ReplaceTree))
+        and (action.release.tree in bad or any(file.id in bad for file in action.link))
+    ]
+    context.progress.warn(f"{len(bad)} of the store's objects were damaged or gone; fetching them again")
+    fetch(context, ids, plan.sources, names)
 
 
 def _proof(locked: Locked) -> bytes:

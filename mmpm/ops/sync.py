@@ -14,7 +14,7 @@ from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError
 from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
-from mmpm.lock import Lockfile, format_lock
+from mmpm.lock import Lockfile, format_lock, requirement_text
 from mmpm.plan import InstallTree, NoteState, Plan, ReplaceTree, SetRoot, WriteText
 from mmpm.project.files import (
     IGNORE_FILE,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mmpm.lock import Locked
     from mmpm.plan import Action
     from mmpm.project.files import ProjectFiles
+    from mmpm.project.manifest import Manifest
     from mmpm_store.tree import Tree
 
 
@@ -139,7 +140,12 @@ def plan_lockfile(
             note(context.places.state, context.project.root, sentence, list(noted))
         return Plan(folder=files.formulas)
     used = tuple(sorted({entry.tree for entry in after.entries}))
-    everything: list[Action] = [SetRoot(files.formulas, used), *actions, *texts, NoteState(sentence, noted)]
+    everything: list[Action] = [
+        SetRoot(f"{files.formulas}/{FILE_NAME}", used),
+        *actions,
+        *texts,
+        NoteState(sentence, noted),
+    ]
     names = {action.release.name for action in linked}
     return Plan(
         tuple(everything),
@@ -156,7 +162,7 @@ def _relocked(context: Context, old: Lockfile | None) -> Lockfile | None:
     from mmpm.project.manifest import read_manifest
 
     manifest = read_manifest(context.project.manifest_path)
-    asked = tuple(sorted(manifest.requirements))
+    asked = requirements_of(manifest)
     if old is not None and asked == old.requirements:
         return old
     if not asked and old is None:
@@ -166,11 +172,25 @@ def _relocked(context: Context, old: Lockfile | None) -> Lockfile | None:
     return relock(context, manifest, old)
 
 
+def requirements_of(manifest: Manifest) -> tuple[tuple[str, str, str], ...]:
+    """Give what a manifest asks for as the head of a lock has it, sorted."""
+    return tuple(
+        sorted(
+            (
+                one.section,
+                one.name,
+                requirement_text(one.range, registry=one.registry, alias=one.installed_as, prerelease=one.prerelease),
+            )
+            for one in manifest.wanted
+        )
+    )
+
+
 def _trees(context: Context, lock: Lockfile, sources: tuple[str, ...]) -> dict[str, Tree]:
     wanted = [locked.tree for locked in lock.releases if locked.kind != "molecules"]
     trees, absent = read_trees(context.store, wanted)
     if absent:
-        fetch(context, absent, sources)
+        fetch(context, absent, sources, [locked.name for locked in lock.releases if locked.tree in absent])
         more, _ = read_trees(context.store, absent)
         trees.update(more)
     return trees

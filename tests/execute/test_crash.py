@@ -1,0 +1,131 @@
+"""Killed at any step, the next command completes the change or finds the old state; nobody's bytes are lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from sites import Site
+
+from mmpm.execute import install
+
+OLD = {"formula.toml": b"old", "a": b"old a", "gone": b"goes"}
+NEW = {"formula.toml": b"new", "a": b"new a", "b/c": b"comes"}
+MINE = b"written by a person"
+
+
+def prepare(folder, *, fresh):
+    site = Site(folder)
+    one, two = site.release("mol-b", "1.0.0", OLD), site.release("mol-b", "2.0.0", NEW)
+    other = site.release("mol-a", "1.0.0", b"formula a")
+    if not fresh:
+        site.install(one)
+        (site.formulas / "mol-a.formula.toml").write_bytes(MINE)
+        edited = site.formulas / "mol-b/a"
+        edited.unlink()
+        edited.write_bytes(MINE + b" too")
+    return site, (two, other)
+
+
+def in_child(work):
+    """Run `work` in a child process; give its status."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+
+def check_completed(site, releases, *, fresh):
+    found = site.files()
+    expected = {"mol-a.formula.toml": b"formula a", "mol-b.formula.toml": b"new"}
+    expected |= {f"mol-b/{path}": data for path, data in NEW.items()}
+    kept = [data for path, data in found.items() if ".kept-" in path]
+    assert {path: data for path, data in found.items() if ".kept-" not in path} == expected
+    assert sorted(kept) == ([] if fresh else [MINE, MINE + b" too"])
+    assert os.listdir(site.root / ".beads") == ["formulas"]
+    assert site.plan(*releases).is_empty
+    assert (site.root / "mmpm.lock").exists()
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_ended_at_every_checkpoint_the_next_command_completes(tmp_path, fresh):
+    stop_at = 0
+    while True:
+        site, releases = prepare(tmp_path / str(stop_at), fresh=fresh)
+
+        def stop(_name, state={"left": stop_at}):  # noqa: B006 - a counter of this round
+            if state["left"] == 0:
+                os._exit(9)
+            state["left"] -= 1
+
+        def work(site=site, releases=releases, stop=stop):
+            install.checkpoint = stop
+            site.install(*releases)
+
+        status = in_child(work)
+        site.install(*releases)
+        check_completed(site, releases, fresh=fresh)
+        if status == 0:
+            break
+        stop_at += 1
+    assert stop_at >= 6
+
+
+def test_killed_at_random_instants_the_next_command_completes(tmp_path):
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    for round_number in range(20):
+        site, releases = prepare(tmp_path / str(round_number), fresh=chance.random() < 0.3)
+        fresh = not site.formulas.exists()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                site.install(*releases)
+            finally:
+                os._exit(0)
+        time.sleep(chance.uniform(0, 0.03))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        site.install(*releases)
+        check_completed(site, releases, fresh=fresh)
+
+
+def test_what_a_person_wrote_between_crash_and_recovery_is_kept(tmp_path):
+    site, releases = prepare(tmp_path, fresh=False)
+
+    def work():
+        install.checkpoint = lambda name: os._exit(9) if name == "journal" else None
+        site.install(*releases)
+
+    assert in_child(work) != 0
+    (site.formulas / "mol-b.formula.toml").unlink()
+    (site.formulas / "mol-b.formula.toml").write_bytes(b"in between")
+    (site.root / "mmpm.lock").write_bytes(b"a lock in between")
+    install.begin_change(site.context)
+    install.end_change(site.context)
+    assert b"in between" in site.files().values()
+    assert (site.root / "mmpm.lock").read_bytes() == b"a lock in between"
+
+
+def test_eight_processes_that_install_the_same_all_succeed(tmp_path):
+    site, releases = prepare(tmp_path, fresh=True)
+    children = []
+    for _ in range(8):
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                site.install(*releases)
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 8
+    check_completed(site, releases, fresh=True)

@@ -1,0 +1,240 @@
+"""Installing from a full store: what lies where, what is kept, what is removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+
+from mmpm.errors import ChangedMeanwhileError, InstallConflictError, NotWhatWasLockedError, ObjectsMissingError
+from mmpm.execute.apply import apply
+from mmpm.project.state import is_noop
+from mmpm.receipt import parse_receipt
+
+FORMULA = b'formula = "mol-a"\nversion = 1\n'
+BUNDLE = {"formula.toml": b'formula = "mol-b"\n', "scripts/run.sh": b"#!/bin/sh\n", "README.md": b"read me\n"}
+
+
+def test_a_formula_is_one_read_only_hard_link(site):
+    outcome = site.install(site.release("mol-a", "1.0.0", FORMULA))
+    path = site.formulas / "mol-a.formula.toml"
+    assert path.read_bytes() == FORMULA
+    assert path.stat().st_ino == site.object_path(FORMULA).stat().st_ino
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert (outcome.linked, outcome.copied) == (1, 0)
+
+
+def test_a_bundle_is_a_folder_and_a_flat_copy_of_its_formula(site):
+    site.install(site.release("@acme/mol-b", "1.0.0", BUNDLE, executable=("scripts/run.sh",)))
+    assert site.files() == {
+        "mol-b.formula.toml": BUNDLE["formula.toml"],
+        **{f"mol-b/{path}": data for path, data in BUNDLE.items()},
+    }
+    assert (site.formulas / "mol-b/scripts/run.sh").stat().st_mode & 0o111 == 0o111
+    assert (site.formulas / "mol-b/README.md").stat().st_mode & 0o111 == 0
+
+
+def test_the_receipt_has_the_fields_of_the_seed_and_is_kept_from_git(site):
+    site.install(site.release("mol-a", "1.0.0", FORMULA))
+    entry = json.loads((site.formulas / ".lock.json").read_text())["formulas"]["mol-a"]
+    assert entry["version"] == "1.0.0"
+    assert entry["installed_at"] == "2026-01-10T00:00:00Z"
+    assert entry["source"] == "hop://r.example/formulas/mol-a@1.0.0"
+    assert "/.lock.json" in (site.formulas / ".gitignore").read_text().splitlines()
+
+
+def test_gt_is_told_of_another_hash_than_the_file_has(site):
+    site.formulas.mkdir(parents=True)
+    (site.formulas / ".installed.json").write_text('{"formulas": {"other.formula.toml": "ab"}, "more": 1}')
+    site.install(site.release("mol-a", "1.0.0", FORMULA))
+    listed = json.loads((site.formulas / ".installed.json").read_text())
+    assert listed["more"] == 1
+    assert listed["formulas"]["other.formula.toml"] == "ab"
+    assert set(listed["formulas"]["mol-a.formula.toml"]) == {"0"}
+    site.install()
+    assert json.loads((site.formulas / ".installed.json").read_text())["formulas"] == {"other.formula.toml": "ab"}
+
+
+def test_applying_and_planning_again_gives_an_empty_plan(site):
+    releases = site.release("mol-a", "1.0.0", FORMULA), site.release("mol-b", "1.0.0", BUNDLE)
+    site.install(*releases)
+    assert site.plan(*releases).is_empty
+
+
+def test_a_sync_with_nothing_to_do_is_answered_from_inodes(site):
+    releases = site.release("mol-a", "1.0.0", FORMULA), site.release("mol-b", "1.0.0", BUNDLE)
+    assert is_noop(str(site.root), site.environ) is None
+    site.install(*releases)
+    assert is_noop(str(site.root), site.environ) == "Nothing to do: 2 formulas installed as locked"
+
+
+@pytest.mark.parametrize("change", ["edit", "delete", "replace", "lock", "manifest", "add"])
+def test_the_short_answer_sees_every_change(site, change):
+    site.install(site.release("mol-a", "1.0.0", FORMULA))
+    path = site.formulas / "mol-a.formula.toml"
+    if change == "edit":
+        path.chmod(0o644)
+        path.write_bytes(b"more")
+    elif change == "delete":
+        path.unlink()
+    elif change == "replace":
+        other = site.formulas / "x"
+        other.write_bytes(FORMULA)
+        other.rename(path)
+    elif change == "lock":
+        (site.root / "mmpm.lock").write_bytes(b"{}")
+    elif change == "manifest":
+        (site.root / "mmpm.toml").write_bytes(b"")
+    else:
+        (site.formulas / "mine.formula.toml").write_bytes(b"")
+    assert is_noop(str(site.root), site.environ) is None
+
+
+def test_an_upgrade_replaces_what_changed_and_removes_what_went(site):
+    site.install(site.release("mol-b", "1.0.0", BUNDLE))
+    (site.formulas / "mol-b" / "mine.txt").write_text("mine")
+    site.install(site.release("mol-b", "2.0.0", {"formula.toml": b"two", "docs/new.md": b"new"}))
+    assert site.files() == {
+        "mol-b.formula.toml": b"two",
+        "mol-b/formula.toml": b"two",
+        "mol-b/docs/new.md": b"new",
+        "mol-b/mine.txt": b"mine",
+    }
+
+
+def test_a_file_becomes_a_folder_and_back(site):
+    one = site.release("mol-b", "1.0.0", {"formula.toml": b"f", "part": b"file"})
+    two = site.release("mol-b", "2.0.0", {"formula.toml": b"f", "part/a": b"a", "part/b": b"b"})
+    site.install(one)
+    site.install(two)
+    assert site.files().keys() == {"mol-b.formula.toml", "mol-b/formula.toml", "mol-b/part/a", "mol-b/part/b"}
+    site.install(one)
+    assert site.files() == {"mol-b.formula.toml": b"f", "mol-b/formula.toml": b"f", "mol-b/part": b"file"}
+
+
+def test_removing_a_release_removes_only_what_the_receipt_lists(site):
+    site.install(site.release("mol-a", "1.0.0", FORMULA), site.release("mol-b", "1.0.0", BUNDLE))
+    (site.formulas / "hand.formula.toml").write_bytes(b"by hand")
+    site.install()
+    assert site.files() == {"hand.formula.toml": b"by hand"}
+    assert not (site.formulas / "mol-b").exists()
+
+
+def test_equal_bytes_of_a_clone_are_adopted_and_left(site):
+    site.formulas.mkdir(parents=True)
+    path = site.formulas / "mol-a.formula.toml"
+    path.write_bytes(FORMULA)
+    inode = path.stat().st_ino
+    release = site.release("mol-a", "1.0.0", FORMULA)
+    outcome = site.install(release)
+    assert path.stat().st_ino == inode
+    assert outcome.kept == []
+    assert site.plan(release).is_empty
+
+
+def test_other_bytes_of_the_same_name_are_kept_beside(site):
+    site.formulas.mkdir(parents=True)
+    (site.formulas / "mol-a.formula.toml").write_bytes(b"mine")
+    outcome = site.install(site.release("mol-a", "1.0.0", FORMULA))
+    ((path, kept),) = outcome.kept
+    assert path == "mol-a.formula.toml"
+    assert site.files() == {path: FORMULA, kept: b"mine"}
+    assert not kept.endswith(".toml")
+
+
+def test_an_edit_through_the_shared_inode_is_kept_and_never_linked_again(site):
+    release = site.release("mol-a", "1.0.0", FORMULA)
+    site.install(release)
+    path = site.formulas / "mol-a.formula.toml"
+    path.chmod(0o644)
+    path.write_bytes(b"edited in place")
+    with pytest.raises(ObjectsMissingError) as caught:
+        site.install(release)
+    assert path.read_bytes() == b"edited in place"
+    assert caught.value.details["names"] == ["mol-a"]
+    assert not site.object_path(FORMULA).exists()
+    site.store.put(FORMULA)
+    outcome = site.install(release)
+    ((_, kept),) = outcome.kept
+    assert site.files() == {path.name: FORMULA, kept: b"edited in place"}
+    assert (site.formulas / kept).stat().st_mode & 0o200
+
+
+def test_an_edited_copy_is_kept_beside_and_mended(site):
+    release = site.release("mol-a", "1.0.0", FORMULA)
+    site.install(release)
+    path = site.formulas / "mol-a.formula.toml"
+    path.unlink()
+    path.write_bytes(b"another file")
+    outcome = site.install(release)
+    ((_, kept),) = outcome.kept
+    assert site.files() == {path.name: FORMULA, kept: b"another file"}
+
+
+def test_an_edited_file_survives_its_removal(site):
+    site.install(site.release("mol-b", "1.0.0", BUNDLE))
+    path = site.formulas / "mol-b/README.md"
+    path.unlink()
+    path.write_bytes(b"notes")
+    outcome = site.install()
+    ((_, kept),) = outcome.kept
+    assert site.files() == {kept: b"notes"}
+
+
+def test_a_link_in_the_way_is_kept_and_nothing_is_written_through_it(site, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    site.formulas.mkdir(parents=True)
+    (site.formulas / "mol-b").symlink_to(outside)
+    (site.formulas / "mol-b.formula.toml").symlink_to(outside / "target")
+    release = site.release("mol-b", "1.0.0", BUNDLE)
+    outcome = site.install(release)
+    assert len(outcome.kept) == 2
+    assert list(outside.iterdir()) == []
+    assert not (site.formulas / "mol-b").is_symlink()
+    assert site.plan(release).is_empty
+
+
+def test_two_scopes_of_one_name_conflict_with_a_remedy(site):
+    releases = site.release("@acme/mol-a", "1.0.0", FORMULA), site.release("mol-a", "1.0.0", FORMULA)
+    with pytest.raises(InstallConflictError) as caught:
+        site.plan(*releases)
+    assert "--as" in caught.value.remedy
+
+
+def test_a_checksum_that_is_not_the_files_is_refused_before_anything_is_linked(site):
+    from dataclasses import replace
+
+    release = replace(site.release("mol-a", "1.0.0", FORMULA), checksum="sha256:" + "1" * 64)
+    with pytest.raises(NotWhatWasLockedError):
+        site.install(release)
+    assert not site.formulas.exists()
+
+
+def test_a_plan_made_over_another_lock_is_not_applied(site):
+    plan = site.plan(site.release("mol-a", "1.0.0", FORMULA))
+    (site.root / "mmpm.lock").write_bytes(b"changed")
+    with pytest.raises(ChangedMeanwhileError):
+        apply(site.context, plan)
+    assert not site.formulas.exists()
+
+
+def test_the_time_of_installation_stays_while_the_bytes_do(site):
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    one, two = site.release("mol-a", "1.0.0", FORMULA), site.release("mol-b", "1.0.0", BUNDLE)
+    site.install(one)
+    site.context = replace(site.context, now=datetime(2027, 1, 1, tzinfo=UTC))
+    site.install(one, two)
+    receipt = parse_receipt((site.formulas / ".lock.json").read_bytes())
+    assert [entry.installed_at[:4] for entry in receipt.entries] == ["2026", "2027"]
+
+
+def test_nothing_is_left_beside_the_formulas(site):
+    site.install(site.release("mol-a", "1.0.0", FORMULA))
+    site.install()
+    assert os.listdir(site.root / ".beads") == ["formulas"]
+    assert list((site.home / ".local/state/mmpm/journals").iterdir()) == []
