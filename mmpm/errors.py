@@ -613,9 +613,10 @@ class RootNotPinnedError(MmpmError):
         where = f" at {printable(origin)}" if origin else ""
         shows = f"; it shows the root key sha256:{printable(found, 80)}" if found else ""
         option = f"sha256:{found}" if found else "sha256:..."
+        command = f"mmpm registry add {printable(origin) or 'URL'} --root {option}"
         super().__init__(
             f"no root key was accepted for registry {printable(registry, 80)}{where}{shows}",
-            f"compare the key with whoever runs it, then run `mmpm registry add {printable(origin) or 'URL'} --root {option}`",
+            f"compare the key with whoever runs it, then run `{command}`",
             {"registry": registry, "found": found, "origin": origin},
         )
 
@@ -636,9 +637,7 @@ class LockOutOfDateError(MmpmError):
 
     def __init__(self, names: list[str]) -> None:
         what = ", ".join(printable(name, 80) for name in names[:5]) or "what the manifest asks for"
-        super().__init__(
-            f"mmpm.lock does not cover {what}", "run `mmpm lock`, then commit mmpm.lock", {"names": names}
-        )
+        super().__init__(f"mmpm.lock does not cover {what}", "run `mmpm lock`, then commit mmpm.lock", {"names": names})
 
 
 class DriftError(MmpmError):

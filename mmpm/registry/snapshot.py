@@ -48,7 +48,7 @@ class Snapshot:
         self.state = state
         self._copy = copy
         self._roles = roles
-        self._bins: dict[str, dict[str, Listed] | None] = {}
+        self._bins: dict[str, dict[str, Listed]] = {}
         self._indexes: dict[str, FormulaIndex | None] = {}
 
     @classmethod
@@ -201,9 +201,13 @@ class Snapshot:
         return self._bin(role)
 
     def _bin(self, role: str) -> dict[str, Listed] | None:
-        if role not in self._bins:
-            self._bins[role] = self._read_bin(role)
-        return self._bins[role]
+        found = self._bins.get(role)
+        if found is None:
+            # Only what is here is remembered: a refresh may bring the rest meanwhile.
+            found = self._read_bin(role)
+            if found is not None:
+                self._bins[role] = found
+        return found
 
     def _read_bin(self, role: str) -> dict[str, Listed] | None:
         file = self._roles.get(role)

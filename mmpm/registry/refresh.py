@@ -1,0 +1,356 @@
+"""Learning what a registry says now: the one step that asks a network, and the one that decides what to believe.
+
+    timestamp -> root chain -> snapshot -> targets, bins -> bin-xx -> index documents, pages, catalog shards
+
+Rules, in the words of `docs/architecture.md`:
+
+* Present but bad always fails (exit 4). An older valid copy is not bad, only unused: a warning.
+* A place that cannot answer (5xx, time-out, TLS, refused, garbage in place of a timestamp) is passed over for the next
+  one of the same registry; 401, 403 and 404 end the attempt. If the attempt fails and a verified snapshot inside
+  `policy.max_age` is here, it goes on deciding, with one warning; else the command stops (exit 5). No other registry
+  ever stands in.
+* Everything is verified before it is put into this machine's copy, and the trusted state is promoted last.
+* What could be answered offline before can be answered offline afterwards: changed documents of names that were here
+  are brought along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from mmpm.errors import (
+    NotFetchedError,
+    RegistryTooOldError,
+    RegistryUnreachableError,
+    RegistryUntrustedError,
+    RolledBackError,
+    UntrustedMetadataError,
+)
+from mmpm.registry import layout
+from mmpm.registry.authenticate import Authenticator, RegistrySource
+from mmpm.registry.bring import Bringer, untrusted
+from mmpm.registry.changes import NameChange, changes_between
+from mmpm.registry.gather import MissingFileError, describe, unreachable
+from mmpm.registry.local import LocalCopy
+from mmpm.registry.snapshot import Snapshot
+from mmpm.registry.state import TrustFolder, TrustState
+from mmpm.registry.transport import TransportError, Unavailable
+from mmpm.trust.clock import AgePolicy, judge, parse_time, show_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from mmpm.model.names import FormulaName
+    from mmpm.registry.transport import Transport
+    from mmpm.trust.metadata import Chain
+
+__all__ = ["ALL", "RefreshSession", "Refreshed", "RegistrySource", "refresh"]
+
+ALL: Final = "all"
+MAX_TIMESTAMP_BYTES: Final = 1 << 16
+# A publisher that prunes while we read costs one more round; one that never stops is broken.
+_ROUNDS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh did.
+
+    Attributes:
+        registry_id: of the registry.
+        old_serial, new_serial: of the snapshots believed before (None: none) and now.
+        is_held: the registry could not answer, and the snapshot from before goes on deciding.
+        changes: by name, where old and new could be compared.
+        warnings: sentences for the person.
+    """
+
+    registry_id: str
+    old_serial: int | None
+    new_serial: int
+    is_held: bool = False
+    changes: tuple[NameChange, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class RefreshSession:
+    """One refresh of one registry, in steps that may repeat: `begin`, any number of `fetch`, `commit`.
+
+    Names turn up while requirements are followed, so that `fetch` is cheap to call again: the verified chain stays.
+
+    Args:
+        source: the registry.
+        store: path of the store.
+        trust: path of the folder of trusted states (`Places.trust`).
+        now: this machine's clock.
+        policy: how old a registry's word may be.
+    """
+
+    def __init__(
+        self, source: RegistrySource, store: str, trust: str, now: datetime, policy: AgePolicy | None = None
+    ) -> None:
+        self.source = source
+        self.is_held = False
+        self.warnings: list[str] = []
+        self._now = now
+        self._policy = policy or AgePolicy()
+        self._copy = LocalCopy.of(store, source.registry_id)
+        self._folder = TrustFolder.of(trust, source.registry_id)
+        self._believed = self._folder.read()
+        self._old = self._open_old()
+        self._authenticator = Authenticator(
+            source, self._copy, self._folder, self._believed, now, self._policy, self.warnings
+        )
+        # The timestamp that was taken, whence, and what it led to. No chain and no snapshot while nothing is new.
+        self._timestamp = b""
+        self._place: Transport | None = None
+        self._chain: Chain | None = None
+        self._current: Snapshot | None = None
+        self._wanted: set[str] | None = set()
+        self._wants_catalog = False
+
+    # ---- the three steps
+
+    def begin(self) -> None:
+        """Find out what the registry says now, or that what is here has to do.
+
+        Raises:
+            RegistryUnreachableError: it cannot answer, and nothing inside `policy.max_age` is here.
+            RegistryUntrustedError, RootMismatchError, RootNotPinnedError, RegistryTooOldError: it is not believed.
+        """
+        self._authenticator.check_pin()
+        self._in_rounds(lambda: None)
+
+    def fetch(self, names: Iterable[str | FormulaName] | Literal["all"]) -> None:
+        """Bring what answers for `names`: their bins, index documents and pages; `ALL` for every name there is.
+
+        While the registry is held, nothing is brought; the snapshot says what it does not know.
+
+        Raises:
+            RegistryUnreachableError, RegistryUntrustedError: as for `begin`.
+        """
+        wanted = None if names == ALL else {str(name) for name in names}
+        if self.is_held or (wanted is not None and not (wanted := self.snapshot.needs(wanted))):
+            return
+        self._wanted = None if wanted is None or self._wanted is None else self._wanted | wanted
+        self._in_rounds(lambda: self._bringer().bring(wanted))
+
+    def fetch_catalog(self) -> None:
+        """Bring every bin and what changed of the catalog, so that absence and search are answered offline."""
+        if not self.is_held and not self.snapshot.has_catalog:
+            self._wants_catalog = True
+            self._in_rounds(lambda: self._bringer().bring_catalog())
+
+    def commit(self) -> Refreshed:
+        """Make what was verified the state that is believed.
+
+        Raises:
+            RegistryUnreachableError, RegistryUntrustedError: as for `begin`.
+        """
+        old = self._old
+        if old is not None and self._current is not None:
+            self._in_rounds(lambda: self._bringer().carry_along(old))
+        changes: tuple[NameChange, ...] = ()
+        if not self.is_held:
+            if self._current is not None:
+                self._copy.write(layout.TIMESTAMP, self._timestamp)
+                changes = changes_between(old, self._current) if old is not None else ()
+            if self._chain is not None:
+                self._copy.flush()
+            self._promote()
+        return Refreshed(
+            registry_id=self.source.registry_id,
+            old_serial=self._believed.serial if self._believed is not None else None,
+            new_serial=self.snapshot.serial,
+            is_held=self.is_held,
+            changes=changes,
+            warnings=tuple(dict.fromkeys(self.warnings)),
+        )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot that decides: the new one as far as it was fetched, or the old one while held or unchanged."""
+        found = self._current or self._old
+        if found is None:
+            raise AssertionError("begin() comes first")
+        return found
+
+    def verify_local_bins(self) -> None:
+        """Verify the signatures of the bins that this machine's copy holds: needed where others brought it."""
+        self._in_rounds(lambda: self._bringer().verify_local_bins())
+
+    # ---- asking
+
+    def _in_rounds(self, work: Callable[[], None]) -> None:
+        """Run `work` on what the registry says; start again from the timestamp where a publish tore the reading.
+
+        Where the registry cannot answer, the snapshot from before goes on deciding, or this raises.
+        """
+        try:
+            for left in reversed(range(_ROUNDS)):
+                try:
+                    if self._place is None:
+                        self._ask_places()
+                        self._repeat()
+                    if not self.is_held:
+                        work()
+                except MissingFileError as error:
+                    if not left:
+                        cause = f"it lacks {error.path}, which its signed metadata names: the copy is not complete"
+                        raise RegistryUnreachableError(self.source.registry_id, cause, error.origin) from None
+                    self._place = self._chain = self._current = None
+                else:
+                    return
+        except TransportError as error:
+            self._hold(unreachable(self.source.registry_id, [error]))
+        except RegistryUnreachableError as error:
+            self._hold(error)
+
+    def _repeat(self) -> None:
+        """Bring under a new timestamp what was brought under one that a publish overtook."""
+        if self.is_held or (self._wanted is not None and not self._wanted):
+            return
+        self._bringer().bring(self._wanted)
+        if self._wants_catalog:
+            self._bringer().bring_catalog()
+
+    def _ask_places(self) -> None:
+        failures: list[TransportError] = []
+        for place in self.source.places:
+            try:
+                timestamp = place.get(layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
+                if not _looks_signed(timestamp):
+                    what = f"does not answer as a registry: its {layout.TIMESTAMP} is {describe(timestamp)}"
+                    failures.append(Unavailable(place.origin, layout.TIMESTAMP, what))
+                elif self._adopt(place, timestamp):
+                    return
+            except Unavailable as error:
+                failures.append(error)
+            except TransportError as error:
+                failures.append(error)
+                break
+        if failures:
+            raise unreachable(self.source.registry_id, failures)
+        if not self.source.places:
+            raise RegistryUnreachableError(self.source.registry_id, "no place to read it from is configured")
+        self._hold()  # every place has only what is older than what is here
+
+    def _adopt(self, place: Transport, timestamp: bytes) -> bool:
+        """Take `timestamp` from `place`, or give False where it is an older valid one."""
+        believed = self._believed
+        same = believed is not None and hashlib.sha256(timestamp).hexdigest() == believed.timestamp_sha256
+        if believed is not None and same and self._old is not None:
+            # The very bytes that were verified before; the chain is built only if more has to be fetched.
+            self._authenticator.judge_age(believed.issued, str(json.loads(timestamp)["signed"]["expires"]), place)
+            self._place, self._timestamp = place, timestamp
+            return True
+        try:
+            chain = self._authenticator.verify(place, timestamp)
+        except RolledBackError as error:
+            if "another snapshot" in error.fact:
+                raise RegistryUntrustedError(self.source.registry_id, error.fact, place.origin) from None
+            self.warnings.append(f"{place.origin} holds an older copy of {self.source.registry_id}: it is not used")
+            return False
+        except UntrustedMetadataError as error:
+            raise untrusted(self.source.registry_id, error, place) from None
+        self._place, self._timestamp, self._chain = place, timestamp, chain
+        self._current = Snapshot.open(self._copy, self._state_of(chain))
+        return True
+
+    def _bringer(self) -> Bringer:
+        assert self._place is not None
+        if self._chain is None:
+            try:
+                self._chain = self._authenticator.verify(self._place, self._timestamp)
+            except UntrustedMetadataError as error:
+                raise untrusted(self.source.registry_id, error, self._place) from None
+            except RolledBackError as error:
+                raise RegistryUntrustedError(self.source.registry_id, error.fact, self._place.origin) from None
+        return Bringer(self.source.registry_id, self._chain, self._copy, self.source.places_from(self._place))
+
+    # ---- believing
+
+    def _hold(self, failure: RegistryUnreachableError | None = None) -> None:
+        """Let the snapshot from before go on deciding, if there is one and policy allows.
+
+        Args:
+            failure: why the registry gave nothing newer; None where it only holds what is older.
+        """
+        believed = self._believed
+        if believed is None or self._old is None:
+            raise failure or NotFetchedError(self.source.registry_id, ["the registry's snapshot"])
+        verdict = judge(parse_time(believed.issued), self._now, self._policy)
+        if failure is not None and verdict.is_past_max_age:
+            cause = str(failure.details["cause"])
+            known = f"what is known of it {verdict.sentence}"
+            raise RegistryUnreachableError(self.source.registry_id, cause, str(failure.details["origin"]), known)
+        if verdict.kind == "refuse":
+            raise RegistryTooOldError(self.source.registry_id, verdict.sentence)
+        if failure is not None:
+            self.warnings.append(f"{failure.fact}; going on with its state of {believed.issued}")
+        elif verdict.kind == "warn":
+            self.warnings.append(f"what is known of registry {self.source.registry_id} {verdict.sentence}")
+        self.is_held, self._current, self._chain = True, None, None
+
+    def _promote(self) -> None:
+        if self.source.root is not None:
+            self._folder.pin(self.source.root)
+        state = replace(self.snapshot.state, checked_at=show_time(self._now))
+        root = self._chain.root_bytes if self._chain is not None else self._folder.root()
+        self._folder.promote(state, root or b"")
+
+    def _state_of(self, chain: Chain) -> TrustState:
+        facts = chain.timestamp
+        assert facts is not None
+        return TrustState(
+            registry_id=self.source.registry_id,
+            root_version=chain.root_version,
+            keyset=chain.epoch,
+            serial=facts.snapshot.version,
+            issued=facts.issued,
+            snapshot_sha256=facts.snapshot.sha256,
+            snapshot_length=facts.snapshot.length,
+            timestamp_sha256=hashlib.sha256(self._timestamp).hexdigest(),
+        )
+
+    def _open_old(self) -> Snapshot | None:
+        if self._believed is None:
+            return None
+        try:
+            return Snapshot.open(self._copy, self._believed)
+        except NotFetchedError:
+            return None  # it was fetched into another store
+
+
+def refresh(
+    source: RegistrySource,
+    store: str,
+    trust: str,
+    now: datetime,
+    names: Iterable[str | FormulaName] | Literal["all"] = (),
+    *,
+    policy: AgePolicy | None = None,
+    catalog: bool = False,
+) -> Refreshed:
+    """Refresh one registry: what was here before, and `names` besides.
+
+    Raises:
+        MmpmError: as for `RefreshSession.begin`.
+    """
+    session = RefreshSession(source, store, trust, now, policy)
+    session.begin()
+    session.fetch(names)
+    if catalog:
+        session.fetch_catalog()
+    return session.commit()
+
+
+def _looks_signed(data: bytes) -> bool:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "signed" in value and "signatures" in value

@@ -1,0 +1,160 @@
+"""A small registry tree with real signatures, made directly from the parts: for readers that must meet a bad one too."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mmpm.model.checksums import Checksum
+from mmpm.model.names import FormulaName
+from mmpm.model.release import Release
+from mmpm.model.references import Requirement
+from mmpm.model.versions import Version
+from mmpm.registry import layout
+from mmpm.registry.documents import INDEX_LINES, PAGE_LINES, FormulaIndex, PageReference, page_to_bytes, release_line
+from mmpm.trust.facts import Identity, RoleFile, TargetFile
+from mmpm.trust.keys import SigningKey
+from mmpm.trust.metadata import (
+    Chain,
+    make_root,
+    sign_bins,
+    sign_listing,
+    sign_snapshot,
+    sign_timestamp,
+    sign_top_targets,
+)
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+ROLES = ("root", "targets", "trust", "bins", "bin", "snapshot", "timestamp")
+
+
+class SignedTree:
+    """A registry in `folder`.
+
+    Attributes:
+        serial: of the newest snapshot.
+        fingerprint: of its first root.
+    """
+
+    def __init__(self, folder: Path, registry_id: str, now: datetime = START) -> None:
+        self.folder = folder
+        self.id = registry_id
+        self.now = now
+        self.keys = {role: SigningKey.generate() for role in ROLES}
+        self.serial = 0
+        self.root_version = 1
+        self.lines: dict[str, list[dict[str, object]]] = {}
+        self.pages: dict[str, list[PageReference]] = {}
+        self.meta: dict[str, RoleFile] = {}
+        self.listed: dict[str, dict[str, TargetFile]] = {role: {} for role in layout.bin_roles()}
+        root = make_root(Identity(registry_id, f"The {registry_id} registry"), self._public(), self.keys["root"], now)
+        self.fingerprint = Chain(root).fingerprint
+        self.write(layout.role_file("root", 1), root)
+        self._role(
+            "targets",
+            sign_top_targets(self.keys["targets"], now, trust=self.keys["trust"].public, bins=self.keys["bins"].public),
+            1,
+        )
+        self._role("trust", sign_listing("trust", self.keys["trust"], now, {}, 1), 1)
+        self._role("bins", sign_bins(self.keys["bins"], now, bin_key=self.keys["bin"].public), 1)
+        for role in layout.bin_roles():
+            self._role(role, sign_listing("bin", self.keys["bin"], now, {}, 1), 1)
+        self.show()
+
+    def _public(self):
+        return {role: key.public for role, key in self.keys.items()}
+
+    def write(self, path: str, data: bytes) -> None:
+        full = self.folder / path
+        full.parent.mkdir(parents=True, exist_ok=True)
+        full.write_bytes(data)
+
+    def _role(self, role: str, data: bytes, version: int) -> None:
+        self.write(layout.role_file(role, version), data)
+        self.meta[role] = RoleFile.of(version, data)
+
+    def release(self, name: str, *versions: str, requires: dict[str, str] | None = None) -> None:
+        """Add releases; nothing shows until `show`."""
+        lines = self.lines.setdefault(name, [])
+        for version in versions:
+            release = Release(
+                name=FormulaName.parse(name),
+                version=Version.parse(version),
+                kind="formula",
+                requires=tuple(Requirement.parse(f"{one}@{text}") for one, text in sorted((requires or {}).items())),
+                soft=(),
+                checksum=Checksum.of(f"{self.id} {name} {version}".encode()),
+                tree=ObjectId.of(f"tree {name} {version}".encode()),
+                size=100,
+                published_at="2026-11-01T00:00:00Z",
+                serial=self.serial + 1,
+                document=ObjectId.of(f"document {name} {version}".encode()),
+            )
+            lines.append(release_line(release))
+        self._index(name)
+
+    def yank(self, name: str, version: str) -> None:
+        for line in self.lines[name]:
+            if line["version"] == version:
+                line["yanked"] = "broken"
+        self._index(name)
+
+    def remove(self, name: str) -> None:
+        del self.lines[name]
+        target = layout.index_target(name)
+        del self.listed[layout.bin_of(target)][target]
+
+    def _index(self, name: str) -> None:
+        pages = self.pages.setdefault(name, [])
+        lines = self.lines[name]
+        formula = FormulaName.parse(name)
+        while len(lines) - len(pages) * PAGE_LINES > INDEX_LINES:
+            data = page_to_bytes(formula, lines[len(pages) * PAGE_LINES : (len(pages) + 1) * PAGE_LINES])
+            one = TargetFile.of(data)
+            pages.append(PageReference(len(pages) + 1, one.sha256, one.length))
+            self.write(layout.page_file(name, len(pages), one.sha256), data)
+        self.target(
+            layout.index_target(name),
+            FormulaIndex(formula, tuple(lines[len(pages) * PAGE_LINES :]), tuple(pages)).to_bytes(),
+        )
+
+    def target(self, target: str, data: bytes) -> None:
+        one = TargetFile.of(data)
+        self.write(layout.hashed(target, one.sha256), data)
+        self.listed[layout.bin_of(target)][target] = one
+
+    def show(self, *, days: float = 0) -> None:
+        """Sign what changed and show it, `days` later than the last time."""
+        self.now += timedelta(days=days)
+        self.serial += 1
+        for role, listed in self.listed.items():
+            version = self.meta[role].version
+            before = json.loads((self.folder / layout.role_file(role, version)).read_bytes())["signed"]["targets"]
+            if {path: one.sha256 for path, one in listed.items()} != {
+                path: one["hashes"]["sha256"] for path, one in before.items()
+            }:
+                self._role(role, sign_listing("bin", self.keys["bin"], self.now, listed, version + 1), version + 1)
+        self.sign()
+
+    def sign(self, serial: int | None = None) -> None:
+        """Sign snapshot and timestamp anew, for what is there."""
+        serial = serial or self.serial
+        snapshot = sign_snapshot(self.keys["snapshot"], self.now, self.meta, serial)
+        self.write(layout.role_file("snapshot", serial), snapshot)
+        timestamp = sign_timestamp(self.keys["timestamp"], self.now, RoleFile.of(serial, snapshot), self.root_version)
+        self.write(layout.TIMESTAMP, timestamp)
+
+    def rotate(self, *roles: str) -> None:
+        """Give `roles` new keys by a new root; nothing shows until `show`."""
+        signer = self.keys["root"]
+        self.keys |= {role: SigningKey.generate() for role in roles}
+        self.root_version += 1
+        root = make_root(
+            Identity(self.id, f"The {self.id} registry"), self._public(), signer, self.now, version=self.root_version
+        )
+        self.write(layout.role_file("root", self.root_version), root)
