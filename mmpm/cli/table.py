@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One command: its words (`config set`), `module:function` below `mmpm.cli.commands`, one line of help."""
+    """One command.
+
+    Attributes:
+        words: `config set`.
+        target: `module:function` below `mmpm.cli.commands`.
+        help: one line.
+        aliases: other words for it, with their group: `remove`.
+        completes: what its operands are, for the shells: installed, registries, settings, shells; empty: files.
+    """
 
     words: str
     target: str
     help: str
     aliases: tuple[str, ...] = ()
+    completes: str = ""
 
 
 GROUPS = {
@@ -30,9 +39,10 @@ GROUPS = {
 
 COMMANDS: tuple[Row, ...] = (
     Row("config list", "config:list_settings", "List every setting."),
-    Row("config get", "config:get", "Print one setting."),
-    Row("config set", "config:set_setting", "Set a setting in your config.toml."),
-    Row("config unset", "config:unset", "Take a setting out of your config.toml."),
+    Row("config get", "config:get", "Print one setting.", completes="settings"),
+    Row("config set", "config:set_setting", "Set a setting in your config.toml.", completes="settings"),
+    Row("config unset", "config:unset", "Take a setting out of your config.toml.", completes="settings"),
+    Row("completion", "completion:script", "Print a completion script for bash, zsh or fish.", completes="shells"),
 )
 
 
