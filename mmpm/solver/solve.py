@@ -54,10 +54,12 @@ class Conflict:
     Attributes:
         proof: the incompatibility without terms; its causes are the derivation.
         numbering: what the numbers and masks in it stand for.
+        pinned: the pins that held.
     """
 
     proof: Incompatibility
     numbering: Numbering
+    pinned: Mapping[str, Version]
     conflicts: int = 0
 
 
@@ -76,6 +78,17 @@ def solve(
         pinned: the one version of each name that may be chosen, if the name is needed at all (hard).
     """
     return _Search(universe, roots, locked or {}, pinned or {}).run()
+
+
+def prove(
+    universe: Universe,
+    roots: Sequence[tuple[str, VersionRange]],
+    pinned: Mapping[str, Version],
+) -> Resolution | Conflict:
+    """Solve a small problem with all requirements in force from the start: slower, and the shorter proof."""
+    search = _Search(universe, roots, {}, pinned)
+    search.is_eager = True
+    return search.run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,7 @@ class _Search:
         self.loaded: list[dict[int, _Needs]] = []
         self.propagator = Propagator(self.solution, self.loaded, lambda *at: self._load(*at).incompatibilities)
         self.expanded: set[int] = {ROOT}
+        self.is_eager = False
         self.decisions = 0
         self.conflicts = 0
         self._make_room()
@@ -123,7 +137,7 @@ class _Search:
                 self.conflicts += 1
                 lesson = analyse(self.solution, conflict)
                 if lesson.pivot < 0:
-                    return Conflict(lesson.incompatibility, self.numbering, self.conflicts)
+                    return Conflict(lesson.incompatibility, self.numbering, self.pinned, self.conflicts)
                 self._go_back(lesson.level - 1 if lesson.level - lesson.jump > LONGEST_JUMP else lesson.jump)
                 if lesson.incompatibility is not conflict:
                     self.propagator.add(lesson.incompatibility, lesson.pivot)
@@ -202,6 +216,10 @@ class _Search:
 
     def _load(self, package: int, bit: int) -> _Needs:
         """Put one version's requirements in force; their conclusions are left to the caller."""
+        if self.is_eager and package not in self.expanded:
+            self.expanded.add(package)
+            all_versions = self._expand(package)
+            return _Needs(self.loaded[package][bit].dependencies, all_versions)
         candidate = self.numbering.chosen(package, bit)
         needs = _Needs([], [])
         for kind, allowed, ranges in ((Required, 0, candidate.requires), (Constrained, ABSENT, candidate.constrains)):

@@ -7,13 +7,19 @@ taken it out of the candidates before the search, and left its reason in `remove
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.model.ranges import VersionRange
     from mmpm.model.versions import Version
+
+Barrier: TypeAlias = Literal["yanked", "pre-release", "not in the store", "barred by policy", "taken down"]
+"""What takes a version out of the candidates. "Not in the store": offline, and its files are not here."""
+
+Missing: TypeAlias = Literal["absent", "not fetched", "not mirrored"]
+"""Proved to be in no registry; not known, because an index is not on this machine; listed, but not carried here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A version that exists and may not be chosen; `reason` completes the sentence "1.0.0 is ..."."""
+    """A version that exists and may not be chosen.
+
+    Attributes:
+        detail: what is known beyond `why`: the reason of a yank, the rule of a policy; may be empty.
+    """
 
     version: Version
-    reason: str
+    why: Barrier
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +77,16 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Why there is no package of a name; `reason` completes the sentence "mol-x ..." ("is in no registry")."""
+    """Why there is no package of a name.
 
-    reason: str
+    Attributes:
+        registries: that were asked, first asked first.
+        detail: which part of a registry is missing, where that is the reason; may be empty.
+    """
+
+    why: Missing
     registries: tuple[str, ...] = ()
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

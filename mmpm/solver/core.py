@@ -1,0 +1,104 @@
+"""The few facts that a conflict rests on: what is left when any one more taken away would allow an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from mmpm.solver.incompatibility import Constrained, Learned, Pinned, Required
+from mmpm.solver.solve import Conflict, prove
+from mmpm.solver.universe import Universe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mmpm.model.ranges import VersionRange
+    from mmpm.solver.incompatibility import Incompatibility
+
+# How much searching a shorter explanation is worth: facts times conflicts of the proof.
+MOST_WORK = 6000
+
+# What a fact is about, its versions merged: the kind, whose it is ("" is the project), the other's name, the range.
+Fact: TypeAlias = "tuple[type, str, str, VersionRange | None]"
+
+
+def smallest_proof(conflict: Conflict) -> Conflict:
+    """Give a proof of the same conflict from a set of facts of which none can be spared.
+
+    A proof that is too large for that is given as it is.
+    """
+    facts = _facts(conflict)
+    proved = _prove(conflict, facts)
+    if proved is None:
+        return conflict
+    position = work = 0
+    while position < len(facts) and work < MOST_WORK:
+        fewer = facts[:position] + facts[position + 1 :]
+        attempt = _prove(conflict, fewer)
+        if attempt is None:
+            position += 1
+            work += proved.conflicts
+        else:
+            proved = attempt
+            work += attempt.conflicts
+            still = set(_facts(attempt))
+            facts = [fact for fact in fewer if fact in still]
+    return proved
+
+
+def leaves(proof: Incompatibility) -> Iterator[Incompatibility]:
+    """Give the facts at the bottom of a derivation, each once."""
+    seen = {proof}
+    waiting = [proof]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each.cause, Learned):
+            yield each
+            continue
+        for cause in each.cause.causes:
+            if cause not in seen:
+                seen.add(cause)
+                waiting.append(cause)
+
+
+def _facts(conflict: Conflict) -> list[Fact]:
+    """Give what a proof rests on, each once."""
+    names = conflict.numbering.names
+    found: dict[Fact, None] = {}
+    for leaf in leaves(conflict.proof):
+        match leaf.cause:
+            case Pinned(package=package):
+                found[Pinned, names[package], names[package], None] = None
+            case Required() | Constrained() as cause:
+                found[type(cause), names[cause.dependant], names[cause.dependency], cause.range] = None
+            case _:
+                raise AssertionError("a leaf is no derivation")
+    return list(found)
+
+
+def _prove(conflict: Conflict, facts: Sequence[Fact]) -> Conflict | None:
+    """Solve with these facts alone; None if that has an answer."""
+    universe = conflict.numbering.universe
+    packages = {}
+    for name in {name for _, who, other, _ in facts for name in (who, other)}:
+        package = universe.packages.get(name)
+        if package is not None:
+            requires = {(other, wanted) for kind, who, other, wanted in facts if kind is Required and who == name}
+            constrains = {(other, wanted) for kind, who, other, wanted in facts if kind is Constrained and who == name}
+            packages[name] = replace(
+                package,
+                candidates=tuple(
+                    replace(
+                        each, requires=_pick(each.requires, requires), constrains=_pick(each.constrains, constrains)
+                    )
+                    for each in package.candidates
+                ),
+            )
+    roots = [(other, wanted) for _, who, other, wanted in facts if not who and wanted is not None]
+    pinned = {name: conflict.pinned[name] for kind, name, _, _ in facts if kind is Pinned}
+    attempt = prove(Universe(packages, universe.absent), roots, pinned)
+    return attempt if isinstance(attempt, Conflict) else None
+
+
+def _pick(ranges: Mapping[str, VersionRange], kept: set[tuple[str, VersionRange | None]]) -> dict[str, VersionRange]:
+    return {name: wanted for name, wanted in ranges.items() if (name, wanted) in kept}

@@ -1,0 +1,173 @@
+"""What is known of the names in a conflict beyond the proof, and what a person can do about it.
+
+The reasons why something cannot be had are told apart: absent from every registry, listed but not mirrored here, not
+fetched, in a registry that comes after the owner (shadowed), yanked, a pre-release that nobody asked for, barred by
+policy, not in the store while offline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpm.solver.incompatibility import Constrained, Pinned, Required
+from mmpm.solver.numbering import ROOT
+from mmpm.solver.wording import asked, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mmpm.model.ranges import VersionRange
+    from mmpm.solver.incompatibility import Incompatibility
+    from mmpm.solver.numbering import Numbering
+    from mmpm.solver.universe import Absence, Package, Removed
+
+MOST_VERSIONS = 8
+
+_BARRED = {
+    "yanked": "yanked",
+    "pre-release": "a pre-release that nothing asks for",
+    "not in the store": "not in the store, and this run is offline",
+    "barred by policy": "barred by policy",
+    "taken down": "taken down by its registry",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """A requirement that something stands in the way of, and what the universe knows about its name."""
+
+    name: str
+    wanted: VersionRange
+    package: Package | None
+    absence: Absence | None
+    nothing_fits: bool
+
+    @property
+    def barred(self) -> tuple[Removed, ...]:
+        """Versions that would fit, and may not be chosen."""
+        removed = self.package.removed if self.package is not None else ()
+        return tuple(each for each in removed if self.wanted.allows(each.version))
+
+
+def _lacks(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[_Lack]:
+    """Give each requirement of the proof once that nothing fits, or that barred versions would fit."""
+    seen: set[tuple[str, str]] = set()
+    for fact in facts:
+        cause = fact.cause
+        if not isinstance(cause, Required | Constrained):
+            continue
+        name = numbering.names[cause.dependency]
+        if (name, str(cause.range)) in seen:
+            continue
+        seen.add((name, str(cause.range)))
+        lack = _Lack(
+            name,
+            cause.range,
+            numbering.universe.packages.get(name),
+            numbering.universe.absent.get(name),
+            isinstance(cause, Required) and not numbering.mask(cause.dependency, cause.range),
+        )
+        if lack.nothing_fits or lack.barred:
+            yield lack
+
+
+def notes_on(numbering: Numbering, facts: Sequence[Incompatibility]) -> tuple[str, ...]:
+    """Say for each name that something is missing of what is there, and in which registry."""
+    notes: dict[str, None] = {}
+    for lack in _lacks(numbering, facts):
+        for note in _notes(lack):
+            notes[note] = None
+    return tuple(notes)
+
+
+def _notes(lack: _Lack) -> Iterator[str]:
+    package = lack.package
+    if package is None:
+        yield _absence_note(lack.name, lack.absence)
+        return
+    where = package.registry or "the registry"
+    if lack.nothing_fits:
+        there = [str(version) for version in sorted(candidate.version for candidate in package.candidates)]
+        if there:
+            yield f"{where} has {lack.name} {listed(there[::-1], 'and', MOST_VERSIONS)}."
+        elif not package.removed:
+            yield f"{where} lists {lack.name}, and no release of it."
+    for why, words in _BARRED.items():
+        mine = [each for each in lack.barred if each.why == why]
+        if mine:
+            shown = [f"{each.version} ({each.detail})" if each.detail else str(each.version) for each in mine]
+            verb = "is" if len(mine) == 1 else "are"
+            yield f"{where} has {lack.name} {listed(shown, 'and', MOST_VERSIONS)}, which {verb} {words}."
+    for shadowed in package.shadowed:
+        fitting = [str(version) for version in shadowed.versions if lack.wanted.allows(version)]
+        if fitting:
+            yield (
+                f"{shadowed.registry} has {lack.name} {listed(fitting[::-1], 'and', MOST_VERSIONS)}, but {where}"
+                " comes first and has the name."
+            )
+
+
+def _absence_note(name: str, absence: Absence | None) -> str:
+    if absence is None:
+        return f"{name} is in no registry."
+    asked_registries = listed(absence.registries)
+    match absence.why:
+        case "not fetched":
+            detail = f" ({absence.detail})" if absence.detail else ""
+            whose = asked_registries or "the registry"
+            return f"{name}: what {whose} knows of it was not fetched to this machine{detail}."
+        case "not mirrored":
+            return f"{name} is listed by {asked_registries}, but not mirrored here."
+        case _ if absence.registries:
+            return f"{name} is not in {listed(absence.registries, 'or')}."
+        case _:
+            return f"{name} is in no registry; none is configured."
+
+
+def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tuple[str, ...]:
+    """Give what to try, what is likeliest to help first."""
+    remedies: dict[str, None] = {}
+    for lack in _lacks(numbering, facts):
+        for remedy in _remedies(lack):
+            remedies[remedy] = None
+    for fact in facts:
+        if isinstance(fact.cause, Pinned):
+            name = numbering.names[fact.cause.package]
+            remedies[f"let {name} move: `mmpm unpin {name}`"] = None
+    roots = [
+        asked(numbering.names[cause.dependency], cause.range)
+        for fact in facts
+        if isinstance(cause := fact.cause, Required) and cause.dependant == ROOT
+    ]
+    if len(roots) == 1:
+        remedies[f"ask for another range of {roots[0]}, or for something else"] = None
+    elif roots:
+        remedies[f"widen or drop one of {listed(roots, 'or')}"] = None
+    return tuple(remedies)
+
+
+def _remedies(lack: _Lack) -> Iterator[str]:
+    name = lack.name
+    if lack.package is None:
+        if lack.absence is None or lack.absence.why == "absent":
+            yield f"check the spelling of {name}, or add the registry that has it: `mmpm registry add URL`"
+        elif lack.absence.why == "not fetched":
+            yield "run `mmpm update` where the registries can be reached"
+        else:
+            yield f"have {name} mirrored, or add a registry that carries it"
+        return
+    newest = {each.why: each for each in lack.barred}
+    if "not in the store" in newest:
+        yield "run it again without `--offline`"
+    if "pre-release" in newest:
+        version = newest["pre-release"].version
+        yield f"allow the pre-release: `mmpm install --pre {name}` or `mmpm install {name}@{version}`"
+    if "yanked" in newest:
+        yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`"
+    if "barred by policy" in newest:
+        yield "change the policy that bars it: `mmpm config list --origin`"
+    for shadowed in lack.package.shadowed:
+        fitting = [version for version in shadowed.versions if lack.wanted.allows(version)]
+        if fitting:
+            yield f"name the registry: `mmpm install hop://{shadowed.registry}/formulas/{name}@{fitting[-1]}`"
