@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mmpm.model.checksums import Checksum
 from mmpm.model.names import FormulaName
-from mmpm.model.release import Release
 from mmpm.model.references import Requirement
+from mmpm.model.release import Release
 from mmpm.model.versions import Version
 from mmpm.registry import layout
 from mmpm.registry.documents import INDEX_LINES, PAGE_LINES, FormulaIndex, PageReference, page_to_bytes, release_line

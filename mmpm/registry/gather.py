@@ -80,7 +80,7 @@ def gather(
         else:
             missed.append((one, [failure]))
     if dead is not None:
-        _close(answers)
+        close_early(answers)
         if not others:
             raise unreachable(registry_id, [*failed, dead])
         left = chain(tuple(asked.values()), (one for one, _ in missed), source)
@@ -98,7 +98,7 @@ def _requests(registry_id: str, source: Iterator[Wanted], asked: dict[str, Wante
         yield Request(one.path, one.length)
 
 
-def _close(answers: Iterator[object]) -> None:
+def close_early(answers: Iterator[object]) -> None:
     """Stop the threads behind an iteration that is left early."""
     close = getattr(answers, "close", None)
     if close is not None:

@@ -1,0 +1,146 @@
+"""Objects by name, from any registry at hand: their id is their proof, so that it does not matter who gives them.
+
+Rule: nothing enters the store whose bytes do not have its id. A place that has not got an object, or has damaged bytes
+under its name, is passed over; a 401 or 403 stops, because it is an answer about a person and not about bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from mmpm.errors import RegistryUntrustedError
+from mmpm.registry import layout
+from mmpm.registry.gather import close_early, unreachable
+from mmpm.registry.transport import Forbidden, Request, TransportError, Unauthorized, Unavailable
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from mmpm.registry.authenticate import RegistrySource
+    from mmpm.registry.transport import Transport
+    from mmpm_store.objects import Store
+
+MAX_OBJECT_BYTES: Final = 64 << 20
+"""The longest object that is asked for where its size is not known; no real formula comes near."""
+
+
+class FetchProgress(Protocol):
+    """Who listens while objects come."""
+
+    def start(self, label: str, total: int, unit: str) -> None:
+        """Begin."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Say that `amount` more came."""
+
+    def finish(self) -> None:
+        """End."""
+
+    def warn(self, sentence: str) -> None:
+        """Warn."""
+
+
+@dataclass(slots=True)
+class FetchedObjects:
+    """What came of fetching.
+
+    Attributes:
+        bytes: how many were fetched and stored.
+        missing: what no place had, sorted.
+        reasons: a clause for each registry that was asked in vain, "ID at ORIGIN ...".
+    """
+
+    bytes: int = 0
+    missing: tuple[ObjectId, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+
+
+def fetch_objects(
+    sources: Sequence[RegistrySource],
+    wanted: Collection[ObjectId],
+    store: Store,
+    progress: FetchProgress,
+    sizes: Mapping[ObjectId, int] | None = None,
+) -> FetchedObjects:
+    """Bring `wanted` into `store`, asking the places of `sources` in order.
+
+    What was stored before a failure stays, so that the next try continues. Memory is bounded by a few objects a
+    thread.
+
+    Args:
+        sources: registries; the first is asked for everything, the next for what is left.
+        wanted: ids; what the store has is fetched again only if it is damaged there, which the caller finds out.
+        store: where they go.
+        progress: who listens, in files.
+        sizes: known lengths; others may have up to `MAX_OBJECT_BYTES`.
+
+    Raises:
+        RegistryUnreachableError: a place answered 401 or 403.
+        RegistryUntrustedError: a place has other bytes under the name of one, and no other place has it.
+    """
+    fetched = FetchedObjects()
+    left = dict.fromkeys(wanted)
+    wrong: dict[ObjectId, RegistryUntrustedError] = {}
+    progress.start("Downloading...", len(left), "files")
+    try:
+        for source in sources:
+            for place in source.places:
+                if left:
+                    reading = _Reading(source.registry_id, place, left, wrong, fetched, sizes or {})
+                    store.put_many(reading.verified(progress))
+                    # What is in the store now is proved; the generator must not decide that before it is written.
+                    for object_id in reading.came:
+                        left.pop(object_id, None)
+                    if reading.forbidden is not None:
+                        raise unreachable(source.registry_id, [reading.forbidden])
+    finally:
+        progress.finish()
+    for object_id, error in wrong.items():
+        if object_id in left:
+            raise error
+        progress.warn(error.fact)
+    fetched.missing = tuple(sorted(left))
+    return fetched
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One place read for what is left."""
+
+    registry_id: str
+    place: Transport
+    left: Mapping[ObjectId, None]
+    wrong: dict[ObjectId, RegistryUntrustedError]
+    fetched: FetchedObjects
+    sizes: Mapping[ObjectId, int]
+    came: list[ObjectId] = field(default_factory=list)
+    forbidden: TransportError | None = None
+
+    def verified(self, progress: FetchProgress) -> Iterator[tuple[bytes, bool]]:
+        """Give the bytes of each object that the place has, ids checked; ends early where it cannot go on."""
+        ids = {layout.object_file(object_id): object_id for object_id in self.left}
+        requests = [Request(path, self.sizes.get(one, MAX_OBJECT_BYTES)) for path, one in ids.items()]
+        missed: TransportError | None = None
+        answers = self.place.get_many(requests)
+        for request, answer in answers:
+            object_id = ids[request.path]
+            if isinstance(answer, TransportError):
+                missed = missed or answer
+                if isinstance(answer, Unauthorized | Forbidden):
+                    self.forbidden = answer
+                if isinstance(answer, Unauthorized | Forbidden | Unavailable):
+                    break  # it would say the same of the others, each after its own time-out
+            elif ObjectId.of(answer) != object_id:
+                self.wrong[object_id] = RegistryUntrustedError(
+                    self.registry_id, f"{request.path} has not the bytes that its name says", self.place.origin
+                )
+            else:
+                self.came.append(object_id)
+                self.fetched.bytes += len(answer)
+                progress.advance()
+                yield answer, False
+        close_early(answers)
+        if missed is not None:
+            self.fetched.reasons.append(f"{self.registry_id} at {missed.origin} {missed.cause}")
