@@ -10,7 +10,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from mmpm_store.errors import ArchiveError
-from mmpm_store.tar import DEFAULT_LIMITS, ArchiveFile, Limits, read_tar
+from mmpm_store.tar import BLOCK, DEFAULT_LIMITS, ArchiveFile, Limits, has_right_checksum, read_tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def read_archive(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> I
         pieces = _gunzip(first, stream, limits)
     elif first.startswith(_ZSTD):
         pieces = _unzstd(first, stream, limits)
-    elif len(first) >= 512:
+    elif first[:BLOCK] == bytes(BLOCK) or (len(first) >= BLOCK and has_right_checksum(first[:BLOCK])):
         pieces = _bounded(first, stream, limits)
     else:
         raise ArchiveError("it is neither tar, tar.gz nor tar.zst")

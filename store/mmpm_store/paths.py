@@ -109,13 +109,13 @@ class Taken:
             UnsafePathError: a file or folder has it already, or a parent is a file, or a parent folder has
                 another spelling; all after normalising and case folding.
         """
-        self._add_parents(path)
         folded = fold(path)
         other = self._files.get(folded)
         if other is not None:
             raise UnsafePathError(path, _clash(path, other, "is there twice"))
         if folded in self._folders:
             raise UnsafePathError(path, "is both a file and a folder")
+        self._add_parents(path)
         self._files[folded] = path
 
     def add_folder(self, path: str) -> None:
@@ -128,18 +128,20 @@ class Taken:
 
     def _add_parents(self, path: str) -> None:
         end = path.rfind("/")
+        new: dict[str, str] = {}
         while end != -1:
             folder = path[:end]
             folded = fold(folder)
             other = self._folders.get(folded)
             if other == folder:
-                return  # its own parents were taken with it
+                break  # its own parents were taken with it
             if other is not None:
                 raise UnsafePathError(path, _clash(folder, other, ""))
             if folded in self._files:
                 raise UnsafePathError(path, "is below a file")
-            self._folders[folded] = folder
+            new[folded] = folder
             end = path.rfind("/", 0, end)
+        self._folders.update(new)
 
 
 def _clash(path: str, other: str, same: str) -> str:

@@ -182,8 +182,7 @@ def _safe_path(raw: bytes, is_folder: bool) -> str:
 def _check_header(header: bytes) -> tuple[bytes, bytes]:
     """Give type and name of a header whose checksum is right and whose type may be read."""
     name = _ustar_path(header)
-    claimed = _number(header[148:156], "checksum", name)
-    if sum(header) - sum(header[148:156]) + 8 * 0x20 != claimed:
+    if not has_right_checksum(header):
         raise ArchiveError("has a header with a wrong checksum", name)
     kind = header[156:157]
     if kind in _REFUSED_KINDS:
@@ -191,6 +190,14 @@ def _check_header(header: bytes) -> tuple[bytes, bytes]:
     if kind not in {b"0", b"\0", b"5", b"x", b"g", b"L"}:
         raise ArchiveError("is of a kind that is neither file nor folder", name)
     return kind, name
+
+
+def has_right_checksum(header: bytes) -> bool:
+    """Whether `header` sums up to what it says: the sum of its bytes, with the field itself as eight spaces."""
+    digits = header[148:156].strip(b" \0")
+    if not digits or digits.strip(b"01234567"):
+        return False
+    return sum(header) - sum(header[148:156]) + 8 * 0x20 == int(digits, 8)
 
 
 def _ustar_path(header: bytes) -> bytes:

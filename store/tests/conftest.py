@@ -1,0 +1,25 @@
+"""Fixtures of the store's tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mmpm_store.objects import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store that does not flush: what is tested here is order, not the disk."""
+    return Store.open(tmp_path / "store", durability="none")
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Give a new empty folder at each call, also from within a law."""
+    return lambda: tmp_path_factory.mktemp("fresh")
