@@ -43,7 +43,7 @@ def test_what_has_no_one_spelling_is_not_canonical(value):
     ("data", "reason"),
     [
         (b'{"a":1,"a":2}', "key twice"), (b"NaN", "NaN"), (b"[1e999]", "too large"), (b"\xff", "UTF-8 at byte 0"),
-        (b"{", "line 1, column 2"), (b"", "not JSON"), (b"[" * 5000, "deep"), (b"[" * 100 + b"]" * 100, "deep"),
+        (b"{", "line 1, column 2"), (b"", "not JSON"), (b"[" * 5000 + b"]" * 5000, "deep"), (b"[" * 100 + b"]" * 100, "deep"),
         (b'["\\ud800"]', "surrogate"), (b'{"\\udc00":1}', "surrogate"), (b"\xef\xbb\xbf{}", "not JSON"),
         (b"1" * 5000, "not strict JSON"), (b"{} {}", "Extra data"),
     ],
