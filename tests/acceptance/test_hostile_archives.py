@@ -11,8 +11,9 @@ import zlib
 
 import pytest
 import zstandard
-from world import formula_text, read_tree
+from world import CHECKOUT, World, formula_text, read_tree
 
+PEAK_MEMORY = CHECKOUT / "tests" / "peak_memory.py"
 MEMORY_BYTES = 256 * 2**20
 FORMULA = formula_text("mol-evil", "1.0.0", {}).encode()
 
@@ -106,8 +107,6 @@ def damaged_size():
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    from world import World
-
     with World(tmp_path_factory.mktemp("hostile")) as world:
         world.registry("acme").release("mol-base")
         world.settle()
@@ -120,12 +119,18 @@ def stored_names(machine):
 
 def run_measured(machine, *words):
     """Run a command; give its status, standard error and peak memory in bytes."""
-    with open(machine.folder / "err", "w+b") as err:
-        process = machine.start(*words, stdout=subprocess.DEVNULL, stderr=err)
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        err.seek(0)
-        return process.returncode, err.read().decode(), usage.ru_maxrss * 1024
+    peak = machine.folder / "peak"
+    peak.unlink(missing_ok=True)
+    command = machine.command(*words)
+    done = subprocess.run(
+        [command[0], str(PEAK_MEMORY), str(peak), *command[1:]],
+        cwd=machine.project,
+        env=machine.environment(),
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    return done.returncode, done.stderr.decode(), int(peak.read_text())
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

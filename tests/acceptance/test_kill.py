@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from world import formula_text, read_tree
+from world import World, formula_text, read_tree
 
 INSTANTS = 200
 IN_A_SAMPLE = 16
@@ -71,8 +71,6 @@ class Case:
 
 @pytest.fixture(scope="module")
 def world_of_kills(tmp_path_factory):
-    from world import World
-
     with World(tmp_path_factory.mktemp("kills")) as world:
         registry = world.registry("acme").release("mol-leaf")
         for version in ("1.0.0", "2.0.0"):
