@@ -1,0 +1,46 @@
+"""What this machine already knows of the configured registries; no network, and nothing is fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmpm.errors import NotFetchedError
+from mmpm.registry.local import LocalCopy
+from mmpm.registry.snapshot import Snapshot
+from mmpm.registry.state import TrustFolder
+
+if TYPE_CHECKING:
+    from mmpm.execute.context import Context
+    from mmpm.model.release import Release
+
+
+def open_snapshot(context: Context, registry_id: str) -> Snapshot | None:
+    """Give the believed snapshot of a registry, or `None` where this machine has none.
+
+    Raises:
+        RegistryUntrustedError, TrustStateUnreadableError: what is here is damaged.
+    """
+    state = TrustFolder.of(context.places.trust, registry_id).read()
+    if state is None:
+        return None
+    try:
+        return Snapshot.open(LocalCopy.of(context.store.path, registry_id), state)
+    except NotFetchedError:
+        return None
+
+
+def known_releases(snapshot: Snapshot, name: str) -> tuple[Release, ...] | None:
+    """Give a name's releases as far as they are here: empty is proved absence, `None` is "not fetched"."""
+    try:
+        return snapshot.releases(name)
+    except NotFetchedError:
+        return None
+
+
+def newest(releases: tuple[Release, ...]) -> Release | None:
+    """Give the latest release: the highest version that is no pre-release and was not withdrawn."""
+    return max(
+        (one for one in releases if one.yanked is None and not one.tombstone and not one.version.is_prerelease),
+        key=lambda one: one.version,
+        default=None,
+    )

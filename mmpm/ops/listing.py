@@ -1,0 +1,176 @@
+"""What formulas there are on this machine, tier by tier: `list`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mmpm.model.ranges import VersionRange
+from mmpm.model.versions import Version
+from mmpm.ops.known import known_releases, newest, open_snapshot
+from mmpm.project.files import installed_identities, observe, read_project, unmanaged
+from mmpm.project.state import state_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mmpm.execute.context import Context
+    from mmpm.project.tiers import Project
+    from mmpm.receipt import Installed
+    from mmpm.registry.snapshot import Snapshot
+
+FLAT_SUFFIX = ".formula.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One formula in one tier.
+
+    Attributes:
+        name: full name; of an unmanaged file the name that the file bears.
+        installed_name: the unscoped name on disk.
+        version: of an unmanaged file empty.
+        state: `pinned`, `latest`, `range` (there is a range, and nothing newer is known in it), `outdated` (a newer
+            one that the range allows is known), `local` (forked or imported), `unmanaged`, `official` (system tier).
+        requested: the range that the person asked for; empty for a dependency.
+        available: the newest version that the range allows, where it is newer; else empty.
+        problem: `edited`, `missing` or empty.
+        source: where it came from.
+        level: trust level when it was installed.
+        shadowed_by: the tier whose formula of this name is found first; empty where this one is.
+    """
+
+    name: str
+    installed_name: str
+    version: str
+    state: str
+    requested: str = ""
+    available: str = ""
+    problem: str = ""
+    source: str = ""
+    level: str = ""
+    shadowed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TierListing:
+    """The formulas of one tier, sorted by name."""
+
+    project: Project
+    formulas: tuple[Listed, ...]
+
+
+def list_formulas(context: Context, tiers: Sequence[Project], *, installed_only: bool = False) -> list[TierListing]:
+    """List what lies in `tiers`, first hit first; reads this machine alone.
+
+    Args:
+        context: store and trusted states say what is newer.
+        tiers: in search order.
+        installed_only: leave out what no receipt lists, and the system tier.
+
+    Raises:
+        DocumentUnreadableError, NewerFormatError: a receipt cannot be read.
+    """
+    latest = _Latest(context)
+    found: list[TierListing] = []
+    seen: dict[str, str] = {}
+    for project in tiers:
+        if project.tier == "system":
+            listed = [] if installed_only else _system(project)
+        else:
+            listed = _tier(context, project, latest, installed_only=installed_only)
+        shown = tuple(replace(one, shadowed_by=seen.get(one.installed_name, "")) for one in listed)
+        for one in shown:
+            seen.setdefault(one.installed_name, project.tier)
+        found.append(TierListing(project, shown))
+    return found
+
+
+def _tier(context: Context, project: Project, latest: _Latest, *, installed_only: bool) -> list[Listed]:
+    files = read_project(project)
+    receipt = files.receipt
+    paths = [file.path for entry in receipt.entries for file in entry.files]
+    identities = installed_identities(state_path(context.places.state, project.root), receipt)
+    seen = observe(files.formulas, paths, identities)
+    listed: list[Listed] = []
+    for entry in receipt.entries:
+        problem = ""
+        for file in entry.files:
+            if file.path not in seen:
+                problem = "missing"
+                break
+            if seen[file.path].id != file.id:
+                problem = "edited"
+        listed.append(replace(latest.judge(entry), problem=problem))
+    if not installed_only:
+        ours = {entry.installed_name for entry in receipt.entries}
+        listed += [
+            Listed(name, name, "", "unmanaged") for name in unmanaged(files.formulas, receipt) if name not in ours
+        ]
+    return sorted(listed, key=lambda one: (one.installed_name, one.name))
+
+
+def _system(project: Project) -> list[Listed]:
+    from mmpm.model.formula import parse_formula
+
+    listed = []
+    for file_name in _files(project.formulas):
+        with open(os.path.join(project.formulas, file_name), "rb") as file:
+            formula = parse_formula(file.read(), file_name)
+        listed.append(Listed(formula.name, formula.name, str(formula.version), "official", level="official"))
+    return listed
+
+
+def _files(folder: str) -> Iterable[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(FLAT_SUFFIX))
+    except FileNotFoundError:
+        return ()
+
+
+class _Latest:
+    """Says of installed releases whether something newer is known; opens each registry once."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._snapshots: dict[str, Snapshot | None] = {}
+
+    def judge(self, entry: Installed) -> Listed:
+        """Describe an entry of a receipt, its problem on disk left out."""
+        listed = Listed(
+            name=entry.name,
+            installed_name=entry.installed_name,
+            version=entry.version,
+            state="pinned" if entry.pinned else "range",
+            requested=entry.requested,
+            source=entry.source,
+            level=entry.level,
+        )
+        if entry.origin or entry.source.startswith(("local:", "import:")):
+            return replace(listed, state="local")
+        if entry.pinned:
+            return listed
+        best, allowed = self._newest(entry)
+        if best is None:
+            return listed
+        version = Version.parse(entry.version)
+        if version >= best:
+            return replace(listed, state="latest")
+        if allowed is not None and allowed > version:
+            return replace(listed, state="outdated", available=str(allowed))
+        return listed
+
+    def _newest(self, entry: Installed) -> tuple[Version | None, Version | None]:
+        """Give the newest known version, and the newest that the entry's range allows."""
+        registry = entry.source.removeprefix("hop://").partition("/")[0]
+        if registry not in self._snapshots:
+            self._snapshots[registry] = open_snapshot(self._context, registry) if registry else None
+        snapshot = self._snapshots[registry]
+        releases = known_releases(snapshot, entry.name) if snapshot else None
+        if not releases:
+            return None, None
+        wanted = VersionRange.parse(entry.requested or "*")
+        best = newest(releases)
+        allowed = newest(tuple(one for one in releases if wanted.allows(one.version)))
+        return best.version if best else None, allowed.version if allowed else None
