@@ -104,11 +104,10 @@ def fetch(context: Context, ids: Sequence[str], sources: Sequence[str], names: S
         raise ObjectsMissingError(
             list(names or ids), "no registry is configured", "run `mmpm registry add`, or copy a store that has them"
         )
-    from mmpm.registry.objects import fetch_objects
+    from mmpm.execute.connect import fetch_from_registries
     from mmpm_store.ids import ObjectId
 
-    wanted = [ObjectId.parse(one) for one in ids]
-    return fetch_objects(context, wanted, sources)
+    return fetch_from_registries(context, [ObjectId.parse(one) for one in ids], sources, names)
 
 
 def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:

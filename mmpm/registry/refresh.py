@@ -33,6 +33,7 @@ from mmpm.registry import layout
 from mmpm.registry.authenticate import Authenticator, RegistrySource
 from mmpm.registry.bring import Bringer, untrusted
 from mmpm.registry.changes import NameChange, changes_between
+from mmpm.registry.folder import FolderTransport
 from mmpm.registry.gather import MissingFileError, describe, unreachable
 from mmpm.registry.local import LocalCopy
 from mmpm.registry.snapshot import Snapshot
@@ -117,12 +118,26 @@ class RefreshSession:
     def begin(self) -> None:
         """Find out what the registry says now, or that what is here has to do.
 
+        With no place to ask (offline), what is here decides without a word, policy permitting. A copied store of
+        which this machine believes nothing yet is verified from the accepted root, and believed from then on.
+
         Raises:
+            NotFetchedError: there is no place to ask, and nothing is here.
             RegistryUnreachableError: it cannot answer, and nothing inside `policy.max_age` is here.
             RegistryUntrustedError, RootMismatchError, RootNotPinnedError, RegistryTooOldError: it is not believed.
         """
         self._authenticator.check_pin()
-        self._in_rounds(lambda: None)
+        if self.source.places:
+            self._in_rounds(lambda: None)
+        elif self._old is not None:
+            self._hold()
+        elif self._copy.has(layout.TIMESTAMP):
+            here = FolderTransport(self._copy.folder)
+            self.source = replace(self.source, places=(here,))
+            self._authenticator = replace(self._authenticator, source=self.source)
+            self._in_rounds(lambda: self._bringer().verify_local_bins())
+        else:
+            raise NotFetchedError(self.source.registry_id, ["the registry's index"])
 
     def fetch(self, names: Iterable[str | FormulaName] | Literal["all"]) -> None:
         """Bring what answers for `names`: their bins, index documents and pages; `ALL` for every name there is.
@@ -178,10 +193,6 @@ class RefreshSession:
             raise AssertionError("begin() comes first")
         return found
 
-    def verify_local_bins(self) -> None:
-        """Verify the signatures of the bins that this machine's copy holds: needed where others brought it."""
-        self._in_rounds(lambda: self._bringer().verify_local_bins())
-
     # ---- asking
 
     def _in_rounds(self, work: Callable[[], None]) -> None:
@@ -234,8 +245,6 @@ class RefreshSession:
                 break
         if failures:
             raise unreachable(self.source.registry_id, failures)
-        if not self.source.places:
-            raise RegistryUnreachableError(self.source.registry_id, "no place to read it from is configured")
         self._hold()  # every place has only what is older than what is here
 
     def _adopt(self, place: Transport, timestamp: bytes) -> bool:

@@ -1,0 +1,148 @@
+"""From configured registries to ones that can be read: transports, credentials, limits, policy.
+
+Rule: under `--offline` no network transport is made, so that nothing can open a socket; folders are read all the same.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mmpm.errors import BadSettingError, ObjectsMissingError, printable
+from mmpm.registry.authenticate import RegistrySource
+from mmpm.registry.folder import FolderTransport
+from mmpm.trust.clock import AgePolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mmpm.execute.context import Context
+    from mmpm.project.registries import RegistryConfig
+    from mmpm.registry.refresh import RefreshSession
+    from mmpm.registry.transport import Transport
+    from mmpm_store.ids import ObjectId
+
+_MAX_CA_BYTES = 8 << 20
+
+
+def is_remote(url: str) -> bool:
+    """Whether an address is asked over a network, as opposed to a folder."""
+    return url.startswith(("http://", "https://"))
+
+
+def source_of(context: Context, registry: RegistryConfig) -> RegistrySource:
+    """Give `registry` with what reads it, in the order of its addresses.
+
+    Raises:
+        BadSettingError: an address or the file of certificates cannot be used.
+    """
+    places: list[Transport] = []
+    for url in registry.urls:
+        if not is_remote(url):
+            places.append(FolderTransport(url.removeprefix("file://")))
+        elif not context.offline:
+            places.append(_http(context, registry, url))
+    return RegistrySource(registry.id, tuple(places), registry.root)
+
+
+def age_policy(context: Context) -> AgePolicy:
+    """Give the limits of age that are set."""
+    return AgePolicy(context.settings.seconds("policy.max_age"), context.settings.seconds("policy.red_line"))
+
+
+def session_of(context: Context, registry: RegistryConfig) -> RefreshSession:
+    """Give a session of `registry`; `begin` is still to be called. Offline, it reads what is here."""
+    from mmpm.registry.refresh import RefreshSession
+
+    source = source_of(context, registry)
+    return RefreshSession(source, context.store.path, context.places.trust, context.now, age_policy(context))
+
+
+def fetch_from_registries(
+    context: Context, wanted: Sequence[ObjectId], first: Iterable[str], names: Sequence[str]
+) -> int:
+    """Bring objects into the store from any configured registry, those with an id in `first` first.
+
+    Args:
+        context: store, registries, progress.
+        wanted: ids of objects.
+        first: ids of registries.
+        names: what needs the objects, for messages; may be empty.
+
+    Returns:
+        The bytes that were fetched.
+
+    Raises:
+        ObjectsMissingError: no registry at hand has some of them.
+        RegistryUnreachableError, RegistryUntrustedError: as for `fetch_objects`.
+    """
+    from mmpm.registry.objects import fetch_objects
+
+    order = sorted(context.registries, key=lambda registry: registry.id not in set(first))
+    sources = [source_of(context, registry) for registry in order]
+    fetched = fetch_objects(sources, wanted, context.store, context.progress)
+    if fetched.missing:
+        needed_by = list(names) or [str(one) for one in fetched.missing]
+        if not any(source.places for source in sources):
+            raise ObjectsMissingError(
+                needed_by, "this command is offline", "run it again without `--offline`, or bring a copy of the store"
+            )
+        reason = "; ".join(fetched.reasons) or "no registry has them"
+        remedy = "run it again when the registry answers, or bring a copy of the store or of the registry"
+        raise ObjectsMissingError(needed_by, printable(reason), remedy)
+    return fetched.bytes
+
+
+def _http(context: Context, registry: RegistryConfig, url: str) -> Transport:
+    from mmpm import __version__
+    from mmpm.registry.credentials import authorization_for
+    from mmpm.registry.http import Connection, HttpTransport, Patience
+
+    settings, environ = context.settings, context.environ
+    try:
+        authorization = authorization_for(
+            url,
+            own_urls=registry.urls,
+            labels=(registry.id, registry.name) if registry.name else (registry.id,),
+            every_url=[one for other in context.registries for one in other.urls],
+            environ=environ,
+            netrc_file=environ.get("NETRC") or os.path.join(context.places.home, ".netrc")
+            if registry.auth == "netrc"
+            else None,
+        )
+        connection = Connection(
+            authorization=authorization,
+            ca_pem=_read_ca(registry.ca_file or settings.text("network.ca_file")),
+            proxy_url=_proxy(url, environ),
+            no_proxy=environ.get("NO_PROXY") or environ.get("no_proxy"),
+        )
+        timeout = float(settings.seconds("network.timeout") or 3600)
+        patience = Patience(
+            connect_seconds=min(timeout, 10.0),
+            stall_seconds=timeout,
+            grace_seconds=min(timeout, 10.0),
+            min_bytes_per_second=settings.number("network.min_rate"),
+            total_seconds=float(settings.seconds("network.deadline") or 86_400),
+            attempts=settings.number("network.retries") + 1,
+        )
+        # A mirror lies behind a gap: its timestamps are judged by age, not by their expiry.
+        is_mirror = "/mirrors/" in url
+        return HttpTransport(url, connection, patience, user_agent=f"mmpm/{__version__}", is_online=not is_mirror)
+    except ValueError as error:
+        raise BadSettingError(f"registries.{registry.id}.urls", registry.origin, str(error)) from None
+
+
+def _read_ca(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return file.read(_MAX_CA_BYTES)
+    except OSError as error:
+        raise BadSettingError("network.ca_file", "", f"{path} cannot be read: {error.strerror}") from None
+
+
+def _proxy(url: str, environ: Mapping[str, str]) -> str | None:
+    scheme = url.partition(":")[0]
+    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY")
+    return next((environ[name] for name in names if environ.get(name)), None)
