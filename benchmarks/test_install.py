@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from nginx_server import Nginx, find_nginx
 from references import copy_folder, link_folder
 from synthetic import write_bundles
-from world import Machine, Nginx, find_nginx
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from world import Registry
+    from world import Machine, Registry
 
 RELEASES = 1_000
 RELEASES_IN_A_SMOKE_RUN = 20

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from corpus import Corpus
-from world import Nginx, World, find_nginx
+from nginx_server import Nginx, find_nginx
+from world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

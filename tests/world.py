@@ -12,13 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import socket
 import stat
 import subprocess
 import sys
-import time
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -301,59 +297,6 @@ class World:
         return InstalledRelease(name, str(entry["version"]), str(entry["source"]))
 
 
-def find_nginx() -> str | None:
-    """The path of nginx, which may lie where only root looks."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-
-
-class Nginx:
-    """nginx on loopback over a folder, as FORMATS.md says a registry is to be served."""
-
-    def __init__(self, program: str, folder: Path, scratch: Path) -> None:
-        scratch.mkdir(parents=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        temporary = "".join(
-            f"  {name}_temp_path {scratch}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        (scratch / "nginx.conf").write_text(
-            f"{user}worker_processes 1;\npid {scratch}/pid;\nerror_log {scratch}/error.log;\ndaemon off;\n"
-            "events { worker_connections 256; }\n"
-            f"http {{\n  access_log off;\n{temporary}"
-            "  types { application/json json; application/toml toml; application/gzip gz; }\n"
-            f"  server {{\n    listen 127.0.0.1:{port};\n    root {folder};\n"
-            "    location / { try_files $uri $uri/index.json =404; }\n  }\n}\n"
-        )
-        self._process = subprocess.Popen([program, "-p", str(scratch), "-c", str(scratch / "nginx.conf")])
-        wait_until_answers(port)
-
-    def get(self, path: str) -> bytes:
-        """The body of a GET that must succeed, without following redirects to elsewhere."""
-        with urllib.request.urlopen(f"{self.url}/{path}", timeout=10) as answer:
-            body = answer.read()
-            assert isinstance(body, bytes)
-            return body
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-
-def wait_until_answers(port: int) -> None:
-    """Wait for a server on loopback to listen."""
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError(f"nothing listens on port {port}")
-
-
 def formula_text(name: str, version: str, requires: Mapping[str, str]) -> str:
     """A small valid formula in the flat form."""
     lines = [
@@ -420,8 +363,3 @@ def find_text(document: object, keys: Sequence[str]) -> str:
 def copy_folder(source: Path, target: Path) -> None:
     """`cp -r`, as a person would carry a folder."""
     subprocess.run(["cp", "-r", str(source), str(target)], check=True)
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder and all in it."""
-    shutil.rmtree(folder)

@@ -1,0 +1,87 @@
+"""What is written about the project is true of it, and nothing of one person's machine is in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from world import CHECKOUT
+
+from mmpm.cli.table import COMMANDS, GROUPS, knows_command
+
+
+def tracked(pattern="*"):
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", pattern], cwd=CHECKOUT, capture_output=True, check=False, text=True
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [CHECKOUT / name for name in listed.stdout.split("\0") if name and (CHECKOUT / name).is_file()]
+
+
+def commands_named_in(text):
+    """The words behind `mmpm` in code spans and transcripts, without their operands."""
+    for line in re.findall(r"(?:`|\$ |^)mmpm ((?:[a-z]+ ?)+)", text, flags=re.MULTILINE):
+        words = line.split()
+        yield (
+            words[:2] if len(words) > 1 and knows_command(words[:1]) is True and words[0] in GROUP_WORDS else words[:1]
+        )
+
+
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/architecture.md"])
+def test_a_document_names_only_commands_that_exist(document):
+    text = (CHECKOUT / document).read_text()
+    unknown = [words for words in commands_named_in(text) if not knows_command(words)]
+    assert unknown == []
+
+
+def test_what_the_seeds_table_calls_working_exists():
+    rows = (CHECKOUT / "docs" / "seeds.md").read_text().splitlines()
+    working = [row for row in rows if re.search(r"\| now(,[^|]*)? \|$", row)]
+    assert len(working) > 15
+    unknown = [words for row in working for words in commands_named_in(row) if not knows_command(words)]
+    assert unknown == []
+
+
+def test_every_command_is_in_the_readme():
+    text = (CHECKOUT / "README.md").read_text()
+    verbs = text[text.index("## The verbs") : text.index("Everywhere:")]
+    missing = [row.words for row in COMMANDS if row.words.split()[-1] not in verbs]
+    assert missing == []
+
+
+def test_links_of_documents_lead_somewhere():
+    broken = [
+        f"{path.name}: {target}"
+        for path in tracked("*.md")
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
+        if not (path.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_requirements_name_no_index_and_hash_everything():
+    for path in tracked("requirements/*.txt"):
+        lines = path.read_text().splitlines()
+        assert not [line for line in lines if "://" in line or line.startswith("-")], path
+        pins = [line for line in lines if line and not line.startswith(("#", " "))]
+        assert all(re.fullmatch(r"[a-z0-9-]+==\S+ \\", pin) for pin in pins), path
+
+
+def test_runtime_and_build_pins_agree_with_the_development_ones():
+    def pins(name):
+        lines = (CHECKOUT / "requirements" / name).read_text().splitlines()
+        return {line.split()[0] for line in lines if line and not line.startswith(("#", " "))}
+
+    assert pins("runtime.txt") <= pins("dev.txt")
+    assert pins("build.txt") <= pins("dev.txt")
+
+
+def test_the_architecture_is_described_in_under_200_lines():
+    assert len((CHECKOUT / "docs" / "architecture.md").read_text().splitlines()) < 200
+
+
+def test_decisions_are_short():
+    long = [path.name for path in tracked("docs/decisions/*.md") if len(path.read_text().splitlines()) > 60]
+    assert long == []
