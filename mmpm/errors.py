@@ -652,3 +652,19 @@ class DriftError(MmpmError):
             "run `mmpm sync`",
             {"root": root, "counts": dict(counts)},
         )
+
+
+class NotFoundHereError(MmpmError):
+    """No tier has the formula, and no registry that is known here."""
+
+    code = "not-found"
+
+    def __init__(self, name: str, wanted: str, reasons: Iterable[str]) -> None:
+        listed = list(reasons)
+        lines = "".join(f"\n{printable(reason)}" for reason in listed)
+        what = printable(name, 80) + ("" if wanted in {"*", "latest"} else f"@{printable(wanted, 80)}")
+        super().__init__(
+            f"there is no {what} here" + (lines or "; no registry is configured"),
+            "look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`",
+            {"name": name, "range": wanted, "reasons": listed},
+        )

@@ -39,6 +39,7 @@ GROUPS = {
 
 COMMANDS: tuple[Row, ...] = (
     Row("list", "look:list_command", "List the formulas of this machine, tier by tier."),
+    Row("show", "look:show", "Show what is known of a formula.", completes="installed"),
     Row("config list", "config:list_settings", "List every setting."),
     Row("config get", "config:get", "Print one setting.", completes="settings"),
     Row("config set", "config:set_setting", "Set a setting in your config.toml.", completes="settings"),

@@ -1,9 +1,13 @@
 """Commands that look and change nothing: `list`, `show`."""
 
+from mmpm.cli.operands import parse_reference
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
 from mmpm.ops.listing import Listed, TierListing, list_formulas
+from mmpm.ops.showing import About, Place, Shown, show_formula
 from mmpm.project.tiers import search_order
+
+SHOWN_VERSIONS = 12
 
 
 def list_command(*, installed: bool = False, session: Session) -> None:
@@ -69,4 +73,160 @@ def _tier_json(listing: TierListing) -> dict[str, object]:
         "tier": listing.project.tier,
         "root": listing.project.root,
         "formulas": [{name: getattr(one, name) for name in Listed.__slots__} for one in listing.formulas],
+    }
+
+
+def show(reference: str, /, *, resolve: bool = False, provenance: bool = False, session: Session) -> None:
+    """Show what is known of a formula.
+
+    Args:
+        reference: NAME, NAME@VERSION or hop://...
+        resolve: Show in which tier it is found, and which file is used.
+        provenance: Show where the bytes come from and what vouches for them.
+        session: This run.
+    """
+    context = session.context()
+    tiers = search_order(context.places, session.cwd, session.options.project)
+    shown = show_formula(context, parse_reference(reference), tiers)
+    out = session.output
+    _print_head(out, shown)
+    if resolve:
+        _print_resolution(out, shown)
+    if provenance:
+        _print_provenance(out, shown)
+    out.document("mmpm.show/1", _shown_json(shown))
+
+
+def _print_head(out: Output, shown: Shown) -> None:
+    found = shown.published
+    latest = " (latest)" if found and found.is_latest else ""
+    yanked = f" (yanked: {found.release.yanked})" if found and found.release.yanked is not None else ""
+    out.result(Styled(shown.name, "bold"), f" {shown.version}".rstrip(), latest, Styled(yanked, "red"))
+    about = shown.about
+    if about and about.description:
+        out.result(f'"{about.description.strip()}"')
+    if found:
+        out.result(f"Registry: {found.registry}")
+        versions = [version if yanked is None else f"{version} (yanked)" for version, yanked in found.versions]
+        more = f", and {len(versions) - SHOWN_VERSIONS} more" if len(versions) > SHOWN_VERSIONS else ""
+        out.result(f"Versions: {', '.join(versions[:SHOWN_VERSIONS])}{more}")
+        out.result(f"Published: {found.release.published_at}")
+    for label, value in _facts(about):
+        out.result(f"{label}: {value}")
+    if found:
+        out.result(f"Checksum: {found.release.checksum}")
+    used = shown.used
+    if used is not None and used.listed is not None:
+        mark = mark_of(used.listed)
+        out.result(
+            " ".join(part for part in ("Here:", used.listed.version, mark, f"in {used.tier}, {used.path}") if part)
+        )
+
+
+def _facts(about: About | None) -> list[tuple[str, str]]:
+    """Give label and value of what a formula says of itself, empty ones left out."""
+    if about is None:
+        return []
+    rows = [
+        ("Author", about.author),
+        ("License", about.license),
+        ("Repository", about.repository),
+        ("Skills", ", ".join(about.capabilities.tags)),
+        ("Requires", ", ".join(about.requires)),
+        ("Files", str(about.files) if about.files > 1 else ""),
+        ("Changelog", about.changelog),
+    ]
+    return [(label, value.strip()) for label, value in rows if value]
+
+
+def _print_resolution(out: Output, shown: Shown) -> None:
+    out.result("Resolution (the first hit is used):")
+    for number, place in enumerate(shown.places, 1):
+        if place.listed is None:
+            out.result(f"  {number}. {place.tier}: -")
+            continue
+        used = out.mark("done", out.out) if place is shown.used else f"hidden by {place.listed.shadowed_by}"
+        words = [f"{number}. {place.tier}:", place.listed.version, mark_of(place.listed), place.path, used]
+        out.result("  " + " ".join(word for word in words if word))
+
+
+def _print_provenance(out: Output, shown: Shown) -> None:
+    out.result("Provenance:")
+    for label, value in _provenance(shown):
+        out.result(f"  {label}: {value}")
+
+
+def _provenance(shown: Shown) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    found = shown.published
+    if found:
+        release = found.release
+        rows += [
+            ("Source", f"hop://{found.registry}/formulas/{release.name}@{release.version}"),
+            ("Checksum", str(release.checksum)),
+            ("Tree", str(release.tree)),
+            ("Published", f"{release.published_at}, serial {release.serial}"),
+            ("Listed by", f"snapshot {found.serial}, issued {found.issued}"),
+            ("Root key", f"sha256:{found.root}" if found.root else "not pinned"),
+            ("Signatures", ", ".join(release.signatures) or "none by a publisher"),
+        ]
+    entry = shown.used.receipt if shown.used else None
+    if entry is not None:
+        rows += [
+            ("Installed", f"{entry.version} at {entry.installed_at} from {entry.source}"),
+            ("Installed checksum", entry.checksum),
+            ("Level when installed", entry.level),
+        ]
+        if entry.origin:
+            rows.append(("Forked from", entry.origin))
+    elif shown.used is not None:
+        rows.append(
+            ("Here", "the system tier, official" if shown.used.tier == "system" else "a file that mmpm did not install")
+        )
+    return rows
+
+
+def _shown_json(shown: Shown) -> dict[str, object]:
+    about, found = shown.about, shown.published
+    return {
+        "name": shown.name,
+        "version": shown.version,
+        "about": about
+        and {
+            "description": about.description,
+            "author": about.author,
+            "license": about.license,
+            "repository": about.repository,
+            "capabilities": about.capabilities.to_document(),
+            "requires": list(about.requires),
+            "changelog": about.changelog,
+            "files": about.files,
+        },
+        "published": found
+        and {
+            "registry": found.registry,
+            "is_latest": found.is_latest,
+            "versions": [{"version": version, "yanked": yanked} for version, yanked in found.versions],
+            "checksum": str(found.release.checksum),
+            "tree": str(found.release.tree),
+            "size": found.release.size,
+            "kind": found.release.kind,
+            "published_at": found.release.published_at,
+            "yanked": found.release.yanked,
+            "serial": found.serial,
+            "issued": found.issued,
+            "root": found.root,
+        },
+        "resolution": [_place_json(place) for place in shown.places],
+        "provenance": dict(_provenance(shown)),
+    }
+
+
+def _place_json(place: Place) -> dict[str, object]:
+    listed = place.listed
+    return {
+        "tier": place.tier,
+        "path": place.path,
+        "version": listed.version if listed else "",
+        "state": listed.state if listed else "",
     }

@@ -1,0 +1,230 @@
+"""Everything that is known of one formula: `show`. Local bytes first; the rest of it only where a registry answers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mmpm.errors import MmpmError, NotFoundHereError
+from mmpm.execute.context import SILENT
+from mmpm.model.formula import parse_formula
+from mmpm.ops.known import known_releases, learn, newest, open_snapshot
+from mmpm.ops.listing import FLAT_SUFFIX, Listed, list_formulas
+from mmpm.registry.documents import ReleaseDocument
+from mmpm.registry.state import TrustFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmpm.execute.context import Context
+    from mmpm.model.capabilities import Capabilities
+    from mmpm.model.references import Reference
+    from mmpm.model.release import Release
+    from mmpm.project.tiers import Project
+    from mmpm.receipt import Installed
+    from mmpm.registry.snapshot import Snapshot
+
+MAX_FORMULA_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tier has a formula of the name, or has none.
+
+    Attributes:
+        tier, path: the file that bd and gt read; `path` is empty where there is none.
+        listed: as in `list`; `None` where there is none.
+        receipt: what the receipt says; `None` for files that we did not install.
+    """
+
+    tier: str
+    path: str
+    listed: Listed | None = None
+    receipt: Installed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a formula says of itself; from its release document or from its file."""
+
+    description: str
+    author: str | None
+    license: str | None
+    repository: str | None
+    capabilities: Capabilities
+    requires: tuple[str, ...]
+    changelog: str | None = None
+    files: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The registry that owns the name here, and the release that is shown.
+
+    Attributes:
+        registry: id.
+        release: the one that the reference means.
+        is_latest: whether it is the latest of all.
+        versions: all, newest first; a withdrawn one has its reason.
+        serial, issued: of the snapshot that says so.
+        root: fingerprint of the pinned root key, or empty.
+    """
+
+    registry: str
+    release: Release
+    is_latest: bool
+    versions: tuple[tuple[str, str | None], ...]
+    serial: int
+    issued: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All of it; `published` or some place with a path is there."""
+
+    name: str
+    version: str
+    about: About | None
+    published: Published | None
+    places: tuple[Place, ...]
+
+    @property
+    def used(self) -> Place | None:
+        """The place whose file bd and gt use: the first hit."""
+        return next((place for place in self.places if place.path), None)
+
+
+def show_formula(context: Context, reference: Reference, tiers: Sequence[Project]) -> Shown:
+    """Gather what is known of a formula.
+
+    Args:
+        context: its registries are asked for the release's document where that is not here, unless offline.
+        reference: name, range and perhaps a registry.
+        tiers: in search order.
+
+    Raises:
+        NotFoundHereError: neither a tier nor a registry that is known here has it.
+    """
+    name = str(reference.name)
+    places = tuple(_places(context, reference.name.base, tiers))
+    found, reasons = _published(context, reference)
+    about = _about_release(context, found) if found else None
+    used = next((place for place in places if place.path), None)
+    if about is None and used is not None:
+        about = _about_file(used.path)
+    if found is None and (used is None or reference.registry is not None):
+        raise NotFoundHereError(name, str(reference.range), reasons)
+    version = str(found.release.version) if found else (used.listed.version if used and used.listed else "")
+    return Shown(name, version, about, found, places)
+
+
+def _places(context: Context, base: str, tiers: Sequence[Project]) -> list[Place]:
+    from mmpm.project.files import read_project
+
+    found = []
+    for listing in list_formulas(context, tiers):
+        project = listing.project
+        listed = next((one for one in listing.formulas if one.installed_name == base), None)
+        path = os.path.join(project.formulas, base + FLAT_SUFFIX)
+        if listed is None:
+            found.append(Place(project.tier, ""))
+            continue
+        if not os.path.exists(path):
+            path = os.path.join(project.formulas, base, "formula.toml")
+        entries = () if project.tier == "system" else read_project(project).receipt.entries
+        receipt = next((entry for entry in entries if entry.installed_name == base), None)
+        found.append(Place(project.tier, path, listed, receipt))
+    return found
+
+
+def _published(context: Context, reference: Reference) -> tuple[Published | None, list[str]]:
+    """Find the registry that owns the name, by priority; say of each other why it is not."""
+    reasons: list[str] = []
+    for registry in context.registries:
+        if reference.registry is not None and registry.id != str(reference.registry):
+            continue
+        snapshot = open_snapshot(context, registry.id)
+        releases = known_releases(snapshot, str(reference.name)) if snapshot else None
+        if releases is None and not context.offline:
+            snapshot = learn(context, registry, str(reference.name))
+            releases = known_releases(snapshot, str(reference.name))
+        if snapshot is None or releases is None:
+            # Only proved absence lets the next registry answer.
+            reasons.append(f"{registry.id}: not fetched here, run `mmpm update`")
+            break
+        if not releases:
+            reasons.append(f"{registry.id}: has no such formula")
+            continue
+        return _choose(context, reference, snapshot, releases, reasons), reasons
+    return None, reasons
+
+
+def _choose(
+    context: Context, reference: Reference, snapshot: Snapshot, releases: tuple[Release, ...], reasons: list[str]
+) -> Published | None:
+    allowed = tuple(one for one in releases if reference.range.allows(one.version))
+    chosen = newest(allowed) or max(allowed, key=lambda one: one.version, default=None)
+    if chosen is None:
+        known = ", ".join(str(one.version) for one in sorted(releases, key=lambda one: one.version)[-5:])
+        reasons.append(f"{snapshot.registry_id}: no version fits {reference.range}; it has {known}")
+        return None
+    best = newest(releases)
+    ordered = sorted(releases, key=lambda one: one.version, reverse=True)
+    return Published(
+        registry=snapshot.registry_id,
+        release=chosen,
+        is_latest=best is not None and best.version == chosen.version,
+        versions=tuple((str(one.version), one.yanked) for one in ordered),
+        serial=snapshot.serial,
+        issued=snapshot.issued,
+        root=TrustFolder.of(context.places.trust, snapshot.registry_id).pinned() or "",
+    )
+
+
+def _about_release(context: Context, found: Published) -> About | None:
+    """Read the release document: from the store, else from the registry; `None` with a warning if neither has it."""
+    document_id = found.release.document
+    if not context.store.has(document_id):
+        if context.offline:
+            return None
+        from mmpm.execute.fetch import fetch
+
+        try:
+            fetch(replace(context, progress=SILENT), [str(document_id)], [found.registry], [str(found.release.name)])
+        except MmpmError as error:
+            context.progress.warn(error.fact)
+            return None
+    try:
+        document = ReleaseDocument.parse(context.store.read(document_id))
+    except ValueError as error:
+        context.progress.warn(f"the release document of {found.release.name} cannot be read: {error}")
+        return None
+    return About(
+        description=document.description,
+        author=document.author,
+        license=document.license,
+        repository=document.repository,
+        capabilities=document.capabilities,
+        requires=tuple(str(one) for one in document.requires),
+        changelog=document.changelog,
+        files=len(document.tree.entries),
+    )
+
+
+def _about_file(path: str) -> About | None:
+    """Read what a formula file says; `None` where it is not one that we can read."""
+    try:
+        with open(path, "rb") as file:
+            formula = parse_formula(file.read(MAX_FORMULA_BYTES), os.path.basename(path))
+    except (OSError, MmpmError):
+        return None
+    return About(
+        description=formula.description,
+        author=formula.author or None,
+        license=formula.license or None,
+        repository=formula.repository or None,
+        capabilities=formula.capabilities,
+        requires=tuple(str(one) for one in formula.requires),
+    )
