@@ -151,10 +151,16 @@ class SignedTree:
 
     def rotate(self, *roles: str) -> None:
         """Give `roles` new keys by a new root; nothing shows until `show`."""
-        signer = self.keys["root"]
+        signers = [self.keys["root"]]
         self.keys |= {role: SigningKey.generate() for role in roles}
+        if "root" in roles:
+            signers.append(self.keys["root"])
         self.root_version += 1
-        root = make_root(
-            Identity(self.id, f"The {self.id} registry"), self._public(), signer, self.now, version=self.root_version
-        )
-        self.write(layout.role_file("root", self.root_version), root)
+        identity = Identity(self.id, f"The {self.id} registry")
+        # A new root is signed by the key before it and by its own: the same signed part, two signatures.
+        signed = [
+            json.loads(make_root(identity, self._public(), signer, self.now, version=self.root_version))
+            for signer in signers
+        ]
+        signed[0]["signatures"] = [one for document in signed for one in document["signatures"]]
+        self.write(layout.role_file("root", self.root_version), json.dumps(signed[0]).encode())

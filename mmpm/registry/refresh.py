@@ -38,7 +38,7 @@ from mmpm.registry.gather import MissingFileError, describe, unreachable
 from mmpm.registry.local import LocalCopy
 from mmpm.registry.snapshot import Snapshot
 from mmpm.registry.state import TrustFolder, TrustState
-from mmpm.registry.transport import TransportError, Unavailable
+from mmpm.registry.transport import NotFound, TransportError, Unavailable
 from mmpm.trust.clock import AgePolicy, judge, parse_time, show_time
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ ALL: Final = "all"
 MAX_TIMESTAMP_BYTES: Final = 1 << 16
 # A publisher that prunes while we read costs one more round; one that never stops is broken.
 _ROUNDS: Final = 4
+_STEPS_BACK: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class RefreshSession:
         self._current: Snapshot | None = None
         self._wanted: set[str] | None = set()
         self._wants_catalog = False
+        self._older: int | None = None
 
     # ---- the three steps
 
@@ -171,6 +173,8 @@ class RefreshSession:
         changes: tuple[NameChange, ...] = ()
         if not self.is_held:
             if self._current is not None:
+                # As in a registry's own tree, so that a copy of the store taken now is whole as well.
+                self._copy.write(layout.role_file("timestamp", self._current.serial), self._timestamp)
                 self._copy.write(layout.TIMESTAMP, self._timestamp)
                 changes = changes_between(old, self._current) if old is not None else ()
             if self._chain is not None:
@@ -200,8 +204,9 @@ class RefreshSession:
 
         Where the registry cannot answer, the snapshot from before goes on deciding, or this raises.
         """
+        torn: list[MissingFileError] = []
         try:
-            for left in reversed(range(_ROUNDS)):
+            while True:
                 try:
                     if self._place is None:
                         self._ask_places()
@@ -209,16 +214,29 @@ class RefreshSession:
                     if not self.is_held:
                         work()
                 except MissingFileError as error:
-                    if not left:
-                        cause = f"it lacks {error.path}, which its signed metadata names: the copy is not complete"
+                    torn.append(error)
+                    if len(torn) >= _ROUNDS and (len(torn) >= _ROUNDS + _STEPS_BACK or not self._step_back()):
+                        cause = f"it lacks {torn[0].path}, which its signed metadata names: the copy is not complete"
                         raise RegistryUnreachableError(self.source.registry_id, cause, error.origin) from None
                     self._place = self._chain = self._current = None
                 else:
                     return
+        except UntrustedMetadataError as error:
+            raise untrusted(self.source.registry_id, error, self._place or self.source.places[0]) from None
         except TransportError as error:
             self._hold(unreachable(self.source.registry_id, [error]))
         except RegistryUnreachableError as error:
             self._hold(error)
+
+    def _step_back(self) -> bool:
+        """Turn to the timestamp before the one that leads nowhere: a copy made in the middle of a publish has it whole.
+
+        How far back it may lead is decided by what this machine has seen, as for any timestamp.
+        """
+        if self._older is None:
+            self._older = _serial_of(self._timestamp)
+        self._older -= 1
+        return self._older > 0
 
     def _repeat(self) -> None:
         """Bring under a new timestamp what was brought under one that a publish overtook."""
@@ -230,17 +248,20 @@ class RefreshSession:
 
     def _ask_places(self) -> None:
         failures: list[TransportError] = []
+        path = layout.TIMESTAMP if self._older is None else layout.role_file("timestamp", self._older)
         for place in self.source.places:
             try:
-                timestamp = place.get(layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
+                timestamp = place.get(path, MAX_TIMESTAMP_BYTES)
                 if not _looks_signed(timestamp):
-                    what = f"does not answer as a registry: its {layout.TIMESTAMP} is {describe(timestamp)}"
-                    failures.append(Unavailable(place.origin, layout.TIMESTAMP, what))
+                    what = f"does not answer as a registry: its {path} is {describe(timestamp)}"
+                    failures.append(Unavailable(place.origin, path, what))
                 elif self._adopt(place, timestamp):
                     return
             except Unavailable as error:
                 failures.append(error)
             except TransportError as error:
+                if self._older is not None and isinstance(error, NotFound):
+                    raise MissingFileError(path, place.origin) from None
                 failures.append(error)
                 break
         if failures:
@@ -250,11 +271,12 @@ class RefreshSession:
     def _adopt(self, place: Transport, timestamp: bytes) -> bool:
         """Take `timestamp` from `place`, or give False where it is an older valid one."""
         believed = self._believed
+        self._timestamp = timestamp
         same = believed is not None and hashlib.sha256(timestamp).hexdigest() == believed.timestamp_sha256
         if believed is not None and same and self._old is not None:
             # The very bytes that were verified before; the chain is built only if more has to be fetched.
             self._authenticator.judge_age(believed.issued, str(json.loads(timestamp)["signed"]["expires"]), place)
-            self._place, self._timestamp = place, timestamp
+            self._place = place
             return True
         try:
             chain = self._authenticator.verify(place, timestamp)
@@ -265,7 +287,9 @@ class RefreshSession:
             return False
         except UntrustedMetadataError as error:
             raise untrusted(self.source.registry_id, error, place) from None
-        self._place, self._timestamp, self._chain = place, timestamp, chain
+        if self._older is not None:
+            self.warnings.append(f"{place.origin} is not a complete copy; its serial {self._older} is used")
+        self._place, self._chain = place, chain
         self._current = Snapshot.open(self._copy, self._state_of(chain))
         return True
 
@@ -274,8 +298,6 @@ class RefreshSession:
         if self._chain is None:
             try:
                 self._chain = self._authenticator.verify(self._place, self._timestamp)
-            except UntrustedMetadataError as error:
-                raise untrusted(self.source.registry_id, error, self._place) from None
             except RolledBackError as error:
                 raise RegistryUntrustedError(self.source.registry_id, error.fact, self._place.origin) from None
         return Bringer(self.source.registry_id, self._chain, self._copy, self.source.places_from(self._place))
@@ -363,3 +385,12 @@ def _looks_signed(data: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and "signed" in value and "signatures" in value
+
+
+def _serial_of(timestamp: bytes) -> int:
+    """Give the serial that a timestamp names, unverified; 0 where it names none."""
+    try:
+        found = json.loads(timestamp)["signed"]["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return found if type(found) is int else 0

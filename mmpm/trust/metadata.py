@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
 
 
 _BIN_BITS: Final = 8
+# A hash becomes part of a path, so it must not be able to say more than a hash.
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 # --- signing --------------------------------------------------------------------------------------------------------
@@ -330,14 +333,14 @@ def _timestamp_facts(signed: Timestamp) -> TimestampFacts:
 
 def _role_file(one: MetaFile) -> RoleFile:
     sha256 = (one.hashes or {}).get("sha256")
-    if sha256 is None or one.length is None:
+    if sha256 is None or one.length is None or not _SHA256.fullmatch(sha256):
         raise UntrustedMetadataError(SNAPSHOT, "it lists a role without sha256 and length")
     return RoleFile(one.version, sha256, one.length)
 
 
 def _target_file(one: TufTarget) -> TargetFile:
     sha256 = one.hashes.get("sha256")
-    if sha256 is None:
+    if sha256 is None or not _SHA256.fullmatch(sha256):
         raise UntrustedMetadataError(BIN, f"it lists {quoted(one.path)} without a sha256")
     return TargetFile(sha256, one.length)
 
