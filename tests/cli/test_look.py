@@ -1,0 +1,150 @@
+"""`mmpm list` and `mmpm show` as a person sees them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mmpm.receipt import Installed, InstalledFile, Receipt, format_receipt
+from mmpm_store.ids import ObjectId
+
+TEXT = b'formula = "mol-a"\nversion = 4\ndescription = "Does A."\n'
+
+
+def installed(name, version, *, pinned=False, requested="*", data=TEXT, **other):
+    base = name.rpartition("/")[2]
+    return Installed(
+        name=name,
+        version=version,
+        pinned=pinned,
+        checksum="sha256:" + "0" * 64,
+        installed_at="2026-01-10T00:00:00Z",
+        source=f"hop://molmall.example/formulas/{name}@{version}",
+        tree="blake3:" + "0" * 64,
+        requested=requested,
+        files=(InstalledFile(f"{base}.formula.toml", str(ObjectId.of(data)), executable=False),),
+        **other,
+    )
+
+
+@pytest.fixture
+def project(terminal):
+    """A folder with a manifest, and a function that puts releases and files into its formulas folder."""
+    folder = terminal.cwd / ".beads" / "formulas"
+    folder.mkdir(parents=True)
+    (terminal.cwd / "mmpm.toml").touch()
+
+    def put(*entries, **files):
+        (folder / ".lock.json").write_bytes(format_receipt(Receipt(tuple(sorted(entries, key=lambda one: one.name)))))
+        for entry in entries:
+            for file in entry.files:
+                (folder / file.path).write_bytes(TEXT)
+        for name, text in files.items():
+            (folder / f"{name.replace('_', '-')}.formula.toml").write_text(text)
+        return folder
+
+    return put
+
+
+def test_installed_formulas_are_listed_as_in_the_seed(terminal, project):
+    project(
+        installed("mol-polecat-work", "4.0.0", pinned=True, requested="4.0.0"),
+        installed("mol-review", "1.2.0", requested="^1"),
+        installed("mol-other", "1.0.0"),
+        mine="",
+    )
+    terminal.play(
+        """
+        $ mmpm list --installed
+        mol-other 1.0.0
+        mol-polecat-work 4.0.0 [pinned]
+        mol-review 1.2.0 [^1]
+        """
+    )
+
+
+def test_files_that_nobody_installed_are_unmanaged(terminal, project):
+    project(installed("mol-a", "4.0.0"), my_own="x")
+    terminal.play(
+        """
+        $ mmpm list --tier project
+        mol-a 4.0.0
+        my-own unmanaged
+        """
+    )
+
+
+def test_edited_and_missing_files_are_seen(terminal, project):
+    folder = project(installed("mol-a", "4.0.0"), installed("mol-b", "1.0.0"), installed("mol-c", "1.0.0"))
+    (folder / "mol-a.formula.toml").write_text("mine")
+    (folder / "mol-b.formula.toml").unlink()
+    terminal.play(
+        """
+        $ mmpm list --installed
+        mol-a 4.0.0 edited
+        mol-b 1.0.0 missing
+        mol-c 1.0.0
+        """
+    )
+
+
+def test_another_name_on_disk_is_shown(terminal, project):
+    project(installed("@acme/mol-deploy", "2.0.0", alias="our-deploy"))
+    assert terminal.run("list", "--installed").out == "@acme/mol-deploy as our-deploy 2.0.0\n"
+
+
+def test_what_a_nearer_tier_hides_is_said(terminal, project):
+    project(installed("mol-incident", "9.0.0"))
+    out = terminal.run("list").out
+    assert out.startswith(f"project: {terminal.cwd}/.beads/formulas\n  mol-incident 9.0.0\nsystem: ")
+    assert "  mol-incident 1.0.0 [official] (hidden by project)\n" in out
+
+
+def test_a_hostile_file_name_is_listed_harmlessly(terminal, project):
+    folder = project()
+    (folder / "a\x1b[2Jb.formula.toml").touch()
+    assert terminal.run("list", "--tier", "project").out == "a\\x1b[2Jb unmanaged\n"
+
+
+def test_the_list_for_programs_has_every_field(terminal, project):
+    project(installed("mol-a", "4.0.0", pinned=True))
+    document = json.loads(terminal.run("list", "--installed", "--json").out)
+    assert document["schema"] == "mmpm.list/1"
+    (tier,) = document["tiers"]
+    assert tier["tier"] == "project"
+    assert tier["formulas"][0]["state"] == "pinned"
+
+
+def test_nothing_installed_is_said_in_words(terminal):
+    terminal.play(
+        """
+        $ mmpm list --installed
+        Nothing is installed
+        """
+    )
+
+
+def test_resolution_names_every_tier_and_the_file_that_is_used(terminal, project):
+    project(mol_incident=TEXT.decode().replace("mol-a", "mol-incident"))
+    seen = terminal.tidy(terminal.run("show", "mol-incident", "--resolve").out)
+    assert '"Does A."\n' in seen
+    resolution = seen.partition("Resolution (the first hit is used):\n")[2].splitlines()
+    assert resolution[0] == "  1. project: unmanaged ~/work/.beads/formulas/mol-incident.formula.toml ✓"
+    assert resolution[1] == "  2. user: -"
+    assert resolution[2].startswith("  3. system: 1.0.0 [official] ")
+    assert resolution[2].endswith(" hidden by project")
+
+
+def test_a_name_that_nobody_knows_is_refused_with_the_reason_for_each_registry(terminal):
+    (terminal.home / ".config" / "mmpm").mkdir(parents=True)
+    (terminal.home / ".config" / "mmpm" / "config.toml").write_text('[[registries]]\nid = "a.example"\n')
+    terminal.play(
+        """
+        $ mmpm --offline show mol-nope
+        error[not-found]: there is no mol-nope here
+          a.example: not fetched here, run `mmpm update`
+          fix: look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`
+        [exit 1]
+        """
+    )
