@@ -10,7 +10,7 @@ import unicodedata
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 FORESEEN = 1
 USAGE = 2
@@ -667,4 +667,142 @@ class NotFoundHereError(MmpmError):
             f"there is no {what} here" + (lines or "; no registry is configured"),
             "look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`",
             {"name": name, "range": wanted, "reasons": listed},
+        )
+
+
+class PreflightFailedError(MmpmError):
+    """Something that should be published does not pass the pre-flight checks."""
+
+    code = "preflight-failed"
+
+    def __init__(self, failed: int, total: int, first: str, failure: MmpmError | None) -> None:
+        reason = failure.fact if failure else "a check failed"
+        fact = (
+            reason if total == 1 else f"{failed} of {total} releases cannot be published; {printable(first)}: {reason}"
+        )
+        super().__init__(
+            fact,
+            failure.remedy if failure else "correct it, then publish again",
+            {"failed": failed, "total": total, "first": first, "cause": failure.code if failure else None},
+        )
+
+
+class BatchLineError(MmpmError):
+    """A line of a batch file is not what `publish --batch` reads."""
+
+    code = "batch-line"
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        super().__init__(
+            f"{printable(path)}, line {line}: {printable(reason)}",
+            'write one JSON object a line: {"path": "..", "name": "..", "version": "1.0.0"}; nothing was published',
+            {"file": path, "line": line},
+        )
+
+
+class FileInTheWayError(MmpmError):
+    """A file that would be made is there already."""
+
+    code = "file-in-the-way"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{printable(path)} is there already", "move it away, or choose another name", {"path": path}
+        )
+
+
+class NotInstalledError(MmpmError):
+    """A command is about a formula that is not installed in this tier."""
+
+    code = "not-installed"
+
+    def __init__(self, name: str, root: str, remedy: str = "`mmpm list` shows what is installed") -> None:
+        super().__init__(f"{printable(name)} is not installed in {printable(root)}", remedy, {"name": name})
+
+
+class StillRequiredError(MmpmError):
+    """A formula that another installed one requires cannot go alone."""
+
+    code = "still-required"
+
+    def __init__(self, name: str, by: list[str]) -> None:
+        who = ", ".join(printable(one, 80) for one in by[:5])
+        super().__init__(
+            f"{printable(name)} is required by {who}",
+            f"uninstall {printable(by[0], 80)} as well, or leave {printable(name, 80)}",
+            {"name": name, "by": by},
+        )
+
+
+class NothingToAdoptError(MmpmError):
+    """There is no unmanaged formula of a name."""
+
+    code = "nothing-to-adopt"
+
+    def __init__(self, name: str, folder: str, reason: str) -> None:
+        super().__init__(
+            f"{printable(name)}: {reason} in {printable(folder)}",
+            "`mmpm list` shows what is unmanaged",
+            {"name": name, "folder": folder},
+        )
+
+
+class NoSolutionError(MmpmError):
+    """No set of releases meets all requirements."""
+
+    code = "no-solution"
+    exit_status = NO_SOLUTION
+
+    def __init__(
+        self, steps: Sequence[str], notes: Sequence[str], remedies: Sequence[str], derivation: Mapping[str, object]
+    ) -> None:
+        numbered = [f"{number}. {step}" for number, step in enumerate(steps, 1)] if len(steps) > 1 else list(steps)
+        lines = ["no set of releases meets the requirements", *numbered, *notes]
+        super().__init__(
+            "\n".join(printable(line, 4000) for line in lines),
+            "\n".join(printable(remedy) for remedy in remedies),
+            {"steps": list(steps), "notes": list(notes), "remedies": list(remedies), "derivation": derivation},
+        )
+
+
+class UnknownRegistryError(MmpmError):
+    """A requirement names a registry that is not configured."""
+
+    code = "unknown-registry"
+
+    def __init__(self, registry: str, name: str) -> None:
+        super().__init__(
+            f"{printable(name, 80)} is to come from registry {printable(registry, 80)}, which is not configured",
+            "add it with `mmpm registry add URL`, or see `mmpm registry list`",
+            {"registry": registry, "name": name},
+        )
+
+
+class ReleaseChangedError(MmpmError):
+    """A registry has other bytes under a version than the ones that were locked from it: releases are immutable."""
+
+    code = "release-changed"
+    exit_status = UNTRUSTED
+
+    def __init__(self, source: str, locked: str, found: str) -> None:
+        super().__init__(
+            f"{printable(source)} has the checksum {printable(found, 80)} now; mmpm.lock has {printable(locked, 80)}",
+            "ask whoever runs the registry; to take the new bytes, remove the release's line from mmpm.lock and"
+            " run `mmpm lock`",
+            {"source": source, "locked": locked, "found": found},
+        )
+
+
+class NotRequiredError(MmpmError):
+    """A command is about a formula that neither manifest nor lock has."""
+
+    code = "not-required"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        listed = sorted(names)
+        shown = ", ".join(printable(name, 80) for name in listed[:5])
+        super().__init__(
+            f"{shown} {'is' if len(listed) == 1 else 'are'} neither in mmpm.toml nor in mmpm.lock",
+            "run `mmpm list` to see what is, or `mmpm install NAME`",
+            {"names": listed},
         )

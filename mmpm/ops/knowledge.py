@@ -1,0 +1,189 @@
+"""What the configured registries say of names: learnt as far as names are needed, in order of priority.
+
+Rules: a name belongs to the first registry that *has* it; only proved absence lets the next one answer, and a name
+that a registry cannot prove absent from here stops there ("not fetched"). A scope or a requirement that names a
+registry binds outright. A registry that no name gets to is never asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mmpm.errors import NotFetchedError, RegistryTooOldError, RootMismatchError, UnknownRegistryError
+from mmpm.execute.connect import age_policy, is_remote, session_of
+from mmpm.model.names import FormulaName
+from mmpm.registry.local import LocalCopy
+from mmpm.registry.snapshot import Snapshot
+from mmpm.registry.state import TrustFolder
+from mmpm.solver.universe import Absence
+from mmpm.trust.clock import judge, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mmpm.execute.context import Context
+    from mmpm.model.release import Release
+    from mmpm.project.registries import RegistryConfig
+    from mmpm.registry.refresh import RefreshSession
+
+
+@dataclass(slots=True)
+class _Registry:
+    """One registry: untouched until a name gets to it."""
+
+    config: RegistryConfig
+    session: RefreshSession | None = None
+    snapshot: Snapshot | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A name and what its registry publishes under it, in order of publication."""
+
+    registry: str
+    issued: str
+    releases: tuple[Release, ...]
+
+
+class Knowledge:
+    """Answers for names out of verified snapshots.
+
+    Args:
+        context: registries, store, clock; whether a network may be asked.
+        bound: registry id by name, where a requirement names it.
+
+    Raises:
+        UnknownRegistryError: a requirement names a registry that is not configured.
+    """
+
+    def __init__(self, context: Context, bound: Mapping[str, str] | None = None) -> None:
+        self._context = context
+        self._registries = [_Registry(config) for config in context.registries]
+        self._bound = dict(bound or {})
+        self._known: dict[str, Known | Absence] = {}
+        configured = {registry.config.id for registry in self._registries}
+        for name, registry_id in self._bound.items():
+            if registry_id not in configured:
+                raise UnknownRegistryError(registry_id, name)
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Find out about `names`; those that are known already cost nothing.
+
+        Raises:
+            MmpmError: a registry whose word is needed cannot be reached, is not to be trusted, or is too old.
+        """
+        left = {name for name in names if name not in self._known}
+        asked: dict[str, list[str]] = {name: [] for name in left}
+        for registry in self._registries:
+            mine = sorted(name for name in left if self._may_ask(registry.config, name))
+            if not mine:
+                continue
+            snapshot = self._snapshot(registry, mine)
+            for name in mine:
+                asked[name].append(registry.config.id)
+                found = _look_up(registry.config, snapshot, name)
+                if found is not None:
+                    self._known[name] = found
+                    left.discard(name)
+        for name in left:
+            self._known[name] = Absence("absent", tuple(asked[name]))
+
+    def of(self, name: str) -> Known | Absence:
+        """Give what was learnt of a name."""
+        return self._known[name]
+
+    def shadowed(self, name: str) -> list[Known]:
+        """Give what registries behind the owner have under `name`, as far as this machine knows without asking."""
+        owner = self._known.get(name)
+        if not isinstance(owner, Known):
+            return []
+        ids = [registry.config.id for registry in self._registries]
+        behind = self._registries[ids.index(owner.registry) + 1 :] if owner.registry in ids else []
+        found = []
+        for registry in behind:
+            snapshot = registry.snapshot or self._read_local(registry.config)
+            try:
+                releases = snapshot.releases(name) if snapshot is not None else ()
+            except NotFetchedError:
+                releases = ()
+            if snapshot is not None and releases:
+                found.append(Known(registry.config.id, snapshot.issued, releases))
+        return found
+
+    def commit(self) -> None:
+        """Make what was learnt what this machine believes; warnings are said."""
+        for registry in self._registries:
+            if registry.session is not None:
+                refreshed = registry.session.commit()
+                registry.session = None
+                for warning in refreshed.warnings:
+                    self._context.progress.warn(warning)
+            for warning in registry.warnings:
+                self._context.progress.warn(warning)
+            registry.warnings.clear()
+
+    def serials(self) -> dict[str, int]:
+        """Give the serial by registry id, of those that were asked."""
+        return {each.config.id: each.snapshot.serial for each in self._registries if each.snapshot is not None}
+
+    def _may_ask(self, config: RegistryConfig, name: str) -> bool:
+        bound = self._bound.get(name)
+        if bound is not None:
+            return config.id == bound
+        scope = FormulaName.parse(name).scope
+        owners = [each.config.id for each in self._registries if scope and f"@{scope}" in each.config.scopes]
+        return not owners or config.id == owners[0]
+
+    def _snapshot(self, registry: _Registry, names: list[str]) -> Snapshot:
+        if registry.session is None and registry.snapshot is None:
+            if self._context.offline and all(is_remote(url) for url in registry.config.urls):
+                registry.snapshot = self._read_local(registry.config)
+            if registry.snapshot is not None:
+                self._judge(registry, registry.snapshot)
+            else:
+                registry.session = session_of(self._context, registry.config)
+                registry.session.begin()
+        if registry.session is not None:
+            registry.session.fetch(names)
+            registry.snapshot = registry.session.snapshot
+        assert registry.snapshot is not None
+        return registry.snapshot
+
+    def _read_local(self, config: RegistryConfig) -> Snapshot | None:
+        """Open what this machine believes of a registry; None if that is nothing yet.
+
+        Raises:
+            RootMismatchError: configuration names another root than the one that was accepted.
+        """
+        folder = TrustFolder.of(self._context.places.trust, config.id)
+        state, pinned = folder.read(), folder.pinned()
+        if state is None:
+            return None
+        if config.root is not None and pinned is not None and config.root != pinned:
+            raise RootMismatchError(config.id, pinned, config.root)
+        try:
+            return Snapshot.open(LocalCopy.of(self._context.store.path, config.id), state)
+        except NotFetchedError:
+            return None
+
+    def _judge(self, registry: _Registry, snapshot: Snapshot) -> None:
+        """Hold the age of what is known against policy, as a refresh would.
+
+        Raises:
+            RegistryTooOldError: it is behind the red line.
+        """
+        verdict = judge(parse_time(snapshot.issued), self._context.now, age_policy(self._context))
+        if verdict.kind == "refuse":
+            raise RegistryTooOldError(registry.config.id, verdict.sentence)
+        if verdict.kind == "warn":
+            registry.warnings.append(f"what is known of registry {registry.config.id} {verdict.sentence}")
+
+
+def _look_up(config: RegistryConfig, snapshot: Snapshot, name: str) -> Known | Absence | None:
+    """Give what a registry has under a name, or None where it proves that it has nothing."""
+    try:
+        return Known(config.id, snapshot.issued, snapshot.releases(name)) if snapshot.lists(name) else None
+    except NotFetchedError:
+        return Absence("not fetched", (config.id,))

@@ -1,0 +1,265 @@
+"""From what is asked to what is locked: learn, choose, and write it down.
+
+A lock is a function of the manifest, the previous lock and the chosen snapshots alone, so that two machines with the
+same three have the same bytes: roots are sorted by name, and no place, time or order of commands enters. Offline, the
+candidates are the releases whose files are in the store; everything else is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from mmpm.errors import NoSolutionError, ReleaseChangedError
+from mmpm.lock import Locked, Lockfile, make_lockfile, requirement_text
+from mmpm.model.ranges import ANY, VersionRange
+from mmpm.model.versions import Version
+from mmpm.ops.availability import Availability
+from mmpm.ops.knowledge import Knowledge, Known
+from mmpm.solver.candidates import Selection, make_package
+from mmpm.solver.explain import derivation, explanation
+from mmpm.solver.solve import Conflict, solve
+from mmpm.solver.universe import Absence, Candidate, Package, Shadowed, Universe
+from mmpm.trust.clock import parse_time, show_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mmpm.execute.context import Context
+    from mmpm.model.release import Release
+    from mmpm.project.manifest import Manifest, Wanted
+    from mmpm.solver.solve import Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A release and the registry that it comes from."""
+
+    registry: str
+    release: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The new lock, and what it was made from.
+
+    Attributes:
+        lock: what to write.
+        chosen: by name; imported and local releases are not in it.
+        releases: all that its registry publishes, by chosen name, in order of publication.
+        serials: by registry id, of those that were asked.
+    """
+
+    lock: Lockfile
+    chosen: Mapping[str, Chosen]
+    releases: Mapping[str, tuple[Release, ...]]
+    serials: Mapping[str, int]
+
+    @property
+    def levels(self) -> dict[str, tuple[str, int]]:
+        """Level and serial by registry id, for the receipt."""
+        return {registry: ("unverified", serial) for registry, serial in self.serials.items()}
+
+
+def relock(context: Context, manifest: Manifest, old: Lockfile | None) -> Lockfile:
+    """Give the lock for a manifest; what is locked stays as long as it can.
+
+    Raises:
+        NoSolutionError: nothing meets all requirements.
+        MmpmError: a registry whose word is needed cannot give it.
+    """
+    return resolve(context, manifest.wanted, old).lock
+
+
+def resolve(
+    context: Context,
+    wanted: Iterable[Wanted],
+    old: Lockfile | None,
+    *,
+    moving: frozenset[str] = frozenset(),
+    moves_everything: bool = False,
+) -> Resolved:
+    """Choose a release of everything that is asked for and of what it needs.
+
+    Args:
+        context: registries, store, clock.
+        wanted: what the project asks for.
+        old: the previous lock, whose versions stay as long as they can.
+        moving: names that may move (`upgrade NAME`): the rest stays where it is if that is possible at all and lets
+            one of these move, else as far as it can.
+        moves_everything: nothing is held by the lock (`upgrade`).
+
+    Raises:
+        NoSolutionError: nothing meets all requirements.
+        MmpmError: a registry whose word is needed cannot give it.
+    """
+    question = _Question(context, tuple(wanted), old or Lockfile())
+    question.learn()
+    held = {} if moves_everything else {name: v for name, v in question.locked.items() if name not in moving}
+    found: Resolution | Conflict | None = None
+    if moving and not moves_everything:
+        found = solve(question.universe(), question.roots, {}, held)
+        if isinstance(found, Conflict) or not any(
+            found.versions.get(name) != question.locked.get(name) for name in moving
+        ):
+            found = None
+    if found is None:
+        found = solve(question.universe(), question.roots, held)
+    if isinstance(found, Conflict):
+        found = solve(question.universe(with_shadowed=True), question.roots, held)
+        assert isinstance(found, Conflict), "what is shadowed is no candidate"
+        told = explanation(found)
+        raise NoSolutionError(told.steps, told.notes, told.remedies, derivation(found))
+    return question.resolved(found)
+
+
+class _Question:
+    """One question to the solver: what is asked, what was locked, and what the registries say."""
+
+    def __init__(self, context: Context, wanted: tuple[Wanted, ...], old: Lockfile) -> None:
+        self.context = context
+        self.wanted = wanted
+        self.old = {locked.name: locked for locked in old.releases}
+        self.locked = {locked.name: Version.parse(locked.version) for locked in old.releases}
+        self.requirements = {
+            (one.section, one.name, requirement_text(
+                one.range, registry=one.registry, alias=one.installed_as, prerelease=one.prerelease
+            ))
+            for one in wanted
+        }  # fmt: skip
+        self.roots = sorted(((one.name, VersionRange.parse(one.range)) for one in wanted), key=lambda root: root[0])
+        self.knowledge = Knowledge(context, {one.name: one.registry for one in wanted if one.registry})
+        # Brought by `import` or from a path, and asked for as before: no registry is asked for them.
+        unchanged = {name for _, name, _ in self.requirements & set(old.requirements)}
+        unchanged |= {name for name in self.old if all(name != asked for _, asked, _ in self.requirements)}
+        self.imported = {
+            name: locked
+            for name, locked in self.old.items()
+            if not locked.source.startswith("hop://") and name in unchanged
+        }
+        self.names: set[str] = set()
+
+    def learn(self) -> None:
+        """Follow requirements until no new name turns up; each round asks the registries once."""
+        left = {name for name, _ in self.roots}
+        while left:
+            self.knowledge.learn(name for name in left if name not in self.imported)
+            self.names |= left
+            left = {name for known in left for name in self._required_by(known)} - self.names
+        self.knowledge.commit()
+
+    def _required_by(self, name: str) -> Iterable[str]:
+        if name in self.imported:
+            return [required for required, _ in self.imported[name].requires]
+        known = self.knowledge.of(name)
+        if isinstance(known, Absence):
+            return []
+        return {str(one.name) for release in known.releases for one in release.requires}
+
+    def universe(self, *, with_shadowed: bool = False) -> Universe:
+        """Give what may be chosen; `with_shadowed` with what registries behind the owners have, for explanations."""
+        packages: dict[str, Package] = {}
+        absent: dict[str, Absence] = {}
+        asked_by: dict[str, list[VersionRange]] = {}
+        for name, wanted in self.roots:
+            asked_by.setdefault(name, []).append(wanted)
+        for name in self.names:
+            known = None if name in self.imported else self.knowledge.of(name)
+            if isinstance(known, Known):
+                for release in known.releases:
+                    for one in release.requires:
+                        asked_by.setdefault(str(one.name), []).append(one.range)
+        available = Availability(self.context.store) if self.context.offline else None
+        for name in self.names:
+            if name in self.imported:
+                packages[name] = _imported_package(self.imported[name])
+                continue
+            known = self.knowledge.of(name)
+            if isinstance(known, Absence):
+                absent[name] = known
+                continue
+            exact = next((wanted.exact for root, wanted in self.roots if root == name and wanted.is_exact), None)
+            selection = Selection(
+                locked=self._still_locked(name, known),
+                exact=exact,
+                requirements=tuple(dict.fromkeys(asked_by.get(name, ()))),
+                allows_prereleases=any(one.prerelease for one in self.wanted if one.name == name),
+                published_before=self._published_before(known),
+                is_available=available,
+            )
+            behind = self.knowledge.shadowed(name) if with_shadowed else []
+            shadowed = [
+                Shadowed(each.registry, tuple(sorted(release.version for release in each.releases))) for each in behind
+            ]
+            packages[name] = make_package(name, known.registry, known.releases, selection, shadowed)
+        return Universe(packages, absent)
+
+    def _still_locked(self, name: str, known: Known) -> Version | None:
+        """Give the locked version if it is this registry's own; one with other bytes by now is refused.
+
+        Raises:
+            ReleaseChangedError: the registry has other bytes under it.
+        """
+        locked = self.old.get(name)
+        if locked is None:
+            return None
+        version = self.locked[name]
+        for release in known.releases:
+            if release.version == version and _source(known.registry, release) == locked.source:
+                if str(release.checksum) != locked.checksum:
+                    raise ReleaseChangedError(locked.source, locked.checksum, str(release.checksum))
+                return version
+        return None
+
+    def _published_before(self, known: Known) -> str:
+        least = self.context.settings.seconds("policy.min_age")
+        # Measured from the snapshot and not from the clock, so that equal snapshots give equal locks.
+        return show_time(parse_time(known.issued) - timedelta(seconds=least)) if least else ""
+
+    def resolved(self, resolution: Resolution) -> Resolved:
+        """Write the answer down as a lock."""
+        chosen: dict[str, Chosen] = {}
+        lines: list[Locked] = []
+        asked = {one.name: one for one in self.wanted}
+        pinned = {name for name, wanted in self.roots if wanted.is_exact}
+        histories: dict[str, tuple[Release, ...]] = {}
+        for name, version in resolution.versions.items():
+            if name in self.imported:
+                lines.append(self.imported[name])
+                continue
+            known = self.knowledge.of(name)
+            assert isinstance(known, Known)
+            release = next(each for each in known.releases if each.version == version)
+            chosen[name] = Chosen(known.registry, release)
+            histories[name] = known.releases
+            if release.yanked is not None:
+                self.context.progress.warn(f"{name} {version} was withdrawn by its publisher: {release.yanked}")
+            alias = asked[name].installed_as if name in asked else None
+            lines.append(_locked(known.registry, release, is_pinned=name in pinned, alias=alias))
+        return Resolved(make_lockfile(self.requirements, lines), chosen, histories, self.knowledge.serials())
+
+
+def _source(registry: str, release: Release) -> str:
+    return f"hop://{registry}/formulas/{release.name}@{release.version}"
+
+
+def _locked(registry: str, release: Release, *, is_pinned: bool, alias: str | None) -> Locked:
+    return Locked(
+        name=str(release.name),
+        version=str(release.version),
+        kind=release.kind,
+        pinned=is_pinned,
+        checksum=str(release.checksum),
+        tree=str(release.tree),
+        size=release.size,
+        source=_source(registry, release),
+        requires=tuple((str(one.name), str(one.range)) for one in release.requires),
+        yanked=release.yanked is not None,
+        alias=alias,
+    )
+
+
+def _imported_package(locked: Locked) -> Package:
+    requires = {name: VersionRange.parse(text) if text else ANY for name, text in locked.requires}
+    return Package(locked.name, "", (Candidate(Version.parse(locked.version), requires),))

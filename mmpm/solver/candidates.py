@@ -1,0 +1,84 @@
+"""From what a registry publishes to what a solver may choose: all policy is here, each removal with its reason.
+
+* A pre-release is a candidate only if some requirement names one of its version, or it is locked, or the person said
+  `--pre` for the name; then it still comes after every stable version.
+* A yanked release is a candidate only if it is locked or the project asks for exactly this version.
+* Offline, a release whose files are not here is none, unless it is locked: moving on silently would be worse.
+* "Latest" is the highest version, not the newest date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpm.solver.universe import Candidate, Package, Removed, Shadowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from mmpm.model.ranges import VersionRange
+    from mmpm.model.release import Release
+    from mmpm.model.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What decides about the releases of one name.
+
+    Attributes:
+        locked: the version in the lock.
+        exact: the version that the project asks for exactly.
+        requirements: every requirement on the name in the universe.
+        allows_prereleases: the person said `--pre` for it.
+        published_before: RFC 3339; younger releases are barred by the policy of a least age; empty for none.
+        is_available: offline, whether the files of a release are in the store.
+    """
+
+    locked: Version | None = None
+    exact: Version | None = None
+    requirements: Sequence[VersionRange] = ()
+    allows_prereleases: bool = False
+    published_before: str = ""
+    is_available: Callable[[Release], bool] | None = None
+
+    def barrier(self, release: Release) -> Removed | None:
+        """Say why a release may not be chosen; None if it may."""
+        version = release.version
+        if version == self.locked:
+            return None
+        if release.tombstone:
+            return Removed(version, "taken down", release.yanked or "")
+        if release.yanked is not None and version != self.exact:
+            return Removed(version, "yanked", release.yanked)
+        if version.is_prerelease and not (self.allows_prereleases or self._is_named(version)):
+            return Removed(version, "pre-release")
+        if self.published_before and release.published_at > self.published_before:
+            return Removed(version, "barred by policy", "policy.min_age")
+        if self.is_available is not None and not self.is_available(release):
+            return Removed(version, "not in the store")
+        return None
+
+    def _is_named(self, version: Version) -> bool:
+        return any(wanted.names_prerelease(version) for wanted in self.requirements)
+
+
+def make_package(
+    name: str,
+    registry: str,
+    releases: Iterable[Release],
+    selection: Selection,
+    shadowed: Iterable[Shadowed] = (),
+) -> Package:
+    """Give the package of a name: candidates stable before pre-release, the highest version last in each."""
+    candidates: list[Candidate] = []
+    removed: list[Removed] = []
+    for release in sorted(releases, key=lambda each: each.version):
+        barrier = selection.barrier(release)
+        if barrier is not None:
+            removed.append(barrier)
+            continue
+        requires = {str(one.name): one.range for one in release.requires}
+        candidates.append(Candidate(release.version, requires, yanked=release.yanked is not None))
+    candidates.sort(key=lambda each: not each.version.is_prerelease)
+    return Package(name, registry, tuple(candidates), tuple(removed), tuple(shadowed))
