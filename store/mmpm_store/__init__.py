@@ -1,1 +1,4 @@
-"""The content-addressed store."""
+"""A content-addressed store of files and trees of files, usable on its own (`store/README.md`).
+
+Nothing is imported here: take names from the modules, `from mmpm_store.objects import Store`.
+"""
