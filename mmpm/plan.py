@@ -142,30 +142,38 @@ class WriteFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportPayload:
-    """Put a payload's objects and tree into the store."""
-
-    path: str
-    name: str
-    version: str
-    tree: str
-
-
-@dataclass(frozen=True, slots=True)
 class InitRegistry:
-    """Make a new registry tree."""
+    """Make a new registry tree in `folder` and its keys in `key_folder`; `open_keys` leaves them unprotected."""
 
     folder: str
     registry: str
     title: str
+    key_folder: str
+    passphrase_file: str | None = None
+    open_keys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One release to publish: where its files are, and its release document, complete (canonical JSON)."""
+
+    name: str
+    version: str
+    path: str
+    checksum: str
+    size: int
+    document: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PublishReleases:
-    """Publish releases into a folder registry; `releases` are (name, version, path)."""
+    """Publish into a folder registry; no releases at all renew its timestamp."""
 
     folder: str
-    releases: tuple[tuple[str, str, str], ...]
+    registry: str
+    key_folder: str
+    passphrase_file: str | None
+    releases: tuple[Publication, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,9 @@ class YankRelease:
     """Mark a published release as withdrawn."""
 
     folder: str
+    registry: str
+    key_folder: str
+    passphrase_file: str | None
     name: str
     version: str
     reason: str
@@ -240,7 +251,6 @@ Action = (
     | SetRoot
     | NoteState
     | WriteFiles
-    | ImportPayload
     | InitRegistry
     | PublishReleases
     | YankRelease

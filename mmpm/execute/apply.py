@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 HANDLERS: dict[str, str] = {
     "WriteFiles": "mmpm.execute.writing:write_files",
-    "ImportPayload": "mmpm.execute.writing:import_payload",
-    "InitRegistry": "mmpm.registry.init:apply_init",
-    "PublishReleases": "mmpm.registry.publish:apply_publish",
-    "YankRelease": "mmpm.registry.yank:apply_yank",
+    "InitRegistry": "mmpm.execute.publishing:apply_init",
+    "PublishReleases": "mmpm.execute.publishing:apply_publish",
+    "YankRelease": "mmpm.execute.publishing:apply_yank",
     "AddRegistry": "mmpm.registry.adding:apply_add",
     "RemoveRegistry": "mmpm.registry.adding:apply_remove",
     "RefreshRegistries": "mmpm.registry.refresh:apply_refresh",

@@ -38,7 +38,7 @@ def prove(context: Context, plan: Plan) -> int:
         ObjectsMissingError: no registry at hand has some of them.
         NotWhatWasLockedError: the files of a release do not have its checksum.
     """
-    fetched = fetch(context, plan.fetch, plan.sources) if plan.fetch else 0
+    fetched = fetch(context, plan.fetch, plan.sources, _needing(plan, plan.fetch)) if plan.fetch else 0
     if plan.unproved:
         trees, _ = read_trees(context.store, [locked.tree for locked in plan.unproved])
         lines = []
@@ -99,6 +99,7 @@ def fetch(context: Context, ids: Sequence[str], sources: Sequence[str], names: S
 
     Raises:
         ObjectsMissingError: none has some of them, or the command is offline.
+        RegistryUnreachableError, RegistryUntrustedError: as `fetch_from_registries`.
     """
     if not context.registries:
         raise ObjectsMissingError(
@@ -116,15 +117,19 @@ def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
     Raises:
         ObjectsMissingError: as for `fetch`.
     """
-    bad = set(ids)
-    names = [
+    context.progress.warn(f"{len(set(ids))} of the store's objects were damaged or gone; fetching them again")
+    fetch(context, ids, plan.sources, _needing(plan, ids))
+
+
+def _needing(plan: Plan, ids: Sequence[str]) -> list[str]:
+    """Name the releases of a plan that need any of these objects."""
+    wanted = set(ids)
+    return [
         action.release.name
         for action in plan.actions
         if isinstance(action, (InstallTree, ReplaceTree))
-        and (action.release.tree in bad or any(file.id in bad for file in action.link))
+        and (action.release.tree in wanted or any(file.id in wanted for file in action.link))
     ]
-    context.progress.warn(f"{len(bad)} of the store's objects were damaged or gone; fetching them again")
-    fetch(context, ids, plan.sources, names)
 
 
 def _proof(locked: Locked) -> bytes:

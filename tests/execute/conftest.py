@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sites import Site  # noqa: E402
+from sites import Site
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmpm.execute.apply import Outcome, apply
 from mmpm.execute.context import SILENT, Context
@@ -13,13 +14,15 @@ from mmpm.execute.fetch import payload_checksum
 from mmpm.execute.install import begin_change, end_change
 from mmpm.lock import Locked, Lockfile, format_lock
 from mmpm.ops.sync import SyncRequest, plan_lockfile, plan_sync
-from mmpm.plan import Plan
 from mmpm.project.config import load_settings
 from mmpm.project.places import Places
 from mmpm.project.tiers import Project
 from mmpm_store.ids import ObjectId
 from mmpm_store.objects import Store
 from mmpm_store.tree import FileEntry, Tree
+
+if TYPE_CHECKING:
+    from mmpm.plan import Plan
 
 
 class Site:
