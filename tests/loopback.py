@@ -41,6 +41,9 @@ class Loopback:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = (
+                1 << 16
+            )  # head and body in one packet: unbuffered, each answer waits 40 ms for an acknowledgement
 
             def log_message(self, *arguments: object) -> None:
                 pass
@@ -88,7 +91,7 @@ class Loopback:
             handler.end_headers()
         elif fault == "drip":
             handler.send_response(200)
-            handler.send_header("Content-Length", "100000")
+            handler.send_header("Content-Length", "500")
             handler.end_headers()
             for _ in range(200):
                 handler.wfile.write(b"x")

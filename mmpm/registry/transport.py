@@ -174,7 +174,8 @@ class _Readers:
             except TransportError as error:
                 answer = error
             lot.append((request, answer))
-            if len(lot) >= _LOT_ANSWERS or heavy >= _LOT_BYTES:
+            # A failure is handed over at once: the consumer may want to stop asking a place that is dead.
+            if len(lot) >= _LOT_ANSWERS or heavy >= _LOT_BYTES or isinstance(answer, TransportError):
                 self._hand_over(lot)
                 lot, heavy = [], 0
         if lot:
