@@ -706,9 +706,7 @@ class FileInTheWayError(MmpmError):
     code = "file-in-the-way"
 
     def __init__(self, path: str) -> None:
-        super().__init__(
-            f"{printable(path)} is there already", "move it away, or choose another name", {"path": path}
-        )
+        super().__init__(f"{printable(path)} is there already", "move it away, or choose another name", {"path": path})
 
 
 class NotInstalledError(MmpmError):

@@ -60,8 +60,8 @@ class Output:
         out: TextIO | None = None,
         err: TextIO | None = None,
     ) -> None:
-        self.out = out or sys.stdout
-        self.err = err or sys.stderr
+        self.out = out or sys.stdout or _nowhere()
+        self.err = err or sys.stderr or _nowhere()
         self.as_json = as_json
         self.quiet = quiet
         self.verbose = verbose
@@ -157,6 +157,18 @@ class Output:
         if answer.strip().lower() not in {"y", "yes"}:
             raise DeclinedError
 
+    def ask_secret(self, question: str) -> str:
+        """Ask for a passphrase, unseen while it is typed.
+
+        Raises:
+            QuestionUnansweredError: there is no terminal, or `--json`.
+        """
+        if self.as_json or not is_terminal(sys.stdin):
+            raise QuestionUnansweredError(question)
+        from getpass import getpass
+
+        return getpass(clean(question), stream=self.err)
+
     def _write(self, stream: TextIO, pieces: tuple[str | Styled, ...], end: str) -> None:
         with_color = self.colored(stream)
         line = "".join(self._piece(piece, with_color) for piece in pieces) + end
@@ -176,6 +188,11 @@ class Output:
 def clean(text: str) -> str:
     """Give `text` without anything that steers a terminal; the emoji selector of our own badges may stay."""
     return printable(text, LINE_LIMIT, keep="\n\t\ufe0f")
+
+
+def _nowhere() -> TextIO:
+    """Stand in for a stream that the caller closed (`mmpm list >&-`)."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # open for as long as the process
 
 
 def is_terminal(stream: TextIO) -> bool:

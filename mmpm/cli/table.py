@@ -34,12 +34,16 @@ class Row:
 
 
 GROUPS = {
+    "registry": "Registries: made here, or added by their pinned root.",
     "config": "Settings, and where each comes from.",
 }
 
 COMMANDS: tuple[Row, ...] = (
     Row("list", "look:list_command", "List the formulas of this machine, tier by tier."),
     Row("show", "look:show", "Show what is known of a formula.", completes="installed"),
+    Row("publish", "publish:publish", "Publish formulas, bundles and fragments to a registry."),
+    Row("yank", "publish:yank", "Withdraw a published release from choice."),
+    Row("registry init", "publish:init_registry", "Make a new registry in a folder, and its keys."),
     Row("config list", "config:list_settings", "List every setting."),
     Row("config get", "config:get", "Print one setting.", completes="settings"),
     Row("config set", "config:set_setting", "Set a setting in your config.toml.", completes="settings"),

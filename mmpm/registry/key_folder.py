@@ -82,7 +82,16 @@ def load_keys(
             signers[role] = SigningKey.load_pem(data, passphrase if b"ENCRYPTED" in data[:40] else None)
         except KeyUnreadableError as error:
             raise KeyUnreadableError(error.reason, path) from None
-    return RegistryKeys(_read(f"{folder}/{ROOT_NAME}", registry_id), signers)
+    return RegistryKeys(load_root(folder, registry_id), signers)
+
+
+def load_root(folder: str, registry_id: str) -> bytes:
+    """Give the root that lies beside the keys.
+
+    Raises:
+        KeysMissingError: there is none.
+    """
+    return _read(f"{folder}/{ROOT_NAME}", registry_id)
 
 
 def is_protected(folder: str) -> bool:

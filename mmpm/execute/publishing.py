@@ -1,0 +1,104 @@
+"""The effects of `registry init`, `publish` and `yank`: opens the keys, then lets the registry's writers work."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mmpm.errors import KeyUnreadableError
+from mmpm.model.names import FormulaName, RegistryId
+from mmpm.model.versions import Version
+from mmpm.registry.commit import Committing
+from mmpm.registry.documents import ReleaseDocument
+from mmpm.registry.init import NewRegistry, init_registry
+from mmpm.registry.key_folder import load_keys
+from mmpm.registry.payload import collect_payload
+from mmpm.registry.publish import Published, PublishItem, publish
+from mmpm.registry.yank import Yanked, yank
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mmpm.execute.context import Context
+    from mmpm.plan import InitRegistry, Publication, PublishReleases, YankRelease
+
+PASSPHRASE_VARIABLE = "MMPM_KEY_PASSPHRASE"  # noqa: S105 - the variable's name
+
+
+def apply_init(context: Context, action: InitRegistry) -> NewRegistry:
+    """Make a registry and its keys."""
+    passphrase = None if action.open_keys else read_passphrase(context, action.passphrase_file)
+    if passphrase is None and not action.open_keys:
+        raise KeyUnreadableError("a new key needs a passphrase, or the flag --no-passphrase", action.key_folder)
+    return init_registry(
+        action.folder,
+        RegistryId.parse(action.registry),
+        action.title,
+        key_folder=action.key_folder,
+        passphrase=passphrase,
+        now=context.now,
+    )
+
+
+def apply_publish(context: Context, action: PublishReleases) -> Published:
+    """Publish, with progress by release."""
+    how = _committing(context, action.registry, action.key_folder, action.passphrase_file)
+    context.progress.start("Uploading...", max(1, len(action.releases)), "releases")
+    published = publish(action.folder, _items(action), how, lambda _count: context.progress.advance())
+    context.progress.finish()
+    return published
+
+
+def apply_yank(context: Context, action: YankRelease) -> Yanked:
+    """Yank one release."""
+    how = _committing(context, action.registry, action.key_folder, action.passphrase_file)
+    return yank(action.folder, FormulaName.parse(action.name), Version.parse(action.version), action.reason, how)
+
+
+def read_passphrase(context: Context, file: str | None) -> bytes | None:
+    """Give the passphrase from `file` (its first line), else from the environment; None where there is none.
+
+    Raises:
+        KeyUnreadableError: the file cannot be read, or is empty.
+    """
+    if file is not None:
+        try:
+            with open(file, "rb") as opened:
+                line = opened.readline(4096).rstrip(b"\r\n")
+        except OSError as error:
+            raise KeyUnreadableError(f"{error.strerror}", file) from None
+        if not line:
+            raise KeyUnreadableError("its first line is empty", file)
+        return line
+    return os.fsencode(context.environ.get(PASSPHRASE_VARIABLE, "")) or None
+
+
+def _committing(context: Context, registry: str, key_folder: str, passphrase_file: str | None) -> Committing:
+    keys = load_keys(key_folder, registry, read_passphrase(context, passphrase_file))
+    return Committing(keys, context.now, on_wait=context.progress.say)
+
+
+def _items(action: PublishReleases) -> Iterator[PublishItem]:
+    for one in action.releases:
+        document = ReleaseDocument.parse(one.document)
+        yield PublishItem(document, _reader(document, one))
+
+
+def _reader(document: ReleaseDocument, publication: Publication) -> Callable[[ObjectId], bytes]:
+    """Give the function that reads a release's files anew; the writer compares them with the document."""
+    path = publication.path
+    if os.path.isdir(path):
+        places = {one.id: os.path.join(path, one.path) for one in document.tree.entries}
+        if all(os.path.exists(place) for place in places.values()):  # else a name was normalised on its way in
+            return lambda object_id: _read(places[object_id])
+    elif document.kind != "bundle":
+        return lambda _object_id: _read(path)
+    collected = collect_payload(path, name=document.name, version=document.version)
+    files = {ObjectId.of(file.data): file.data for file in collected.files}
+    return lambda object_id: files.get(object_id, b"")
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,289 @@
+"""Plans for registries of one's own: `registry init`, `publish` and `yank`, all to a folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpm.errors import (
+    BatchLineError,
+    MmpmError,
+    NotARegistryError,
+    NotPublishedError,
+    PreflightFailedError,
+    UsageError,
+)
+from mmpm.model.canonical import parse_json
+from mmpm.model.names import FormulaName, RegistryId
+from mmpm.model.references import Reference
+from mmpm.model.versions import Version
+from mmpm.ops.preflight import Preflight, PublishedVersions, Source, preflight
+from mmpm.plan import InitRegistry, Plan, PublishReleases, YankRelease
+from mmpm.project.tiers import search_order
+from mmpm.registry import layout
+from mmpm.registry.documents import parse_registry_json
+from mmpm.registry.fields import Fields
+from mmpm.registry.init import check_new
+from mmpm.registry.key_folder import is_protected, load_root
+from mmpm.registry.published import PublishedTree
+from mmpm.trust.facts import format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mmpm.execute.context import Context
+
+MAX_BATCH_LINE_BYTES = 1 << 20
+_KEPT_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A folder registry that this machine can publish to.
+
+    Attributes:
+        folder: absolute.
+        registry: its id.
+        key_folder: where its keys lie on this machine.
+        is_protected: whether they ask for a passphrase.
+    """
+
+    folder: str
+    registry: str
+    key_folder: str
+    is_protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPlan:
+    """A plan to publish, with what the pre-flight checks found.
+
+    Attributes:
+        plan: empty where everything is published already.
+        destination: where to.
+        preflights: one a source, in order; of a batch only those that failed or are the only one keep their place.
+        failure: raised after the checks were shown; None where all passed.
+    """
+
+    plan: Plan
+    destination: Destination
+    preflights: tuple[Preflight, ...]
+    failure: MmpmError | None
+
+
+def plan_registry_init(
+    context: Context, folder: str, host: str, title: str | None, *, passphrase_file: str | None, open_keys: bool
+) -> Plan:
+    """Plan a new registry in `folder`.
+
+    Raises:
+        UsageError: `host` is no registry id.
+        RegistryExistsError: something is there already.
+    """
+    try:
+        registry = str(RegistryId.parse(host))
+    except ValueError as error:
+        raise UsageError(str(error), "give a host name: --id molmall.example.org") from None
+    keys = os.path.join(context.places.keys, registry)
+    check_new(folder, registry, keys)
+    return Plan((InitRegistry(folder, registry, title or registry, keys, passphrase_file, open_keys),))
+
+
+def find_destination(context: Context, folder: str) -> Destination:
+    """Find out which registry lies in `folder`, and where its keys are.
+
+    Raises:
+        NotARegistryError: none.
+    """
+    try:
+        with open(os.path.join(folder, layout.REGISTRY_JSON), "rb") as file:
+            registry = str(RegistryId.parse(parse_registry_json(file.read(1 << 20))[0]))
+    except (OSError, ValueError):
+        raise NotARegistryError(folder) from None
+    keys = os.path.join(context.places.keys, registry)
+    return Destination(folder, registry, keys, is_protected(keys))
+
+
+def plan_publish(
+    context: Context, folder: str, sources: Iterable[Source], *, total: int, passphrase_file: str | None
+) -> PublishPlan:
+    """Look at every source and plan to publish those that are new.
+
+    Args:
+        context: for keys and progress.
+        folder: the registry's, absolute.
+        sources: read one at a time; none at all plans a new timestamp.
+        total: how many there are.
+        passphrase_file: where the keys' passphrase is, if it is in a file.
+
+    Raises:
+        NotARegistryError, KeysMissingError: it cannot be published to from here.
+        UntrustedMetadataError, DamagedRegistryError: the tree is not what its keys signed.
+    """
+    destination = find_destination(context, folder)
+    tree = PublishedTree.load(folder, load_root(destination.key_folder, destination.registry))
+    published = PublishedVersions(tree)
+    found: list[Preflight] = []
+    publications = []
+    failed = 0
+    if total > 1:
+        context.progress.start("Checking...", total, "releases")
+    for source in sources:
+        one = preflight(source, published)
+        failed += one.failure is not None
+        if one.publication is not None:
+            publications.append(one.publication)
+        if total == 1 or (one.failure is not None and failed <= _KEPT_FAILURES):
+            found.append(one)
+        if total > 1:
+            context.progress.advance()
+    context.progress.finish()
+    failure = _failure(failed, total, found)
+    action = PublishReleases(folder, destination.registry, destination.key_folder, passphrase_file, tuple(publications))
+    plan = Plan((action,)) if (publications or not total) and failure is None else Plan()
+    return PublishPlan(plan, destination, tuple(found), failure)
+
+
+def _failure(failed: int, total: int, found: list[Preflight]) -> MmpmError | None:
+    first = next((one for one in found if one.failure is not None), None)
+    if first is None or first.failure is None:
+        return None
+    return first.failure if total == 1 else PreflightFailedError(failed, total, first.label, first.failure)
+
+
+def find_source(
+    context: Context,
+    operand: str,
+    path: str,
+    *,
+    cwd: str,
+    version: str | None,
+    author: str | None,
+    changelog: str | None,
+) -> Source:
+    """Find what an operand of `publish` means: a path, or the name of a formula in a tier.
+
+    Args:
+        context: for places and the time.
+        operand: as typed.
+        path: the same as an absolute path.
+        cwd: the working folder, where the search through the tiers starts.
+        version: what `--version` says.
+        author: what `--author` says.
+        changelog: what `--changelog` says.
+
+    Raises:
+        UsageError: it is neither, or the version is not one.
+    """
+    try:
+        wanted = None if version is None else Version.parse(version)
+    except ValueError as error:
+        raise UsageError(str(error), "give three numbers: --version 1.0.0") from None
+    found = path if os.path.exists(path) else _find_by_name(context, operand, cwd)
+    if found is None:
+        raise UsageError(
+            f"there is no file, folder or formula of the name {operand}",
+            "give a path, or a name that `mmpm list` shows",
+        )
+    return Source(found, format_time(context.now), None, wanted, author, changelog)
+
+
+def _find_by_name(context: Context, name: str, cwd: str) -> str | None:
+    try:
+        base = FormulaName.parse(name).unscoped
+    except ValueError:
+        return None
+    folders = [cwd, context.project.formulas, *(tier.formulas for tier in search_order(context.places, cwd))]
+    for folder in folders:
+        for form in (f"{base}.formula.toml", f"{base}.formula.bundle", base):
+            found = os.path.join(folder, form)
+            if os.path.exists(found):
+                return found
+    return None
+
+
+def count_lines(path: str) -> int:
+    """Count the lines of a batch file that are not blank.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    return sum(1 for _ in _lines(path))
+
+
+def read_batch(context: Context, path: str, *, author: str | None, changelog: str | None) -> Iterator[Source]:
+    """Read a batch file: JSON lines with `path` and maybe `name, version, published_at, author, changelog`.
+
+    Paths are relative to the batch file's folder; the options fill what a line leaves out.
+
+    Raises:
+        BatchLineError: a line is not that.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    for number, line in _lines(path):
+        try:
+            fields = Fields(parse_json(line, "the line"), "the line")
+            name = fields.optional("name")
+            version = fields.optional("version")
+            published_at = fields.optional("published_at")
+            source = Source(
+                os.path.join(folder, fields.text("path")),
+                format_time(parse_time(published_at)) if published_at else format_time(context.now),
+                FormulaName.parse(name) if name else None,
+                Version.parse(version) if version else None,
+                fields.optional("author") or author,
+                fields.optional("changelog", 1 << 20) or changelog,
+            )
+        except ValueError as error:
+            raise BatchLineError(path, number, str(error)) from None
+        yield source
+
+
+def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+    try:
+        with open(path, "rb") as file:
+            number = 0
+            while line := file.readline(MAX_BATCH_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_BATCH_LINE_BYTES:
+                    raise BatchLineError(path, number, "the line is longer than 1 MiB")
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", "give a file of JSON lines") from None
+
+
+def plan_yank(context: Context, folder: str, reference: str, reason: str, passphrase_file: str | None) -> Plan:
+    """Plan to withdraw one release.
+
+    Raises:
+        UsageError: the reference names no exact version, or there is no reason.
+        NotPublishedError: there is no such release.
+    """
+    try:
+        wanted = Reference.parse(reference)
+    except ValueError as error:
+        raise UsageError(str(error), "give it as NAME@VERSION") from None
+    exact = wanted.range.exact
+    if exact is None:
+        raise UsageError(f"{reference} names no exact version", "give it as NAME@VERSION, as in mol-deploy@1.2.0")
+    if not reason.strip():
+        raise UsageError("a yank needs a reason", 'say it with --reason "TEXT"')
+    destination = find_destination(context, folder)
+    tree = PublishedTree.load(folder, load_root(destination.key_folder, destination.registry))
+    present = PublishedVersions(tree).find(wanted.name, exact)
+    if present is None:
+        raise NotPublishedError(str(wanted.name), str(exact))
+    if present.yanked == reason:
+        return Plan()
+    action = YankRelease(
+        folder,
+        destination.registry,
+        destination.key_folder,
+        passphrase_file,
+        str(wanted.name),
+        str(present.version),
+        reason,
+    )
+    return Plan((action,))
