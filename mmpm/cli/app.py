@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from mmpm.cli.failures import as_usage, report
@@ -101,7 +100,7 @@ def _dispatch(words: list[str], session: Session) -> int:
         raise as_usage(str(error), words) from error
     given = {"session": session} if "session" in ignored else {}
     status = command(*bound.args, **bound.kwargs, **given)
-    sys.stdout.flush()
+    session.output.out.flush()
     return status if isinstance(status, int) else 0
 
 
@@ -127,7 +126,7 @@ def _quick_sync(words: list[str], session: Session) -> int | None:
 
     module, _, function = row.target.partition(":")
     status = getattr(importlib.import_module(f"mmpm.cli.commands.{module}"), function)(**flags, session=session)
-    sys.stdout.flush()
+    session.output.out.flush()
     return status if isinstance(status, int) else 0
 
 

@@ -16,15 +16,20 @@ def main() -> None:
         if said is not None:
             sys.stderr.write(said + "\n")
             return
-    from mmpm.cli.app import run
-
-    status = run(line)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        from mmpm.cli.output import silence_broken_pipe
+        from mmpm.cli.app import run
 
-        silence_broken_pipe()
+        status = run(line)
+    except KeyboardInterrupt:
+        status = 130
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        from mmpm.cli.output import silence
+
+        silence()
+        status = status or (141 if isinstance(error, BrokenPipeError) else 1)
     sys.exit(status)
 
 

@@ -19,10 +19,10 @@ BROKEN_PIPE = 141  # what a shell shows for a process that SIGPIPE ended
 
 def report(error: BaseException, output: Output) -> int:
     """Tell the person (or with `--json` the program) what happened; give the exit status."""
-    from mmpm.cli.output import Styled, silence_broken_pipe
+    from mmpm.cli.output import Styled, silence
 
     if isinstance(error, BrokenPipeError):
-        silence_broken_pipe()
+        silence()
         return BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):
         output.say("interrupted")

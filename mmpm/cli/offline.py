@@ -25,9 +25,14 @@ _FORBIDDEN = frozenset(
 )
 
 
+_forbidden: list[bool] = []
+
+
 def forbid_sockets() -> None:
-    """Forbid them for the life of the process: an audit hook cannot be taken back."""
-    sys.addaudithook(_refuse)
+    """Forbid them for the life of the process: an audit hook cannot be taken back. Asking twice is harmless."""
+    if not _forbidden:
+        _forbidden.append(True)
+        sys.addaudithook(_refuse)
 
 
 def _refuse(event: str, _arguments: tuple[object, ...]) -> None:

@@ -192,7 +192,7 @@ def clean(text: str) -> str:
 
 def _nowhere() -> TextIO:
     """Stand in for a stream that the caller closed (`mmpm list >&-`)."""
-    return open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # open for as long as the process
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -212,8 +212,8 @@ def can_show(stream: TextIO, text: str) -> bool:
     return True
 
 
-def silence_broken_pipe() -> None:
-    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+def silence() -> None:
+    """Point both streams at nothing, so that the interpreter's last flush of what nobody takes does not complain."""
     for descriptor in (1, 2):
         try:
             nothing = os.open(os.devnull, os.O_WRONLY)

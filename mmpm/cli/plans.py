@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmpm.cli.output import Styled
 from mmpm.plan import kind_of, to_json
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def run_plan(
         MmpmError: whatever the plan meets.
     """
     output = session.output
+    if plan.folder:
+        # Which tier a command is about is a choice of ours where nobody gave it, and always said.
+        project = context.project
+        output.say(Styled(f"Tier: {project.tier}, {project.root} ({project.chosen})", "dim"))
     for note in plan.notes:
         output.warn(note)
     extra = body or (lambda _outcome: {})

@@ -1,4 +1,4 @@
-"""What this machine knows of the configured registries; `learn` alone asks one."""
+"""What this machine already knows of the configured registries; no network, and nothing is fetched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from mmpm.registry.state import TrustFolder
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.model.release import Release
-    from mmpm.project.registries import RegistryConfig
 
 
 def open_snapshot(context: Context, registry_id: str) -> Snapshot | None:
@@ -28,22 +27,6 @@ def open_snapshot(context: Context, registry_id: str) -> Snapshot | None:
         return Snapshot.open(LocalCopy.of(context.store.path, registry_id), state)
     except NotFetchedError:
         return None
-
-
-def learn(context: Context, registry: RegistryConfig, name: str) -> Snapshot:
-    """Ask a registry for one name; what it says is verified and believed from then on.
-
-    Raises:
-        MmpmError: as for `RefreshSession.begin`: it cannot answer, or is not to be trusted.
-    """
-    from mmpm.execute.connect import session_of
-
-    session = session_of(context, registry)
-    session.begin()
-    session.fetch([name])
-    for warning in session.commit().warnings:
-        context.progress.warn(warning)
-    return session.snapshot
 
 
 def known_releases(snapshot: Snapshot, name: str) -> tuple[Release, ...] | None:

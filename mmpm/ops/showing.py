@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MmpmError, NotFoundHereError
+from mmpm.errors import MmpmError, NotFetchedError, NotFoundHereError, RegistryUnreachableError
 from mmpm.execute.context import SILENT
 from mmpm.model.formula import parse_formula
-from mmpm.ops.known import known_releases, learn, newest, open_snapshot
+from mmpm.ops.knowledge import Knowledge, Known
+from mmpm.ops.known import newest
 from mmpm.ops.listing import FLAT_SUFFIX, Listed, list_formulas
 from mmpm.registry.documents import ReleaseDocument
 from mmpm.registry.state import TrustFolder
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from mmpm.model.release import Release
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed
-    from mmpm.registry.snapshot import Snapshot
 
 MAX_FORMULA_BYTES = 8 << 20
 
@@ -109,9 +109,16 @@ def show_formula(context: Context, reference: Reference, tiers: Sequence[Project
     """
     name = str(reference.name)
     places = tuple(_places(context, reference.name.base, tiers))
-    found, reasons = _published(context, reference)
-    about = _about_release(context, found) if found else None
     used = next((place for place in places if place.path), None)
+    try:
+        found, reasons = _published(context, reference)
+    except (RegistryUnreachableError, NotFetchedError) as error:
+        if used is None or reference.registry is not None:
+            raise
+        # What lies here can be shown all the same.
+        context.progress.warn(error.fact)
+        found, reasons = None, []
+    about = _about_release(context, found) if found else None
     if about is None and used is not None:
         about = _about_file(used.path)
     if found is None and (used is None or reference.registry is not None):
@@ -140,47 +147,38 @@ def _places(context: Context, base: str, tiers: Sequence[Project]) -> list[Place
 
 
 def _published(context: Context, reference: Reference) -> tuple[Published | None, list[str]]:
-    """Find the registry that owns the name, by priority; say of each other why it is not."""
-    reasons: list[str] = []
-    for registry in context.registries:
-        if reference.registry is not None and registry.id != str(reference.registry):
-            continue
-        snapshot = open_snapshot(context, registry.id)
-        releases = known_releases(snapshot, str(reference.name)) if snapshot else None
-        if releases is None and not context.offline:
-            snapshot = learn(context, registry, str(reference.name))
-            releases = known_releases(snapshot, str(reference.name))
-        if snapshot is None or releases is None:
-            # Only proved absence lets the next registry answer.
-            reasons.append(f"{registry.id}: not fetched here, run `mmpm update`")
-            break
-        if not releases:
-            reasons.append(f"{registry.id}: has no such formula")
-            continue
-        return _choose(context, reference, snapshot, releases, reasons), reasons
-    return None, reasons
+    """Ask for the registry that owns the name; say of each that was asked why it is not the one."""
+    name = str(reference.name)
+    bound = {name: str(reference.registry)} if reference.registry else None
+    knowledge = Knowledge(context, bound)
+    knowledge.learn([name])
+    knowledge.commit()
+    found = knowledge.of(name)
+    if isinstance(found, Known):
+        return _choose(context, reference, found, knowledge.serials()[found.registry])
+    words = "has no such formula" if found.why == "absent" else f"{found.why} here, run `mmpm update`"
+    return None, [f"{registry}: {words}" for registry in found.registries]
 
 
-def _choose(
-    context: Context, reference: Reference, snapshot: Snapshot, releases: tuple[Release, ...], reasons: list[str]
-) -> Published | None:
+def _choose(context: Context, reference: Reference, known: Known, serial: int) -> tuple[Published | None, list[str]]:
+    releases = known.releases
     allowed = tuple(one for one in releases if reference.range.allows(one.version))
     chosen = newest(allowed) or max(allowed, key=lambda one: one.version, default=None)
-    if chosen is None:
-        known = ", ".join(str(one.version) for one in sorted(releases, key=lambda one: one.version)[-5:])
-        reasons.append(f"{snapshot.registry_id}: no version fits {reference.range}; it has {known}")
-        return None
-    best = newest(releases)
     ordered = sorted(releases, key=lambda one: one.version, reverse=True)
-    return Published(
-        registry=snapshot.registry_id,
+    if chosen is None:
+        versions = ", ".join(str(one.version) for one in ordered[:5])
+        return None, [f"{known.registry}: no version fits {reference.range}; it has {versions}"]
+    best = newest(releases)
+    published = Published(
+        registry=known.registry,
         release=chosen,
         is_latest=best is not None and best.version == chosen.version,
         versions=tuple((str(one.version), one.yanked) for one in ordered),
-        serial=snapshot.serial,
-        issued=snapshot.issued,
-        root=TrustFolder.of(context.places.trust, snapshot.registry_id).pinned() or "",
+        serial=serial,
+        issued=known.issued,
+        root=TrustFolder.of(context.places.trust, known.registry).pinned() or "",
     )
+    return published, []
 
 
 def _about_release(context: Context, found: Published) -> About | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import timedelta
 
 import pytest
+from signed_tree import START, SignedTree
 
 from mmpm.receipt import Installed, InstalledFile, Receipt, format_receipt
 from mmpm_store.ids import ObjectId
@@ -136,14 +139,90 @@ def test_resolution_names_every_tier_and_the_file_that_is_used(terminal, project
     assert resolution[2].endswith(" hidden by project")
 
 
-def test_a_name_that_nobody_knows_is_refused_with_the_reason_for_each_registry(terminal):
+@pytest.fixture
+def registry(terminal):
+    """A registry in a folder, its root key pinned by configuration."""
+    tree = SignedTree(terminal.folder / "registry", "molmall.example")
+    tree.release("mol-a", "4.0.0", "4.1.0", "4.2.0", "5.0.0-rc.1")
+    tree.release("mol-b", "1.0.0", "1.1.0", requires={"mol-a": "^4"})
+    tree.yank("mol-b", "1.0.0")
+    tree.show()
     (terminal.home / ".config" / "mmpm").mkdir(parents=True)
-    (terminal.home / ".config" / "mmpm" / "config.toml").write_text('[[registries]]\nid = "a.example"\n')
+    (terminal.home / ".config" / "mmpm" / "config.toml").write_text(
+        f'[[registries]]\nid = "{tree.id}"\nurls = ["{tree.folder}"]\nroot = "{tree.fingerprint}"\n'
+    )
+    terminal.now = START + timedelta(hours=1)
+    return tree
+
+
+@pytest.mark.usefixtures("registry")
+def test_newer_versions_are_told_apart_from_the_latest(terminal, project):
+    terminal.run("show", "mol-a")
+    terminal.run("show", "mol-b")
+    project(installed("mol-a", "4.1.0", requested="^4"), installed("mol-b", "1.1.0"))
     terminal.play(
         """
-        $ mmpm --offline show mol-nope
+        $ mmpm list --installed
+        mol-a 4.1.0 [^4, 4.2.0 available]
+        mol-b 1.1.0 [latest]
+        """
+    )
+    project(installed("mol-a", "4.1.0", requested="~4.1"), installed("mol-b", "1.0.0", pinned=True, requested="1.0.0"))
+    terminal.play(
+        """
+        $ mmpm list --installed
+        mol-a 4.1.0 [~4.1]
+        mol-b 1.0.0 [pinned]
+        """
+    )
+
+
+@pytest.mark.usefixtures("registry")
+def test_show_says_what_the_registry_publishes(terminal):
+    out = terminal.run("show", "mol-b").out
+    assert out.splitlines()[:4] == [
+        "mol-b 1.1.0 (latest)",
+        "Registry: molmall.example",
+        "Versions: 1.1.0, 1.0.0 (yanked)",
+        "Published: 2026-11-01T00:00:00Z",
+    ]
+    assert terminal.run("show", "mol-a@4.1").out.startswith("mol-a 4.1.0\n")
+    assert terminal.run("show", "mol-b@1.0.0").out.startswith("mol-b 1.0.0 (yanked: broken)\n")
+
+
+def test_provenance_names_snapshot_and_root_key(terminal, registry):
+    out = terminal.run("show", "mol-b", "--provenance").out
+    assert "  Source: hop://molmall.example/formulas/mol-b@1.1.0\n" in out
+    assert f"  Root key: sha256:{registry.fingerprint}\n" in out
+
+
+def test_what_was_seen_once_is_shown_offline(terminal, registry):
+    online = terminal.run("show", "mol-b").out
+    shutil.rmtree(registry.folder)
+    assert terminal.run("--offline", "show", "mol-b").out == online
+
+
+def test_an_unreachable_registry_does_not_hide_what_lies_here(terminal, registry):
+    shutil.rmtree(registry.folder)
+    seen = terminal.run("show", "mol-incident")
+    assert seen.status == 0
+    assert seen.out.startswith("mol-incident 1.0.0\n")
+    assert seen.err.startswith("warning: registry molmall.example")
+    assert terminal.run("show", "mol-b").status == 5
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_name_or_version_that_is_not_there_is_refused_with_the_reason(terminal):
+    terminal.play(
+        """
+        $ mmpm show mol-nope
         error[not-found]: there is no mol-nope here
-          a.example: not fetched here, run `mmpm update`
+          molmall.example: has no such formula
+          fix: look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`
+        [exit 1]
+        $ mmpm show mol-b@7
+        error[not-found]: there is no mol-b@7 here
+          molmall.example: no version fits 7; it has 1.1.0, 1.0.0
           fix: look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`
         [exit 1]
         """

@@ -171,3 +171,17 @@ def test_the_first_page_of_help_lists_every_command(terminal):
     for row in table.COMMANDS:
         assert row.words.split()[0] in page
     assert app.run.__doc__
+
+
+def test_closed_streams_are_no_bug(terminal):
+    script = f"\"{sys.executable}\" -c \"import sys; sys.argv=['mmpm','config','get','offline']; from mmpm.cli.entry import main; main()\""
+    for closed in (">&-", "2>&-", ">&- 2>&-", "<&-"):
+        ran = subprocess.run(
+            ["bash", "-c", f"{script} {closed}"], capture_output=True, text=True, check=False, env=terminal.environ
+        )
+        assert ran.returncode == 0, (closed, ran.stderr)
+    full = subprocess.run(
+        ["bash", "-c", f"{script} >/dev/full"], capture_output=True, text=True, check=False, env=terminal.environ
+    )
+    assert full.returncode == 1
+    assert full.stderr.startswith("error[system-refused]")
