@@ -39,6 +39,14 @@ GROUPS = {
 }
 
 COMMANDS: tuple[Row, ...] = (
+    Row("init", "project:init", "Make an empty mmpm.toml."),
+    Row("sync", "project:sync", "Make the formulas folder what manifest and lock say."),
+    Row("uninstall", "project:uninstall", "Take formulas out again.", aliases=("remove",), completes="installed"),
+    Row("verify", "project:verify", "Check that every installed file is what was installed."),
+    Row("adopt", "project:adopt", "Take in a formula that mmpm did not install."),
+    Row("fork", "project:fork", "Make an editable copy of an installed formula.", completes="installed"),
+    Row("export", "project:export", "Write an installed formula to standard output.", completes="installed"),
+    Row("import", "project:import_command", "Install a formula from a file or standard input."),
     Row("list", "look:list_command", "List the formulas of this machine, tier by tier."),
     Row("show", "look:show", "Show what is known of a formula.", completes="installed"),
     Row("publish", "publish:publish", "Publish formulas, bundles and fragments to a registry."),

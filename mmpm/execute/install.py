@@ -75,11 +75,22 @@ def apply_project(context: Context, plan: Plan, outcome: Outcome) -> None:
             shutil.rmtree(staging, ignore_errors=True)
         outcome.kept += work.kept
         outcome.skipped += work.skipped
+        _tell(context, outcome)
         for action in plan.of(NoteState):
             assert isinstance(action, NoteState)
             note(state, context.project.root, action.sentence, list(action.paths))
     finally:
         end_change(context)
+
+
+def _tell(context: Context, outcome: Outcome) -> None:
+    """Say what a person must know, whatever command it was: what was kept, left, or copied instead of linked."""
+    for path, kept in outcome.kept:
+        context.progress.warn(f"{path} had other bytes than we install; they are kept as {kept}")
+    for path in outcome.skipped:
+        context.progress.warn(f"{path} was changed meanwhile and is left as it is; run `mmpm sync`")
+    if outcome.copied and outcome.reasons != ("asked",):
+        context.progress.say(f"{outcome.copied} files were copied, not linked ({', '.join(outcome.reasons)})")
 
 
 def _change(context: Context, plan: Plan, outcome: Outcome, work: Work) -> Work:

@@ -76,11 +76,14 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
     old = files.lock
     if old is None and (request.frozen or request.lock_path):
         raise LockMissingError(request.lock_path or context.project.lock_path)
-    new = old if request.frozen or request.lock_path else _relocked(context, old)
+    if request.frozen or request.lock_path:
+        new = old
+        if old is not None and (missing := open_ends(old)):
+            raise LockOutOfDateError(missing)
+    else:
+        new = _relocked(context, old, may_change=not request.locked)
     if new is None:
         new = Lockfile()
-    if new != old and request.locked:
-        raise LockOutOfDateError(_uncovered(old, new))
     writes_lock = request.lock_path is None and new != old and not (old is None and new == Lockfile())
     plan = plan_lockfile(context, new, files=files, writes_lock=writes_lock, dry_run=request.dry_run or request.check)
     if request.check and not plan.is_empty:
@@ -157,19 +160,28 @@ def plan_lockfile(
     )
 
 
-def _relocked(context: Context, old: Lockfile | None) -> Lockfile | None:
+def _relocked(context: Context, old: Lockfile | None, *, may_change: bool) -> Lockfile | None:
     """Give the lock for the manifest as it is now; `old` itself where it covers the manifest."""
     from mmpm.project.manifest import read_manifest
 
     manifest = read_manifest(context.project.manifest_path)
     asked = requirements_of(manifest)
-    if old is not None and asked == old.requirements:
+    before = old.requirements if old else ()
+    if asked == before and not (old and open_ends(old)):
         return old
-    if not asked and old is None:
-        return None
+    if not may_change:
+        raise LockOutOfDateError(sorted({name for _, name, _ in set(asked) ^ set(before)}))
     from mmpm.ops.resolve import relock
 
     return relock(context, manifest, old)
+
+
+def open_ends(lock: Lockfile) -> list[str]:
+    """Name what is required in a lock and not locked there, as after a merge by hand; sorted."""
+    here = {locked.name for locked in lock.releases}
+    asked = {name for _, name, _ in lock.requirements}
+    asked.update(name for locked in lock.releases for name, _ in locked.requires)
+    return sorted(asked - here)
 
 
 def requirements_of(manifest: Manifest) -> tuple[tuple[str, str, str], ...]:
@@ -270,8 +282,3 @@ def _note(context: Context, after: Receipt) -> tuple[str, tuple[str, ...]]:
     paths = [context.project.manifest_path, context.project.lock_path, ".", FILE_NAME]
     paths += [file.path for entry in after.entries for file in entry.files]
     return sentence, tuple(paths)
-
-
-def _uncovered(old: Lockfile | None, new: Lockfile) -> list[str]:
-    """Name the requirements that the lock was not made for, or no longer are asked for."""
-    return sorted({name for _, name, _ in set(new.requirements) ^ set(old.requirements if old else ())})

@@ -1,0 +1,127 @@
+"""`verify`: is what lies on disk what the receipt, the lock and the registries' signed indexes say?
+
+Every installed file is read and hashed; nothing that was noted about inodes is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpm.errors import NotFetchedError
+from mmpm.project.files import observe, read_project
+
+if TYPE_CHECKING:
+    from mmpm.execute.context import Context
+    from mmpm.lock import Lockfile
+    from mmpm.receipt import Installed, Receipt
+    from mmpm.reconcile import Seen
+    from mmpm.registry.snapshot import Snapshot
+
+TRUSTED = "trusted"
+UNTRUSTED = "untrusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found out about one release.
+
+    Attributes:
+        name, version: of the release.
+        files: how many of its files are as installed.
+        problems: sentences; empty when all is well.
+        index: `trusted` if the registry's verified index lists this checksum and tree, `untrusted` if it lists
+            others, empty where that was not asked or is not known here.
+    """
+
+    name: str
+    version: str
+    files: int
+    problems: tuple[str, ...]
+    index: str = ""
+
+
+def verify_installed(context: Context, *, against_lock: bool = False) -> list[Verified]:
+    """Check every installed release, sorted by name; with `against_lock` every locked one too, and the indexes.
+
+    Raises:
+        DocumentUnreadableError, NewerFormatError: receipt or lock cannot be read.
+    """
+    files = read_project(context.project)
+    receipt = files.receipt
+    paths = [file.path for entry in receipt.entries for file in entry.files]
+    context.progress.start("Verifying...", len(receipt.entries), "releases")
+    seen = observe(files.formulas, paths)
+    found = []
+    lock = files.lock
+    indexes = _Indexes(context) if against_lock else None
+    for entry in receipt.entries:
+        found.append(_check(entry, seen, lock, indexes))
+        context.progress.advance()
+    context.progress.finish()
+    return found + _not_installed(lock, receipt)
+
+
+def _check(entry: Installed, seen: dict[str, Seen], lock: Lockfile | None, indexes: _Indexes | None) -> Verified:
+    problems = []
+    good = 0
+    for file in entry.files:
+        there = seen.get(file.path)
+        if there is None:
+            problems.append(f"{file.path} is missing")
+        elif there.id != file.id:
+            problems.append(f"{file.path} was edited")
+        elif there.executable != file.executable:
+            problems.append(f"{file.path} has another x bit")
+        else:
+            good += 1
+    locked = lock.get(entry.name) if lock else None
+    if lock is not None and locked is None:
+        problems.append("is installed, but not in the lock")
+    elif locked is not None and (locked.tree, locked.checksum) != (entry.tree, entry.checksum):
+        problems.append(f"is installed in other bytes than locked ({locked.version})")
+    index = indexes.judge(entry) if indexes else ""
+    if index == UNTRUSTED:
+        problems.append("is listed by its registry with another checksum or tree")
+    return Verified(entry.name, entry.version, good, tuple(problems), index)
+
+
+def _not_installed(lock: Lockfile | None, receipt: Receipt) -> list[Verified]:
+    if lock is None:
+        return []
+    here = {entry.name for entry in receipt.entries}
+    return [
+        Verified(locked.name, locked.version, 0, ("is locked, but not installed",))
+        for locked in lock.releases
+        if locked.name not in here and locked.kind != "molecules"
+    ]
+
+
+class _Indexes:
+    """The registries' verified indexes as far as they are on this machine; none is asked."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._snapshots: dict[str, Snapshot | None] = {}
+
+    def judge(self, entry: Installed) -> str:
+        """Say whether the registry that `entry` came from lists it with these bytes."""
+        if not entry.source.startswith("hop://"):
+            return ""
+        registry = entry.source[6:].partition("/")[0]
+        if registry not in self._snapshots:
+            from mmpm.ops.known import open_snapshot
+
+            self._snapshots[registry] = open_snapshot(self._context, registry)
+        snapshot = self._snapshots[registry]
+        if snapshot is None:
+            return ""
+        try:
+            releases = snapshot.releases(entry.name)
+        except NotFetchedError:
+            return ""
+        for release in releases:
+            if str(release.version) == entry.version:
+                same = (str(release.tree), str(release.checksum)) == (entry.tree, entry.checksum)
+                return TRUSTED if same else UNTRUSTED
+        return UNTRUSTED
