@@ -53,9 +53,11 @@ def test_a_scoped_name(site):
 def test_curl_and_tar_unpack_a_bundle(site, tmp_path):
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
+    target = tmp_path / "unpacked"
+    target.mkdir()
     url = f"{site.url}/formulas/@acme/mol-deploy/2.0.0/download"
-    subprocess.run(["bash", "-c", 'set -o pipefail; curl -sSf "$0" | tar xzf -', url], cwd=tmp_path, check=True)
-    unpacked = read_tree(tmp_path)
+    subprocess.run(["bash", "-c", 'set -o pipefail; curl -sSf "$0" | tar xzf -', url], cwd=target, check=True)
+    unpacked = read_tree(target)
     assert unpacked["mol-deploy/scripts/go.sh"] == (b"#!/bin/sh\n", True)
     assert unpacked["mol-deploy/README.md"] == (b"# go\n", False)
     assert set(unpacked) == {"mol-deploy/formula.toml", "mol-deploy/scripts/go.sh", "mol-deploy/README.md"}
