@@ -34,13 +34,13 @@ STORE_KINDS = sorted(set(below(store_errors.StoreError)), key=lambda kind: kind.
 SAMPLES = {
     str: "\x1b[2Jname", int: 3, float: 1.5, bool: True,
     list[str]: ["\x1b[2Jname"], Iterable[str]: ["\x1b[2Jname"], Sequence[str]: ["\x1b[2Jname"],
-    Iterable[tuple[str, str]]: [("\x1b[2Jkey", "\x1b[2Jreason")], Mapping[str, int]: {"x": 1},
+    Iterable[tuple[str, str]]: [("\x1b[2Jkey", "\x1b[2Jreason")], Mapping[str, int]: {"x": 1}, MmpmError: MmpmError("\x1b[2Jfact", "\x1b[2Jremedy"),
 }  # fmt: skip
 
 
 def sample(kind):
     """Make one such error, with hostile text for every text that its constructor takes."""
-    scope = {**vars(typing), "Iterable": Iterable, "Mapping": Mapping, "Sequence": Sequence}
+    scope = {**vars(typing), **vars(errors), "Iterable": Iterable, "Mapping": Mapping, "Sequence": Sequence}
     given_values = []
     for name, parameter in inspect.signature(kind).parameters.items():
         annotation = eval(str(parameter.annotation), scope)
