@@ -12,16 +12,15 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from blake3 import blake3
-
 from mmpm_store.durable import is_link_refusal, no_space_named, write_all
 from mmpm_store.errors import DamagedObjectError, LinkError, MissingObjectError, TreeError, quoted
-from mmpm_store.objects import EXECUTABLE_MODE, PLAIN_MODE, READ_FLAGS, object_name
+from mmpm_store.objects import EXECUTABLE_MODE, PLAIN_MODE, object_name
 from mmpm_store.paths import check_path
 from mmpm_store.tree import FileEntry
+from mmpm_store.verifying import intact_ones
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from mmpm_store.ids import ObjectId
     from mmpm_store.objects import Store
@@ -168,51 +167,38 @@ class _Linker:
         return LinkReport(self._linked, sum(self._reasons.values()), tuple(sorted(self._reasons.items())))
 
     def run(self, files: list[tuple[str, FileEntry]], *, verify: bool) -> None:
-        verified: set[str] = set()
+        objects = {object_name(entry.id, entry.executable): entry for _, entry in files}
+        verdicts = intact_ones(self._objects, list(objects.items())) if verify else self._present_ones(objects)
+        settled: set[str] = set()
         damaged: set[ObjectId] = set()
         missing: set[ObjectId] = set()
         folders = {""}
-        for destination, entry in files:
-            name = object_name(entry.id, entry.executable)
-            if name not in verified:
-                try:
-                    if not (self._is_intact(name, entry) if verify else os.path.lexists(self._path(entry))):
-                        self._mend(entry)
-                except DamagedObjectError:
-                    damaged.add(entry.id)
-                except MissingObjectError:
-                    missing.add(entry.id)
-                verified.add(name)
-            if damaged or missing:
-                continue  # nothing more is made, but all that is bad gets named
-            folder = destination.rpartition("/")[0]
-            if folder not in folders:
-                self._make_folders(folder, folders)
-            self._make(name, destination, entry)
+        with contextlib.closing(verdicts):
+            for destination, entry in files:
+                name = object_name(entry.id, entry.executable)
+                if name not in settled:
+                    settled.add(name)
+                    try:
+                        if not next(verdicts):
+                            self._mend(objects[name])
+                    except DamagedObjectError:
+                        damaged.add(entry.id)
+                    except MissingObjectError:
+                        missing.add(entry.id)
+                if damaged or missing:
+                    continue  # nothing more is made, but all that is bad gets named
+                folder = destination.rpartition("/")[0]
+                if folder not in folders:
+                    self._make_folders(folder, folders)
+                self._make(name, destination, entry)
         if damaged:
             raise DamagedObjectError(damaged)
         if missing:
             raise MissingObjectError(missing)
 
-    def _path(self, entry: FileEntry) -> str:
-        return self._store.path_of(entry.id, entry.executable)
-
-    def _is_intact(self, name: str, entry: FileEntry) -> bool:
-        """Whether that variant of the object has the right bytes and mode (mended if it can be). The hot path."""
-        try:
-            fd = os.open(name, READ_FLAGS, dir_fd=self._objects)
-        except OSError:
-            return False
-        try:
-            data = os.read(fd, entry.size + 1)
-            wanted = EXECUTABLE_MODE if entry.executable else PLAIN_MODE
-            if os.fstat(fd).st_mode & 0o7777 != wanted:
-                os.fchmod(fd, wanted)
-        except OSError:
-            return False
-        finally:
-            os.close(fd)
-        return len(data) == entry.size and blake3(data).hexdigest() == entry.id.hex
+    def _present_ones(self, objects: dict[str, FileEntry]) -> Generator[bool, None, None]:
+        for entry in objects.values():
+            yield os.path.lexists(self._store.path_of(entry.id, entry.executable))
 
     def _mend(self, entry: FileEntry) -> None:
         """Find intact bytes in any variant and store the wanted one again.

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from mmpm_store.check import verify_store
 from mmpm_store.collect import collect
 from mmpm_store.ids import ObjectId
@@ -123,7 +124,13 @@ def test_eight_equal_writers_at_once_all_succeed(tmp_path: Path, durability: str
         "print(materialise(store, sys.argv[1] + '/out%d' % os.getpid(), [Placement(tree)]).linked)\n"
     )
     running = [
-        subprocess.Popen([sys.executable, "-c", script, tmp_path, durability], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", script, tmp_path, durability],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(8)
     ]
     for process in running:
@@ -162,7 +169,10 @@ def test_collecting_beside_installs_breaks_none(tmp_path: Path) -> None:
         "        else:\n            raise last\n"
     )
     Store.open(tmp_path / "store")
-    running = [subprocess.Popen([sys.executable, "-c", script, tmp_path, role], stderr=subprocess.PIPE, text=True) for role in ("collect", "one", "two")]
+    running = [
+        subprocess.Popen([sys.executable, "-c", script, tmp_path, role], stderr=subprocess.PIPE, text=True)
+        for role in ("collect", "one", "two")
+    ]
     for process in running:
         _, err = process.communicate()
         assert (err, process.returncode) == ("", 0)
