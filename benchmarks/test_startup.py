@@ -18,9 +18,10 @@ def settled(bench_world):
     return machine
 
 
-def test_version(versus, settled):
+def test_version(versus, bench_world):
+    machine = bench_world.machine("version")
     versus(
-        lambda _round: settled.run("--version"),
+        lambda _round: machine.run("--version"),
         pass_process,
         against="python -I -S -c pass",
         goal="2.0x",
