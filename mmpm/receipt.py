@@ -104,6 +104,17 @@ def parse_receipt(data: bytes, what: str = FILE_NAME) -> Receipt:
     return Receipt(tuple(entries))
 
 
+def is_receipt(data: bytes) -> bool:
+    """Tell a receipt from a lock by its text; `parse_receipt` may refuse it all the same."""
+    import json
+
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "formulas" in document and "releases" not in document
+
+
 def _parse_entry(reader: Reader, key: str, value: object) -> Installed:
     name = reader.name(key, "a key of `formulas`")
     entry = reader.mapping(value, name)

@@ -14,7 +14,7 @@ from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError
 from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
-from mmpm.lock import Lockfile, format_lock, requirement_text
+from mmpm.lock import Locked, Lockfile, format_lock, make_lockfile, parse_lock, requirement_text
 from mmpm.plan import InstallTree, NoteState, Plan, ReplaceTree, SetRoot, WriteText
 from mmpm.project.files import (
     IGNORE_FILE,
@@ -27,7 +27,7 @@ from mmpm.project.files import (
     read_project,
 )
 from mmpm.project.state import note, state_path
-from mmpm.receipt import FILE_NAME, Installed, Receipt, format_receipt
+from mmpm.receipt import FILE_NAME, Installed, Receipt, format_receipt, is_receipt, parse_receipt
 from mmpm.reconcile import check_names, next_receipt, place_files, reconcile
 from mmpm_store.ids import ObjectId
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
-    from mmpm.lock import Locked
     from mmpm.plan import Action
     from mmpm.project.files import ProjectFiles
     from mmpm.project.manifest import Manifest
@@ -73,7 +72,7 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
     if not (request.dry_run or request.check):
         begin_change(context)
     files = read_project(context.project, request.lock_path)
-    old = files.lock
+    old = _given(request.lock_path, files) if request.lock_path else files.lock
     if old is None and (request.frozen or request.lock_path):
         raise LockMissingError(request.lock_path or context.project.lock_path)
     if request.frozen or request.lock_path:
@@ -81,11 +80,19 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
         if old is not None and (missing := open_ends(old)):
             raise LockOutOfDateError(missing)
     else:
-        new = _relocked(context, old, may_change=not request.locked)
+        new = _relocked(context, old or lock_from_receipt(files.receipt), old, may_change=not request.locked)
     if new is None:
         new = Lockfile()
     writes_lock = request.lock_path is None and new != old and not (old is None and new == Lockfile())
-    plan = plan_lockfile(context, new, files=files, writes_lock=writes_lock, dry_run=request.dry_run or request.check)
+    plan = plan_lockfile(
+        context,
+        new,
+        files=files,
+        writes_lock=writes_lock,
+        dry_run=request.dry_run or request.check,
+        # Whether the lock covers the manifest is not known then, and a plain `sync` must look.
+        notes=not (request.frozen or request.lock_path),
+    )
     if request.check and not plan.is_empty:
         raise DriftError(context.project.root, dict(plan.counts()))
     return plan
@@ -99,6 +106,7 @@ def plan_lockfile(
     manifest: str | None = None,
     writes_lock: bool = True,
     dry_run: bool = False,
+    notes: bool = True,
     levels: Mapping[str, tuple[str, int]] | None = None,
 ) -> Plan:
     """Plan what makes the formulas folder what `lock` says, with lock and manifest written in the same change.
@@ -112,6 +120,7 @@ def plan_lockfile(
         manifest: its new text; None to leave it.
         writes_lock: whether the project's lock shall hold `lock`.
         dry_run: nothing will be applied, so nothing is noted either.
+        notes: whether the next `sync` has nothing to do after this.
         levels: (level, serial) by registry id, for the receipt.
 
     Raises:
@@ -139,7 +148,7 @@ def plan_lockfile(
     missing = _missing(context, linked)
     sentence, noted = _note(context, after)
     if not (actions or texts):
-        if not dry_run:
+        if notes and not dry_run:
             note(context.places.state, context.project.root, sentence, list(noted))
         return Plan(folder=files.formulas)
     used = tuple(sorted({entry.tree for entry in after.entries}))
@@ -160,8 +169,40 @@ def plan_lockfile(
     )
 
 
-def _relocked(context: Context, old: Lockfile | None, *, may_change: bool) -> Lockfile | None:
-    """Give the lock for the manifest as it is now; `old` itself where it covers the manifest."""
+def _given(path: str, files: ProjectFiles) -> Lockfile | None:
+    """Read what `--lock` names: a lock, or a receipt, which is enough to install the same bytes elsewhere."""
+    if files.lock_data is not None and is_receipt(files.lock_data):
+        return lock_from_receipt(parse_receipt(files.lock_data, path))
+    return None if files.lock_data is None else parse_lock(files.lock_data, path)
+
+
+def lock_from_receipt(receipt: Receipt) -> Lockfile:
+    """Give the lock that a receipt still tells of: the releases, without what they require."""
+    entries = [entry for entry in receipt.entries if entry.tree and entry.source]
+    return make_lockfile(
+        {("formulas", entry.name, entry.requested) for entry in entries if entry.requested},
+        [
+            Locked(
+                entry.name,
+                entry.version,
+                entry.kind,
+                entry.pinned,
+                entry.checksum,
+                entry.tree,
+                entry.size,
+                entry.source,
+                alias=entry.alias,
+            )
+            for entry in entries
+        ],
+    )
+
+
+def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_change: bool) -> Lockfile | None:
+    """Give the lock for the manifest as it is now; `old` itself where it covers the manifest.
+
+    Where there is no lock, `known` is what the receipt tells: versions stay if they can.
+    """
     from mmpm.project.manifest import read_manifest
 
     manifest = read_manifest(context.project.manifest_path)
@@ -173,7 +214,7 @@ def _relocked(context: Context, old: Lockfile | None, *, may_change: bool) -> Lo
         raise LockOutOfDateError(sorted({name for _, name, _ in set(asked) ^ set(before)}))
     from mmpm.ops.resolve import relock
 
-    return relock(context, manifest, old)
+    return relock(context, manifest, known)
 
 
 def open_ends(lock: Lockfile) -> list[str]:
@@ -277,8 +318,6 @@ def _missing(context: Context, linked: list[InstallTree | ReplaceTree]) -> dict[
 
 
 def _note(context: Context, after: Receipt) -> tuple[str, tuple[str, ...]]:
-    count = len(after.entries)
-    sentence = f"Nothing to do: {count} formula{'s' * (count != 1)} installed as locked"
     paths = [context.project.manifest_path, context.project.lock_path, ".", FILE_NAME]
     paths += [file.path for entry in after.entries for file in entry.files]
-    return sentence, tuple(paths)
+    return "Nothing to do", tuple(paths)
