@@ -46,10 +46,14 @@ def locate(data: bytes, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
     for key in keys:
         path = key
         while path and path not in places:
-            shorter = _STEP_UP.sub("", path)
-            path = shorter if shorter != path else ""
+            path = _above(path)
         found[key] = places.get(path, (1, 1))
     return found
+
+
+def _above(path: str) -> str:
+    shorter = _STEP_UP.sub("", path)
+    return shorter if shorter != path else ""
 
 
 def _places(text: str) -> dict[str, tuple[int, int]]:
@@ -60,7 +64,10 @@ def _places(text: str) -> dict[str, tuple[int, int]]:
         header = _HEADER.match(text, start)
         if header is not None:
             table = _resolve(_parts(header.group(2)), last_index, opens=header.group(1) == "[[")
-            places.setdefault(table, (line, header.start(1) - start + 1))
+            path = table
+            while path and path not in places:  # `[steps.start]` makes the table `steps`, too
+                places[path] = (line, header.start(1) - start + 1)
+                path = _above(path)
         elif (key := _KEY.match(text, start)) is not None:
             path = table
             for part in _parts(key.group(1)):

@@ -35,6 +35,8 @@ id = "child"
   title = "t"
 [steps.on_complete]
 bond = "y"
+[other.inner.most]
+z = 1
 [package.requires]
 "@acme/z" = "1"
 a.b = 3
@@ -47,7 +49,8 @@ def test_keys_are_found_where_they_stand():
         "vars.who": (13, 1), "vars.there": (14, 1), "vars.there.default": (15, 1), "steps[0]": (18, 3),
         "steps[0].id": (19, 3), "steps[1].id": (21, 1), "steps[1].needs": (22, 1), "steps[1].children[0]": (24, 1),
         "steps[1].children[1].title": (27, 3), "steps[1].on_complete.bond": (29, 1),
-        "package.requires.@acme/z": (31, 1), "package.requires.a.b": (32, 1),
+        "other.inner": (30, 1), "other.inner.most.z": (31, 1),
+        "package.requires.@acme/z": (33, 1), "package.requires.a.b": (34, 1),
     }  # fmt: skip
     assert locate(TEXT, wanted) == wanted
     assert locate(TEXT.replace(b"\n", b"\r\n"), wanted) == wanted
