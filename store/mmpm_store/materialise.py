@@ -170,46 +170,59 @@ class _Linker:
         objects = {object_name(entry.id, entry.executable): entry for _, entry in files}
         verdicts = intact_ones(self._objects, list(objects.items())) if verify else self._present_ones(objects)
         settled: set[str] = set()
-        damaged: set[ObjectId] = set()
-        missing: set[ObjectId] = set()
+        bad: dict[str, FileEntry] = {}
+        waiting: list[tuple[str, str, FileEntry]] = []
         folders = {""}
         with contextlib.closing(verdicts):
             for destination, entry in files:
                 name = object_name(entry.id, entry.executable)
                 if name not in settled:
                     settled.add(name)
-                    try:
-                        if not next(verdicts):
-                            self._mend(objects[name])
-                    except DamagedObjectError:
-                        damaged.add(entry.id)
-                    except MissingObjectError:
-                        missing.add(entry.id)
-                if damaged or missing:
-                    continue  # nothing more is made, but all that is bad gets named
+                    if not next(verdicts):
+                        bad[name] = objects[name]
                 folder = destination.rpartition("/")[0]
                 if folder not in folders:
                     self._make_folders(folder, folders)
+                if name in bad:
+                    waiting.append((name, destination, entry))
+                else:
+                    self._make(name, destination, entry)
+        if bad:
+            self._mend(list(bad.values()))
+            for name, destination, entry in waiting:
                 self._make(name, destination, entry)
-        if damaged:
-            raise DamagedObjectError(damaged)
-        if missing:
-            raise MissingObjectError(missing)
 
     def _present_ones(self, objects: dict[str, FileEntry]) -> Generator[bool, None, None]:
         for entry in objects.values():
             yield os.path.lexists(self._store.path_of(entry.id, entry.executable))
 
-    def _mend(self, entry: FileEntry) -> None:
-        """Find intact bytes in any variant and store the wanted one again.
+    def _mend(self, entries: list[FileEntry]) -> None:
+        """Find intact bytes in any variant of these and store the wanted one: all with one flush.
 
         Raises:
-            DamagedObjectError, MissingObjectError, TreeError: it cannot be mended from here.
+            DamagedObjectError, MissingObjectError, TreeError: some cannot be mended from here; all are named.
         """
-        data = self._store.read(entry.id)
-        if len(data) != entry.size:
-            raise TreeError(f"the tree's size of {quoted(entry.path)} is not that of its object")
-        self._store.put(data, entry.executable)
+        damaged: set[ObjectId] = set()
+        missing: set[ObjectId] = set()
+
+        def found() -> Iterator[tuple[bytes, bool]]:
+            for entry in entries:
+                try:
+                    data = self._store.read(entry.id)
+                except DamagedObjectError:
+                    damaged.add(entry.id)
+                except MissingObjectError:
+                    missing.add(entry.id)
+                else:
+                    if len(data) != entry.size:
+                        raise TreeError(f"the tree's size of {quoted(entry.path)} is not that of its object")
+                    yield data, entry.executable
+
+        self._store.put_many(found())
+        if damaged:
+            raise DamagedObjectError(damaged)
+        if missing:
+            raise MissingObjectError(missing)
 
     def _make_folders(self, folder: str, made: set[str]) -> None:
         parent = folder.rpartition("/")[0]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store_strategies import archive_files, tree_of
 
+from mmpm_store import verifying
 from mmpm_store.errors import DamagedObjectError, LinkError, MissingObjectError, NoSpaceError, StoreError, TreeError
 from mmpm_store.ids import ObjectId
 from mmpm_store.materialise import LinkReport, Placement, link_object, materialise
@@ -190,6 +191,7 @@ def test_all_damaged_objects_are_named_at_once(store: Store, tmp_path: Path) -> 
         materialise(store, str(tmp_path / "out"), [Placement(tree)])
     assert set(caught.value.ids) == {entry.id for entry in tree.entries}
     assert contents(tmp_path / "out") == {}
+    assert store.status().quarantined == 3
 
 
 def test_all_missing_objects_are_named_at_once(store: Store, tmp_path: Path) -> None:
@@ -239,3 +241,47 @@ def test_a_symlink_in_the_store_is_never_linked(store: Store, tmp_path: Path) ->
     os.symlink(secret, store.path_of(ObjectId.of(b"[formula]")))
     with pytest.raises(DamagedObjectError):
         materialise(store, str(tmp_path / "out"), [Placement(tree)])
+
+
+def test_many_objects_are_hashed_ahead_and_each_bad_one_is_found(store: Store, tmp_path: Path) -> None:
+    files = [ArchiveFile(f"{number:04}", number % 7 == 0, b"%d" % number) for number in range(1200)]
+    tree = put(store, files)
+    assert materialise(store, str(tmp_path / "one"), [Placement(tree)]).linked == 1200
+    assert contents(tmp_path / "one") == expected(files)
+    bad = [files[number] for number in (0, 63, 64, 700, 1199)]
+    for one in bad:
+        edit_in_place(store.path_of(ObjectId.of(one.data), one.executable), b"?")
+    with pytest.raises(DamagedObjectError) as caught:
+        materialise(store, str(tmp_path / "two"), [Placement(tree)])
+    assert set(caught.value.ids) == {ObjectId.of(one.data) for one in bad}
+    assert not any((tmp_path / "two" / one.path).exists() for one in bad)
+
+
+def test_a_hashing_process_that_dies_is_replaced_by_this_one(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [ArchiveFile(f"{number:04}", False, b"%d" % number) for number in range(600)]
+    tree = put(store, files)
+    home = os.getpid()
+    real = verifying.is_intact
+
+    def dies_elsewhere(objects_fd: int, name: str, entry: FileEntry) -> bool:
+        if os.getpid() != home and entry.path > "0300":
+            os._exit(7)
+        return real(objects_fd, name, entry)
+
+    monkeypatch.setattr(verifying, "is_intact", dies_elsewhere)
+    monkeypatch.setattr(verifying, "_may_fork", lambda: True)
+    assert materialise(store, str(tmp_path / "out"), [Placement(tree)]).linked == 600
+    assert contents(tmp_path / "out") == expected(files)
+
+
+def test_the_hashing_process_ends_when_linking_fails(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = put(store, [ArchiveFile(f"{number:04}", False, b"%d" % number) for number in range(600)])
+    monkeypatch.setattr(verifying, "_may_fork", lambda: True)
+    with pytest.raises(OSError, match="Input/output"):
+        materialise(store, str(tmp_path / "out"), [Placement(tree)], link_function=refusing(errno.EIO))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
