@@ -35,11 +35,17 @@ class Row:
 
 GROUPS = {
     "registry": "Registries: made here, or added by their pinned root.",
+    "debug": "For bug reports and tests.",
     "config": "Settings, and where each comes from.",
 }
 
 COMMANDS: tuple[Row, ...] = (
     Row("init", "project:init", "Make an empty mmpm.toml."),
+    Row("install", "resolve:install", "Install formulas and what they need.", aliases=("add",)),
+    Row("lock", "resolve:lock", "Choose versions and write mmpm.lock; install nothing."),
+    Row("upgrade", "resolve:upgrade", "Let formulas move up within their ranges.", completes="installed"),
+    Row("pin", "resolve:pin", "Hold a formula at one version.", completes="installed"),
+    Row("unpin", "resolve:unpin", "Let a formula move again.", completes="installed"),
     Row("sync", "project:sync", "Make the formulas folder what manifest and lock say."),
     Row("uninstall", "project:uninstall", "Take formulas out again.", aliases=("remove",), completes="installed"),
     Row("verify", "project:verify", "Check that every installed file is what was installed."),
@@ -55,10 +61,15 @@ COMMANDS: tuple[Row, ...] = (
     Row("publish", "publish:publish", "Publish formulas, bundles and fragments to a registry."),
     Row("yank", "publish:yank", "Withdraw a published release from choice."),
     Row("registry init", "publish:init_registry", "Make a new registry in a folder, and its keys."),
+    Row("registry add", "registry:add", "Trust a registry: compare its root key, keep its address."),
+    Row("registry list", "registry:list_command", "List the registries, the one asked first in front."),
+    Row("registry remove", "registry:remove", "Forget registries.", completes="registries"),
+    Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("config list", "config:list_settings", "List every setting."),
     Row("config get", "config:get", "Print one setting.", completes="settings"),
     Row("config set", "config:set_setting", "Set a setting in your config.toml.", completes="settings"),
     Row("config unset", "config:unset", "Take a setting out of your config.toml.", completes="settings"),
+    Row("debug solve", "resolve:debug_solve", "Solve a universe written as JSON."),
     Row("completion", "completion:script", "Print a completion script for bash, zsh or fish.", completes="shells"),
 )
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from mmpm.model.canonical import parse_json
 from mmpm.model.ranges import VersionRange
 from mmpm.model.versions import Version
-from mmpm.solver.explain import derivation, explain
+from mmpm.solver.explain import explain
 from mmpm.solver.solve import Conflict, solve
 from mmpm.solver.universe import Candidate, Package, Removed, Shadowed, Universe
 
@@ -78,7 +78,7 @@ def answer(problem: Problem) -> dict[str, object]:
     found = solve(problem.universe, problem.roots, problem.locked, problem.pinned)
     head: dict[str, object] = {} if problem.id is None else {"id": problem.id}
     if isinstance(found, Conflict):
-        return head | {"unsat": True, "explanation": explain(found), "derivation": derivation(found)}
+        return head | {"unsat": True, "explanation": explain(found)}
     return head | {"solution": _solution(found)}
 
 
