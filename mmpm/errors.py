@@ -804,3 +804,30 @@ class NotRequiredError(MmpmError):
             "run `mmpm list` to see what is, or `mmpm install NAME`",
             {"names": listed},
         )
+
+
+class RegistryNotConfiguredError(MmpmError):
+    """A command names a registry that is not configured."""
+
+    code = "registry-not-configured"
+
+    def __init__(self, registry: str, known: Iterable[str]) -> None:
+        listed = ", ".join(printable(one, 80) for one in known)
+        super().__init__(
+            f"no registry {printable(registry, 80)} is configured" + (f"; there are {listed}" if listed else ""),
+            "see `mmpm registry list`, or add it with `mmpm registry add URL`",
+            {"registry": registry},
+        )
+
+
+class RegistryFixedError(MmpmError):
+    """A registry is configured in a file that commands do not edit."""
+
+    code = "registry-fixed"
+
+    def __init__(self, registry: str, origin: str) -> None:
+        super().__init__(
+            f"registry {printable(registry, 80)} is configured in {printable(origin)}",
+            "take its entry out of that file",
+            {"registry": registry, "origin": origin},
+        )

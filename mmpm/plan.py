@@ -191,13 +191,18 @@ class YankRelease:
 
 @dataclass(frozen=True, slots=True)
 class AddRegistry:
-    """Trust a registry: pin its root, keep its addresses in the settings."""
+    """Trust a registry: pin its root, keep its addresses in the settings.
+
+    Attributes:
+        urls: all its addresses in the order in which they are tried, absolute folders among them.
+        replace: what was believed under another root key is void.
+    """
 
     registry: str
-    url: str
+    urls: tuple[str, ...]
     fingerprint: str
-    name: str = ""
-    priority: int = 0
+    name: str
+    priority: int
     scopes: tuple[str, ...] = ()
     replace: bool = False
 

@@ -112,10 +112,12 @@ def sentence_of(action: Action) -> str:
             return f"yank {name}@{version}"
         case p.InitRegistry(folder=folder, registry=registry):
             return f"make registry {registry} in {folder}"
-        case p.AddRegistry(registry=registry, url=url):
-            return f"add registry {registry} at {url}"
+        case p.AddRegistry(registry=registry, urls=urls):
+            return f"add registry {registry} at {', '.join(urls)}"
         case p.RemoveRegistry(registry=registry):
             return f"remove registry {registry}"
+        case p.RefreshRegistries(registries=registries):
+            return f"ask {', '.join(registries)} what is new"
     # An action without words of its own shows its kind and its short fields.
     fields = [str(getattr(action, name)) for name in type(action).__dataclass_fields__]
     return " ".join([kind_of(action).replace("-", " "), *(field for field in fields if len(field) < 100)])

@@ -83,7 +83,6 @@ def machine(tmp_path):
 def strike(machine, fault, *, after_timestamp=False):
     if fault == "down":
         machine.server.__exit__()
-        machine.server.__exit__ = lambda *_: None
     elif after_timestamp:
         machine.server.fault = lambda path: None if path in (layout.TIMESTAMP, "metadata/1.root.json") else fault
     else:

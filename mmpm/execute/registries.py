@@ -1,0 +1,79 @@
+"""The effects of `registry add`, `registry remove` and `update`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mmpm.execute.connect import session_of
+from mmpm.project.config_file import drop_registry, put_registry
+from mmpm.project.registries import RegistryConfig
+from mmpm.registry.state import TrustFolder
+
+if TYPE_CHECKING:
+    from mmpm.errors import MmpmError
+    from mmpm.execute.context import Context
+    from mmpm.plan import AddRegistry, RefreshRegistries, RemoveRegistry
+    from mmpm.registry.refresh import Refreshed
+
+
+def apply_add(context: Context, action: AddRegistry) -> Refreshed:
+    """Effect of `AddRegistry`: verify it from the accepted root, keep its addresses, pin the root; in this order.
+
+    Raises:
+        MmpmError: it cannot be reached or is not to be trusted; then nothing was changed, but that with `replace`
+            what was believed under the other root key is forgotten.
+    """
+    before = next((one for one in context.registries if one.id == action.registry), RegistryConfig(action.registry))
+    config = replace(
+        before,
+        urls=action.urls,
+        name=action.name,
+        priority=action.priority,
+        scopes=action.scopes,
+        root=action.fingerprint,
+        origin=context.places.config_file,
+    )
+    if action.replace:
+        TrustFolder.of(context.places.trust, action.registry).forget()
+    session = session_of(context, config)
+    session.begin()
+    put_registry(context.places.config_file, config)
+    return session.commit()
+
+
+def apply_remove(context: Context, action: RemoveRegistry) -> None:
+    """Effect of `RemoveRegistry`: its addresses and what is believed of it go; its bytes in the store may stay."""
+    drop_registry(context.places.config_file, action.registry)
+    TrustFolder.of(context.places.trust, action.registry).forget()
+
+
+def apply_refresh(context: Context, action: RefreshRegistries) -> tuple[tuple[Refreshed, ...], tuple[MmpmError, ...]]:
+    """Effect of `RefreshRegistries`: bring what changed; a registry that fails does not keep the others from it.
+
+    Returns:
+        What each refresh did, and the failures, both in the order of the registries.
+    """
+    from mmpm.errors import MmpmError
+    from mmpm.registry.refresh import ALL
+
+    refreshed: list[Refreshed] = []
+    failures: list[MmpmError] = []
+    wanted = set(action.registries)
+    for registry in context.registries:
+        if registry.id not in wanted:
+            continue
+        try:
+            session = session_of(context, registry)
+            session.begin()
+            session.fetch_catalog()
+            if action.everything:
+                session.fetch(ALL)
+            done = session.commit()
+        except MmpmError as error:
+            failures.append(error)
+            continue
+        for warning in done.warnings:
+            context.progress.warn(warning)
+        refreshed.append(done)
+    return tuple(refreshed), tuple(failures)

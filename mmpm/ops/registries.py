@@ -1,0 +1,234 @@
+"""Registries as queries and plans: `registry add`, `registry list`, `registry remove`, `update`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mmpm.errors import (
+    NotARegistryError,
+    OfflineError,
+    RegistryFixedError,
+    RegistryNotConfiguredError,
+    RootMismatchError,
+    UsageError,
+)
+from mmpm.execute.connect import is_remote, source_of
+from mmpm.plan import AddRegistry, Plan, RefreshRegistries, RemoveRegistry
+from mmpm.project.registries import DEFAULT_PRIORITY, RegistryConfig
+from mmpm.registry.introduce import Introduction, introduce
+from mmpm.registry.state import TrustFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmpm.execute.context import Context
+
+_HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A registry that is to be added.
+
+    Attributes:
+        introduction: what it says of itself.
+        url: where it was met, as it will be kept: a URL or an absolute folder.
+        pinned: the fingerprint accepted before for its id, or None.
+        is_accepted: its fingerprint is the pinned one, or one that the person named.
+    """
+
+    introduction: Introduction
+    url: str
+    pinned: str | None
+    is_accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """How registries are added: what the options of `registry add` say; None and empty are "as before"."""
+
+    name: str | None = None
+    priority: int | None = None
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A configured registry and what is known of it; `serial` and `issued` are None before the first refresh."""
+
+    config: RegistryConfig
+    fingerprint: str | None
+    serial: int | None
+    issued: str | None
+
+
+def meet(
+    context: Context, where: str, roots: Sequence[str], name: str = "", *, may_replace: bool = False
+) -> tuple[Met, ...]:
+    """Ask the registry at `where` who it is; a folder that holds mirrors gives each registry that it mirrors.
+
+    Args:
+        context: how to reach it.
+        where: a URL, or the absolute path of a folder.
+        roots: fingerprints that the person was given, with or without ``sha256:``.
+        name: what it will be called, which names its token's variable; may be empty.
+        may_replace: another root key than the accepted one is what the person expects.
+
+    Raises:
+        RootMismatchError: its root key is none of `roots`, or not the one that was accepted before.
+        MmpmError: as for `introduce`; a URL under `--offline`.
+    """
+    if is_remote(where) and context.offline:
+        raise OfflineError(f"adding {where}")
+    given = [_fingerprint(root) for root in roots]
+    return tuple(_meet(context, url, given, name, may_replace=may_replace) for url in _places(where))
+
+
+def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_replace: bool) -> Met:
+    # An address that is configured already brings its token and certificates along.
+    configured = next((one for one in context.registries if url in one.urls), None)
+    probe = (
+        replace(configured, urls=(url,))
+        if configured is not None
+        else RegistryConfig(id=_host(url), urls=(url,), name=name)
+    )
+    [place] = source_of(context, probe).places
+    found = introduce(place)
+    known = next((one for one in context.registries if one.id == found.registry_id), None)
+    pinned = TrustFolder.of(context.places.trust, found.registry_id).pinned() or (known.root if known else None)
+    if given and found.fingerprint not in given:
+        raise RootMismatchError(found.registry_id, given[0], found.fingerprint, found.origin)
+    if pinned is not None and pinned != found.fingerprint and not may_replace:
+        raise RootMismatchError(found.registry_id, pinned, found.fingerprint, found.origin)
+    return Met(found, url, pinned, is_accepted=found.fingerprint in given or found.fingerprint == pinned)
+
+
+def plan_add(context: Context, met: Sequence[Met], addition: Addition) -> Plan:
+    """Plan to add registries whose root keys a person accepted. An address of a known one becomes an alternate.
+
+    Raises:
+        UsageError: the name belongs to another registry, or is given to several.
+    """
+    if addition.name is not None and len(met) > 1:
+        raise UsageError("--name goes with one registry, and there are several", "add each by its own folder")
+    actions: list[AddRegistry] = []
+    for one in met:
+        before = next((old for old in context.registries if old.id == one.introduction.registry_id), None)
+        action = _addition(one, before, addition)
+        for other in context.registries:
+            if other.id != action.registry and action.name in {other.name, other.id}:
+                raise UsageError(f"{action.name} is the name of registry {other.id}", "choose another with --name")
+        is_known = one.pinned == action.fingerprint and before is not None
+        if not is_known or _config_of(action) != _config_of_config(before):
+            actions.append(action)
+    return Plan(actions=tuple(actions))
+
+
+def _addition(one: Met, before: RegistryConfig | None, addition: Addition) -> AddRegistry:
+    is_other_root = one.pinned is not None and one.pinned != one.introduction.fingerprint
+    urls = before.urls if before is not None and not is_other_root else ()
+    known_priority = before.priority if before is not None else DEFAULT_PRIORITY
+    return AddRegistry(
+        registry=one.introduction.registry_id,
+        urls=urls if one.url in urls else (*urls, one.url),
+        fingerprint=one.introduction.fingerprint,
+        name=addition.name or (before.name if before else ""),
+        priority=addition.priority if addition.priority is not None else known_priority,
+        scopes=tuple(sorted(set(addition.scopes))) or (before.scopes if before else ()),
+        replace=is_other_root,
+    )
+
+
+def _config_of(action: AddRegistry) -> tuple[object, ...]:
+    return action.urls, action.fingerprint, action.name, action.priority, action.scopes
+
+
+def _config_of_config(config: RegistryConfig | None) -> tuple[object, ...]:
+    return (config.urls, config.root, config.name, config.priority, config.scopes) if config is not None else ()
+
+
+def list_registries(context: Context) -> tuple[Listed, ...]:
+    """Give every configured registry, the one asked first in front."""
+    listed = []
+    for config in context.registries:
+        folder = TrustFolder.of(context.places.trust, config.id)
+        state = folder.read()
+        listed.append(
+            Listed(
+                config,
+                folder.pinned() or config.root,
+                state.serial if state is not None else None,
+                state.issued if state is not None else None,
+            )
+        )
+    return tuple(listed)
+
+
+def plan_remove(context: Context, names: Sequence[str]) -> Plan:
+    """Plan to forget registries, by id or name.
+
+    Raises:
+        RegistryNotConfiguredError: there is no such registry.
+        RegistryFixedError: it is configured in a file that is not the person's `config.toml`.
+    """
+    found = [find(context, name) for name in names]
+    for config in found:
+        if config.origin != context.places.config_file:
+            raise RegistryFixedError(config.id, config.origin)
+    return Plan(actions=tuple(RemoveRegistry(config.id) for config in found))
+
+
+def plan_update(context: Context, names: Sequence[str], *, everything: bool) -> Plan:
+    """Plan to ask registries (all of them if `names` is empty) what is new.
+
+    Args:
+        context: configured registries.
+        names: ids or names of registries.
+        everything: bring the index of every formula, and not just of those known here.
+
+    Raises:
+        RegistryNotConfiguredError: there is no such registry.
+    """
+    found = [find(context, name) for name in names] if names else list(context.registries)
+    if not found:
+        return Plan()
+    return Plan(actions=(RefreshRegistries(tuple(config.id for config in found), everything),))
+
+
+def find(context: Context, name: str) -> RegistryConfig:
+    """Give the configured registry with this id or name.
+
+    Raises:
+        RegistryNotConfiguredError: there is none.
+    """
+    for config in context.registries:
+        if name in {config.id, config.name}:
+            return config
+    raise RegistryNotConfiguredError(name, (config.label for config in context.registries))
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "new") if is_remote(url) else "new"
+
+
+def _places(where: str) -> list[str]:
+    if is_remote(where):
+        return [where.rstrip("/")]
+    folder = os.path.abspath(where.removeprefix("file://"))
+    mirrors = os.path.join(folder, "mirrors")
+    if os.path.isdir(os.path.join(folder, "metadata")) or not os.path.isdir(mirrors):
+        return [folder]
+    found = sorted(entry.path for entry in os.scandir(mirrors) if entry.is_dir())
+    if not found:
+        raise NotARegistryError(folder)
+    return found
+
+
+def _fingerprint(text: str) -> str:
+    plain = text.strip().lower().removeprefix("sha256:")
+    if len(plain) != 64 or not _HEX.issuperset(plain):
+        raise UsageError(f"{text!r} is no fingerprint", "give the 64 hex digits after sha256: that its publisher shows")
+    return plain
