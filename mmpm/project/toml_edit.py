@@ -43,8 +43,11 @@ def set_in_table(text: str, parts: tuple[str, ...], value: object, path: str) ->
     last = parts[-1]
     if last in table and _plain(table[last]) == value:
         return text
+    is_new = last not in table
     table[last] = _item(value)
-    return _checked(document, path)
+    if is_new and isinstance(table, Table):
+        _move_behind_last_key(table, last)
+    return _checked(document, path, text)
 
 
 def unset_value(text: str, key: str, path: str) -> str:
@@ -63,7 +66,7 @@ def unset_in_table(text: str, parts: tuple[str, ...], path: str) -> str:
     if not isinstance(table, dict) or parts[-1] not in table:
         return text
     del table[parts[-1]]
-    return _checked(document, path)
+    return _checked(document, path, text)
 
 
 def put_registry(text: str, entry: Mapping[str, object], path: str) -> str:
@@ -82,12 +85,12 @@ def put_registry(text: str, entry: Mapping[str, object], path: str) -> str:
             for name, value in entry.items():
                 if _plain(table.get(name)) != value:
                     table[name] = _item(value)
-            return _checked(document, path)
+            return _checked(document, path, text)
     fresh = tomlkit.table()
     for name, value in entry.items():
         fresh[name] = _item(value)
     entries.append(fresh)
-    return _checked(document, path)
+    return _checked(document, path, text)
 
 
 def drop_registry(text: str, identity: str, path: str) -> str:
@@ -101,7 +104,7 @@ def drop_registry(text: str, identity: str, path: str) -> str:
             del entries[position]
             if not len(entries):
                 del document["registries"]
-            return _checked(document, path)
+            return _checked(document, path, text)
     return text
 
 
@@ -112,11 +115,25 @@ def _parse(text: str, path: str) -> tomlkit.TOMLDocument:
         raise ConfigSyntaxError(path, f"is not TOML: {error}") from error
 
 
-def _checked(document: tomlkit.TOMLDocument, path: str) -> str:
-    """Give the document's text; what comes out must be TOML again, or the person's file stays untouched."""
+def _move_behind_last_key(table: Table, name: str) -> None:
+    """Put a table's newest key directly behind the one before it: a comment at the end belongs to what follows."""
+    body = table.value.body
+    newest = next(position for position, (key, _) in enumerate(body) if key is not None and key.key == name)
+    place = max((position + 1 for position, (key, _) in enumerate(body[:newest]) if key is not None), default=0)
+    if place < newest and "\n" in body[newest][1].trivia.trail:
+        body.insert(place, body.pop(newest))
+
+
+def _checked(document: tomlkit.TOMLDocument, path: str, before: str) -> str:
+    """Give the document's text with the line ends of `before`.
+
+    What comes out must be TOML again, or the person's file stays untouched.
+    """
     import tomllib
 
     text = tomlkit.dumps(document)
+    if "\r\n" in before and before.count("\r\n") == before.count("\n"):
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

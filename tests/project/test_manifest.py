@@ -90,6 +90,27 @@ def test_setting_what_is_there_changes_no_byte(text):
         assert manifest.with_requirement(wanted) == text
 
 
+@given(text=manifests(), wanted=WANTED)
+def test_an_edit_keeps_the_kind_of_line_ends(text, wanted):
+    edited = parse_manifest(text, "mmpm.toml").with_requirement(wanted)
+    if "\r\n" in text:
+        assert edited.count("\r\n") == edited.count("\n")
+    else:
+        assert "\r" not in edited
+
+
+def test_a_new_requirement_stands_behind_the_last_one_and_not_under_the_next_tables_comment():
+    text = '[formulas]\nmol-a = "4"\n\n# We are strict\n[policy]\nmax_age = "3d"\n'
+    edited = parse_manifest(text, "mmpm.toml").with_requirement(Wanted("formulas", "mol-b", "*"))
+    assert edited == text.replace('mol-a = "4"\n', 'mol-a = "4"\nmol-b = "*"\n')
+
+
+def test_a_new_requirement_stands_before_tables_of_their_own():
+    text = '[formulas]\nmol-a = "4"\n\n[formulas.mol-x]\nversion = "2"\n'
+    edited = parse_manifest(text, "mmpm.toml").with_requirement(Wanted("formulas", "mol-b", "*"))
+    assert edited == text.replace('mol-a = "4"\n', 'mol-a = "4"\nmol-b = "*"\n')
+
+
 def test_comments_and_order_survive_an_edit():
     manifest = parse_manifest(MANIFEST, "mmpm.toml")
     edited = manifest.with_requirement(Wanted("formulas", "mol-a", "^5"))
