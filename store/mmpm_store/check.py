@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from mmpm_store.roots import list_roots
 from mmpm_store.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 Variant = tuple[ObjectId, bool]
 
@@ -52,8 +53,8 @@ class Repaired:
     Attributes:
         mended: variants that have their right bytes again.
         modes: variants whose mode was set right.
-        lost: variants in use that are damaged or missing and that `fetch` could not give.
-        unused: damaged variants that no root needs and that `fetch` could not give; they are in quarantine.
+        lost: variants in use that are damaged or missing, and whose bytes nobody gave.
+        unused: damaged variants that no root needs, and whose bytes nobody gave; they are in quarantine.
     """
 
     mended: tuple[Variant, ...]
@@ -78,7 +79,7 @@ def verify_store(store: Store, progress: Callable[[int, int], None] | None = Non
     `progress` is called with the number of objects done and of all.
 
     Raises:
-        RootError: a root cannot be read.
+        UnreadableRootError: a root cannot be read.
     """
     found = list(store.objects())
     damaged: list[Variant] = []
@@ -112,27 +113,48 @@ def repair(
     What `fetch` gives is believed only if its hash is right.
 
     Raises:
-        RootError: a root cannot be read.
+        UnreadableRootError: a root cannot be read.
         NoSpaceError: the disk is full.
     """
     health = verify_store(store, progress)
+
+    def bring(ids: Sequence[ObjectId]) -> None:
+        fetched = ((object_id, fetch(object_id)) for object_id in ids)
+        store.put_many((data, False) for object_id, data in fetched if data and ObjectId.of(data) == object_id)
+
+    return mend(store, health, bring)
+
+
+def mend(store: Store, health: StoreHealth, bring: Callable[[Sequence[ObjectId]], None]) -> Repaired:
+    """Do what `repair` does about what `verify_store` found; what changed since then is looked at again.
+
+    `bring` puts those of the objects into the store (plain) that it can get. It is called again for what only a tree
+    that came back names.
+
+    Raises:
+        UnreadableRootError: a root cannot be read.
+        NoSpaceError: the disk is full.
+    """
     for object_id, executable in health.wrong_mode:
-        os.chmod(store.path_of(object_id, executable), _mode(executable))
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(store.path_of(object_id, executable), _mode(executable))
     for object_id, executable in health.damaged:
-        store.quarantine(object_id, executable)
+        if not store.is_intact(object_id, executable):
+            store.quarantine(object_id, executable)
     mended: set[Variant] = set()
     failed: set[Variant] = set()
     wanted = {*health.damaged, *health.missing}
     while wanted:
+        absent = sorted({object_id for object_id, _ in wanted if store.peek(object_id) is None})
+        if absent:
+            bring(absent)
         for object_id, executable in sorted(wanted):
             data = store.peek(object_id)
             if data is None:
-                data = fetch(object_id)
-            if data is not None and ObjectId.of(data) == object_id:
+                failed.add((object_id, executable))
+            else:
                 store.put(data, executable)
                 mended.add((object_id, executable))
-            else:
-                failed.add((object_id, executable))
         # A tree that came back may name files that are missing as well.
         wanted = {one for one in _needed(store) if not store.has(*one)} - failed
     needed = _needed(store)
@@ -142,6 +164,20 @@ def repair(
         tuple(sorted(failed & needed)),
         tuple(sorted(failed - needed)),
     )
+
+
+def users_of(store: Store, ids: Collection[ObjectId]) -> dict[ObjectId, tuple[str, ...]]:
+    """Give, for each of `ids` that a root reaches, the keys of those roots, sorted.
+
+    Raises:
+        UnreadableRootError: a root cannot be read.
+    """
+    users: dict[ObjectId, set[str]] = {}
+    for root in list_roots(store):
+        for object_id, _ in _reached(store, root.trees):
+            if object_id in ids:
+                users.setdefault(object_id, set()).add(root.key)
+    return {object_id: tuple(sorted(keys)) for object_id, keys in users.items()}
 
 
 def quarantine(store: Store, object_id: ObjectId) -> int:
@@ -173,17 +209,20 @@ def _mode(executable: bool) -> int:
 
 
 def _needed(store: Store) -> set[Variant]:
-    """Give all variants that the roots reach; a tree that cannot be read stands for itself alone."""
-    needed: set[Variant] = set()
-    for tree in {tree for root in list_roots(store) for tree in root.trees}:
-        needed.add((tree, False))
+    """Give all variants that the roots reach."""
+    return _reached(store, {tree for root in list_roots(store) for tree in root.trees})
+
+
+def _reached(store: Store, trees: Iterable[ObjectId]) -> set[Variant]:
+    """Give these trees and the variants they list; a tree that cannot be read stands for itself alone."""
+    reached: set[Variant] = set()
+    for tree in trees:
+        reached.add((tree, False))
         data = store.peek(tree)
         if data is not None:
-            try:
-                needed.update((entry.id, entry.executable) for entry in Tree.parse(data).entries)
-            except TreeError:
-                continue
-    return needed
+            with contextlib.suppress(TreeError):
+                reached.update((entry.id, entry.executable) for entry in Tree.parse(data).entries)
+    return reached
 
 
 def _strangers(store: Store) -> list[str]:

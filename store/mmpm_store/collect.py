@@ -84,7 +84,7 @@ def collect(
         user_exists: whether the user of a root (the path of a receipt) is there.
 
     Raises:
-        RootError: a root cannot be read; nothing was removed.
+        UnreadableRootError: a root cannot be read; nothing was removed.
     """
     keep = frozenset(keep)
     roots = _Roots(store, keep, grace_seconds, now, user_exists)

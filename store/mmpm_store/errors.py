@@ -97,6 +97,16 @@ class LinkError(StoreError):
     """A hard link was demanded and the file system refused it."""
 
 
+class UnreadableRootError(StoreError):
+    """A root file that cannot be read: nothing is collected until it is right again or gone."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"cannot read {quoted(path)}, which says what is in use",
+            "delete that file, then run sync in each project that uses this store",
+        )
+
+
 class NoSpaceError(StoreError):
     """The disk or the quota is full; nothing half-written is visible."""
 

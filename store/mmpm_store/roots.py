@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from mmpm_store.durable import write_file_durably
-from mmpm_store.errors import StoreError, quoted
+from mmpm_store.errors import UnreadableRootError
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from mmpm_store.objects import Store
 
 FORMAT = 1
-
-
-class RootError(StoreError):
-    """A root file that cannot be read: nothing is collected until it is gone or right again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ def list_roots(store: Store) -> tuple[Root, ...]:
     """Give all roots, sorted by key.
 
     Raises:
-        RootError: one cannot be read.
+        UnreadableRootError: one cannot be read.
     """
     folder = f"{store.path}/roots"
     roots = []
@@ -131,4 +127,4 @@ def _read(path: str) -> Root | None:
         return None  # removed meanwhile
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
-    raise RootError(f"the root {quoted(path)} cannot be read", "run sync where it belongs, then delete that file")
+    raise UnreadableRootError(path)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from mmpm_store import collect as collecting
 from mmpm_store.collect import collect
+from mmpm_store.errors import UnreadableRootError
 from mmpm_store.ids import ObjectId
 from mmpm_store.materialise import Placement, materialise
 from mmpm_store.objects import Store
-from mmpm_store.roots import RootError, list_roots, remove_root, set_root
+from mmpm_store.roots import list_roots, remove_root, set_root
 from mmpm_store.tree import FileEntry, Tree
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def test_nothing_is_removed_while_a_root_cannot_be_read(store: Store) -> None:
     ):
         with open(f"{store.path}/roots/x.json", "wb") as file:
             file.write(data)
-        with pytest.raises(RootError):
+        with pytest.raises(UnreadableRootError):
             collect(store, grace_seconds=0, now=later())
     assert len(held(store)) == 1
 
