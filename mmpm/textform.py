@@ -135,9 +135,9 @@ class Reader:
         return tuple(sorted((self.name(name, where), self.text(text, where)) for name, text in pairs.items()))
 
 
-def encode(value: object) -> str:
-    """Write `value` on one line, without spaces, keys in the order given, characters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+# One encoder for all: json.dumps with options of its own makes one each time.
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Writes a value on one line, without spaces, keys in the order given, characters as they are."""
 
 
 class _DuplicateKeyError(Exception):

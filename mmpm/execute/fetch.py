@@ -117,7 +117,7 @@ def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
     Raises:
         ObjectsMissingError: as for `fetch`.
     """
-    context.progress.warn(f"{len(set(ids))} of the store's objects were damaged or gone; fetching them again")
+    context.progress.say(f"{len(set(ids))} of the store's objects are damaged or gone; fetching them again")
     fetch(context, ids, plan.sources, _needing(plan, ids))
 
 
