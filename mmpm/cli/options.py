@@ -76,11 +76,18 @@ def take_options(line: Sequence[str]) -> tuple[Options, list[str]]:
             if found.get(field, value) != value:
                 raise _usage(f"{name} is given twice: {found[field]} and {value}")
             found[field] = value
+        elif rest and _is_prose(word) and rest[-1].startswith("--") and "=" not in rest[-1]:
+            rest[-1] += "=" + word
         else:
             rest.append(word)
     if found.get("color", "auto") not in COLORS:
         raise _usage(f"--color {found['color']}: expected one of {', '.join(COLORS)}")
     return Options(**found), rest  # type: ignore[arg-type]
+
+
+def _is_prose(word: str) -> bool:
+    """Whether a word that begins with a hyphen can only be an option's value: `--changelog "- Added a step"`."""
+    return word.startswith("-") and any(character.isspace() for character in word)
 
 
 def _usage(fact: str) -> Exception:

@@ -34,6 +34,11 @@ def test_behind_two_dashes_everything_is_an_operand(words, behind):
     assert (options, rest) == (Options(), [*words, "--", *behind])
 
 
+def test_prose_that_begins_with_a_hyphen_is_the_value_of_the_option_before_it():
+    _, rest = take_options(["publish", "x", "--changelog", "- Added a step\n- Removed another", "--yes"])
+    assert rest == ["publish", "x", "--changelog=- Added a step\n- Removed another"]
+
+
 @pytest.mark.parametrize(
     "line", [["--tier"], ["--tier", "--"], ["--color", "pink"], ["--tier=user", "--tier=town"], ["--project"]]
 )
