@@ -12,6 +12,7 @@ from mmpm.registry import layout
 from mmpm.registry.documents import CatalogLine, FormulaIndex, ReleaseDocument, parse_catalog, parse_page
 from mmpm.trust.facts import BINS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TRUST
 from mmpm.trust.metadata import Chain
+from mmpm_store.durable import exclusive_create, is_link_refusal
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -165,13 +166,19 @@ class PublishedTree:
 
 
 def archive_timestamp(root: str, serial: int) -> None:
-    """Give ``timestamp.json``, which shows `serial`, its second name ``N.timestamp.json``."""
-    path = f"{root}/{layout.role_file(TIMESTAMP, serial)}"
-    if not os.path.exists(path):
-        from mmpm_store.durable import exclusive_create
+    """Give ``timestamp.json``, which shows `serial`, its second name ``N.timestamp.json``.
 
-        data = _read(f"{root}/{layout.TIMESTAMP}")
-        exclusive_create(path, data, 0o444, durable=False)
+    Only whoever holds the newest claim calls this: the timestamp does not change under it.
+    """
+    source, path = f"{root}/{layout.TIMESTAMP}", f"{root}/{layout.role_file(TIMESTAMP, serial)}"
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if not is_link_refusal(error):
+            raise
+        exclusive_create(path, _read(source), 0o444, durable=False)
 
 
 def _read(path: str) -> bytes:
