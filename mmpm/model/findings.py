@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mmpm.errors import quoted
@@ -41,12 +42,12 @@ class Finding:
 def inspect_formula(formula: Formula) -> tuple[Finding, ...]:
     """Give the reader's warnings, and what a look at steps, variables and texts adds; bounded in number."""
     items = list(_items(formula.tables))
-    found = [
-        *formula.warnings,
-        *_missing(formula, items),
-        *_variables(formula.tables),
-        *_ids_and_needs(formula.tables, items),
-    ]
+    found = chain(
+        formula.warnings,
+        _missing(formula, items),
+        _variables(formula.tables),
+        _ids_and_needs(formula.tables, items),
+    )
     seen: Counter[str] = Counter()
     kept = []
     for finding in found:
@@ -118,17 +119,24 @@ def _variables(tables: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _texts(tables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Give every text in which variables are used, with its key path, in the file's order."""
-    waiting: list[tuple[str, Any]] = [
-        (key, value) for key, value in reversed(list(tables.items())) if key not in _NOT_SUBSTITUTED
-    ]
-    while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, str):
-            yield path, value
-        elif isinstance(value, dict):
-            waiting.extend((f"{path}.{key}", inner) for key, inner in reversed(list(value.items())))
-        elif isinstance(value, list):
-            waiting.extend((f"{path}[{i}]", inner) for i, inner in reversed(list(enumerate(value))))
+    # A stack of iterators: a hostile list of a million texts must not become a list of a million paths.
+    top = ((key, value) for key, value in tables.items() if key not in _NOT_SUBSTITUTED)
+    stack: list[Iterator[tuple[str, Any]]] = [top]
+    while stack:
+        for path, value in stack[-1]:
+            if isinstance(value, str):
+                yield path, value
+            elif isinstance(value, dict | list):
+                stack.append(_inside(path, value))
+                break
+        else:
+            stack.pop()
+
+
+def _inside(path: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return ((f"{path}.{key}", inner) for key, inner in value.items())
+    return ((f"{path}[{index}]", inner) for index, inner in enumerate(value))
 
 
 def _needs(path: str, item: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,16 +14,17 @@ from mmpm.model.toml_text import BYTE_ORDER_MARK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_PART = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
+_PART = r"""(?:[A-Za-z0-9_-]+|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\n]*')"""
 _DOTTED = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
 _HEADER = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]\]?")
 _KEY = re.compile(rf"[ \t]*({_DOTTED})[ \t]*=")
 _ONE_PART = re.compile(_PART)
-# What matters between two logical lines: strings and comments (skipped whole), brackets, line ends.
+# What matters between two logical lines: strings and comments (skipped whole), brackets, line ends. Possessive, so
+# that a text of megabytes is no stack of megabytes.
 _TOKEN = re.compile(
-    r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"{3,5}'
-    r"|'''[^']*(?:'(?!'')[^']*)*'{3,5}"
-    r'|"(?:[^"\\\n]|\\.)*"'
+    r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"{3,5}'
+    r"|'''[^']*+(?:'(?!'')[^']*+)*+'{3,5}"
+    r'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
     r"|'[^'\n]*'"
     r"|#[^\n]*"
     r"|[\[\]{}]"

@@ -9,6 +9,7 @@ from mmpm.model.findings import Finding
 from mmpm.model.names import FormulaName
 
 MAX_FINDINGS = 200
+MAX_TEXTS = 10_000
 
 
 class Reading:
@@ -65,6 +66,9 @@ class Reading:
             return []
         if not isinstance(value, list):
             self.problem(path, "this is not a list of texts")
+            return []
+        if len(value) > MAX_TEXTS:
+            self.problem(path, f"the list has more than {MAX_TEXTS} texts")
             return []
         found = []
         for index, item in enumerate(value):

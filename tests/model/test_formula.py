@@ -211,7 +211,7 @@ def test_all_problems_of_a_file_are_collected():
         (b"a = 1\nb = \xff\n", 2, 5, "UTF-8"), (b"a = 1\na = 2", 2, 6, "overwrite"), (b"a = 1\x00", 1, 6, "expected newline"),
         (b'formula = """\r\nx\r\n"""\r\n???\r\n', 4, 1, "invalid statement"), (b"a = 1\rb = 2", 1, 6, "expected newline"),
         (b"a = " + b"[" * 5000, 1, 1, "deep"), (b"a = " + b"[" * 70 + b"]" * 70, 1, 1, "deep"),
-        (b"x = 1\n" + b"a." * 20000 + b"a = 1", 2, 1, "dots"), (b"a" * (MAX_TOML_BYTES + 1), 1, 1, "more than"),
+        (b"x = 1\n" + b"a." * 20000 + b"a = 1", 2, 1, "dots"), (b"a" * (MAX_TOML_BYTES + 1), 1, 1, "more than"), (b"a = [" + b"{}," * 300_000 + b"]", 1, 1, "more than"),
         (b"a = " + b"1" * 5000, 1, 1, "digits"), (b"a = 2020-13-45", 1, 9, "expected newline"),
     ],
 )  # fmt: skip
