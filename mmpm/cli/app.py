@@ -90,7 +90,7 @@ def _dispatch(words: list[str], session: Session) -> int:
         return quick
     from cyclopts import CycloptsError
 
-    from mmpm.cli.table import build_app
+    from mmpm.cli.table import build_app, find_row
 
     out = session.output.out
     app = build_app(fancy=is_terminal(out) and can_show(out, "╭│") and session.environ.get("TERM") != "dumb")
@@ -99,6 +99,9 @@ def _dispatch(words: list[str], session: Session) -> int:
     except CycloptsError as error:
         raise as_usage(str(error), words) from error
     given = {"session": session} if "session" in ignored else {}
+    row = find_row(words)
+    if given and row is not None and row.changes_tier:
+        session.say_tier()
     status = command(*bound.args, **bound.kwargs, **given)
     session.output.out.flush()
     return status if isinstance(status, int) else 0
@@ -124,6 +127,7 @@ def _quick_sync(words: list[str], session: Session) -> int | None:
         return None
     import importlib
 
+    session.say_tier()
     module, _, function = row.target.partition(":")
     status = getattr(importlib.import_module(f"mmpm.cli.commands.{module}"), function)(**flags, session=session)
     session.output.out.flush()

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mmpm.cli.options import COLORS, SWITCHES, WITH_VALUE
-from mmpm.cli.table import COMMANDS, GROUPS
+from mmpm.cli.table import COMMANDS, GROUPS, find_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,7 +56,7 @@ def candidates(typed: Sequence[str], session: Session) -> list[str]:
     words = [word for word in before if not word.startswith("-")]
     if words[:1] == ["formula"]:
         words = words[1:]
-    row = _command(words)
+    row = find_row(words)
     if last.startswith("-"):
         return _starting(last, [*SWITCHES, *WITH_VALUE, "--help", *(_options(row) if row else ())])
     if row is None:
@@ -66,15 +66,6 @@ def candidates(typed: Sequence[str], session: Session) -> list[str]:
 
 def _starting(prefix: str, words: Iterable[str]) -> list[str]:
     return sorted({word for word in words if word.startswith(prefix)})
-
-
-def _command(words: Sequence[str]) -> Row | None:
-    for length in (2, 1):
-        text = " ".join(words[:length])
-        for row in COMMANDS:
-            if text in {row.words, *row.aliases}:
-                return row
-    return None
 
 
 def _next_words(words: Sequence[str]) -> list[str]:

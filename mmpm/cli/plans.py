@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm.cli.output import Styled
 from mmpm.plan import kind_of, to_json
 
 if TYPE_CHECKING:
@@ -52,25 +51,26 @@ def run_plan(
         MmpmError: whatever the plan meets.
     """
     output = session.output
-    if plan.folder:
-        # Which tier a command is about is a choice of ours where nobody gave it, and always said.
-        project = context.project
-        output.say(Styled(f"Tier: {project.tier}, {project.root} ({project.chosen})", "dim"))
     for note in plan.notes:
         output.warn(note)
-    extra = body or (lambda _outcome: {})
+    tier = {"tier": context.project.tier, "root": context.project.root} if plan.folder else {}
     # Only `--json` prints it, and of a thousand releases it takes as long to make as a fifth of their installation.
     shown = to_json(plan) if session.options.as_json else {}
+
+    def document(outcome: Outcome | None) -> None:
+        about = {"applied": outcome is not None, "dry_run": session.options.dry_run, **tier, "plan": shown}
+        output.document(schema, {**about, **(body(outcome) if body else {})})
+
     if session.options.dry_run:
         for action in plan.actions:
             output.result(f"would {sentence_of(action)}")
         if plan.is_empty:
             output.say(nothing)
-        output.document(schema, {"applied": False, "dry_run": True, "plan": shown, **extra(None)})
+        document(None)
         return None
     if plan.is_empty:
         output.say(nothing)
-        output.document(schema, {"applied": False, "dry_run": False, "plan": shown, **extra(None)})
+        document(None)
         return None
     if question is not None:
         output.ask(question, yes=session.options.yes)
@@ -79,7 +79,7 @@ def run_plan(
     outcome = apply(context, plan)
     if done is not None:
         output.result(done)
-    output.document(schema, {"applied": True, "dry_run": False, "plan": shown, **extra(outcome)})
+    document(outcome)
     return outcome
 
 
@@ -120,6 +120,11 @@ def sentence_of(action: Action) -> str:
             return f"remove registry {registry}"
         case p.RefreshRegistries(registries=registries):
             return f"ask {', '.join(registries)} what is new"
+        case p.CollectStore(objects=objects):
+            return f"remove {objects} object{'s' * (objects != 1)} from the store"
+        case p.RepairStore(damaged=damaged, missing=missing, wrong_mode=wrong_mode):
+            number = len(damaged) + len(missing) + len(wrong_mode)
+            return f"mend {number} object{'s' * (number != 1)} of the store"
     # An action without words of its own shows its kind and its short fields.
     fields = [str(getattr(action, name)) for name in type(action).__dataclass_fields__]
     return " ".join([kind_of(action).replace("-", " "), *(field for field in fields if len(field) < 100)])

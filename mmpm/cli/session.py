@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mmpm.cli.output import Styled
 from mmpm.cli.progress import TerminalProgress
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Session:
         from mmpm.project.tiers import choose_project
 
         return choose_project(self.places, self.cwd, tier=self.options.tier, folder=self.options.project)
+
+    def say_tier(self) -> None:
+        """Say which tier and root the command is about: a choice of ours where nobody gave it."""
+        project = self.project()
+        self.output.say(Styled(f"Tier: {project.tier}, {project.root} ({project.chosen})", "dim"))
 
     def settings(self, manifest: Manifest | None = None) -> Settings:
         """Read all settings; with the project's `[policy]` where its manifest is given."""

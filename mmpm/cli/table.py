@@ -24,6 +24,7 @@ class Row:
         help: one line.
         aliases: other words for it, with their group: `remove`.
         completes: what its operands are, for the shells: installed, registries, settings, shells; empty: files.
+        changes_tier: whether it changes what is asked, chosen or installed in a tier, which is then said first.
     """
 
     words: str
@@ -31,28 +32,49 @@ class Row:
     help: str
     aliases: tuple[str, ...] = ()
     completes: str = ""
+    changes_tier: bool = False
 
 
 GROUPS = {
     "registry": "Registries: made here, or added by their pinned root.",
     "debug": "For bug reports and tests.",
+    "store": "The objects of this machine: looked over, mended, cleared out.",
     "config": "Settings, and where each comes from.",
 }
 
 COMMANDS: tuple[Row, ...] = (
     Row("init", "project:init", "Make an empty mmpm.toml."),
-    Row("install", "resolve:install", "Install formulas and what they need.", aliases=("add",)),
-    Row("lock", "resolve:lock", "Choose versions and write mmpm.lock; install nothing."),
-    Row("upgrade", "resolve:upgrade", "Let formulas move up within their ranges.", completes="installed"),
-    Row("pin", "resolve:pin", "Hold a formula at one version.", completes="installed"),
-    Row("unpin", "resolve:unpin", "Let a formula move again.", completes="installed"),
-    Row("sync", "project:sync", "Make the formulas folder what manifest and lock say."),
-    Row("uninstall", "project:uninstall", "Take formulas out again.", aliases=("remove",), completes="installed"),
+    Row("install", "resolve:install", "Install formulas and what they need.", aliases=("add",), changes_tier=True),
+    Row("lock", "resolve:lock", "Choose versions and write mmpm.lock; install nothing.", changes_tier=True),
+    Row(
+        "upgrade",
+        "resolve:upgrade",
+        "Let formulas move up within their ranges.",
+        completes="installed",
+        changes_tier=True,
+    ),
+    Row("pin", "resolve:pin", "Hold a formula at one version.", completes="installed", changes_tier=True),
+    Row("unpin", "resolve:unpin", "Let a formula move again.", completes="installed", changes_tier=True),
+    Row("sync", "project:sync", "Make the formulas folder what manifest and lock say.", changes_tier=True),
+    Row(
+        "uninstall",
+        "project:uninstall",
+        "Take formulas out again.",
+        aliases=("remove",),
+        completes="installed",
+        changes_tier=True,
+    ),
     Row("verify", "project:verify", "Check that every installed file is what was installed."),
-    Row("adopt", "project:adopt", "Take in a formula that mmpm did not install."),
-    Row("fork", "project:fork", "Make an editable copy of an installed formula.", completes="installed"),
+    Row("adopt", "project:adopt", "Take in a formula that mmpm did not install.", changes_tier=True),
+    Row(
+        "fork",
+        "project:fork",
+        "Make an editable copy of an installed formula.",
+        completes="installed",
+        changes_tier=True,
+    ),
     Row("export", "project:export", "Write an installed formula to standard output.", completes="installed"),
-    Row("import", "project:import_command", "Install a formula from a file or standard input."),
+    Row("import", "project:import_command", "Install a formula from a file or standard input.", changes_tier=True),
     Row("list", "look:list_command", "List the formulas of this machine, tier by tier."),
     Row("show", "look:show", "Show what is known of a formula.", completes="installed"),
     Row("new", "author:new", "Make a first formula or bundle to edit."),
@@ -65,6 +87,11 @@ COMMANDS: tuple[Row, ...] = (
     Row("registry list", "registry:list_command", "List the registries, the one asked first in front."),
     Row("registry remove", "registry:remove", "Forget registries.", completes="registries"),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
+    Row("store status", "store:status", "Say what the store holds."),
+    Row("store verify", "store:verify", "Read and hash every object of the store."),
+    Row("store repair", "store:repair", "Fetch damaged and missing objects again."),
+    Row("store prune", "store:prune", "Remove what nothing uses."),
+    Row("store path", "store:path", "Print where the store is, or one of its objects."),
     Row("config list", "config:list_settings", "List every setting."),
     Row("config get", "config:get", "Print one setting.", completes="settings"),
     Row("config set", "config:set_setting", "Set a setting in your config.toml.", completes="settings"),
@@ -78,6 +105,16 @@ def knows_command(words: Sequence[str]) -> bool:
     """Say whether these words are a group or a command."""
     text = " ".join(words)
     return text in GROUPS or any(text == row.words or text in row.aliases for row in COMMANDS)
+
+
+def find_row(words: Sequence[str]) -> Row | None:
+    """Give the command that a line's words begin with, options left out; `None` where they name none."""
+    plain = [word for word in words if not word.startswith("-")]
+    for text in (" ".join(plain[:2]), " ".join(plain[:1])):
+        for row in COMMANDS:
+            if text == row.words or text in row.aliases:
+                return row
+    return None
 
 
 def build_app(*, fancy: bool) -> App:
