@@ -329,7 +329,7 @@ class TrustStateUnreadableError(MmpmError):
     def __init__(self, folder: str, name: str, reason: str) -> None:
         super().__init__(
             f"{printable(folder)}/{name}: {printable(reason)}",
-            "run `mmpm registry remove` and `mmpm registry add --root` with the fingerprint that you know",
+            "run `mmpm registry add URL --root sha256:... --replace` with the fingerprint that you know",
             {"folder": folder, "file": name},
         )
 
@@ -830,4 +830,32 @@ class RegistryFixedError(MmpmError):
             f"registry {printable(registry, 80)} is configured in {printable(origin)}",
             "take its entry out of that file",
             {"registry": registry, "origin": origin},
+        )
+
+
+class StoreIncompleteError(MmpmError):
+    """Listings of trees in use are missing or damaged, so that nobody knows which objects they need."""
+
+    code = "store-incomplete"
+
+    def __init__(self, trees: Iterable[str]) -> None:
+        listed = sorted(trees)
+        super().__init__(
+            f"the listings of some releases in use cannot be read ({len(listed)}), so it is not known what they need; "
+            "nothing was removed",
+            "run `mmpm store repair`; `mmpm store prune --force` removes their files as well",
+            {"trees": listed},
+        )
+
+
+class NotFoundInStoreError(MmpmError):
+    """A command is about an object that the store does not have."""
+
+    code = "not-in-store"
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(
+            f"{printable(text, 100)} {reason}",
+            "give blake3: and 64 hexadecimal digits, as `mmpm show NAME --json` and the lock have them",
+            {"object": text},
         )

@@ -43,9 +43,11 @@ def apply_add(context: Context, action: AddRegistry) -> Refreshed:
 
 
 def apply_remove(context: Context, action: RemoveRegistry) -> None:
-    """Effect of `RemoveRegistry`: its addresses and what is believed of it go; its bytes in the store may stay."""
+    """Effect of `RemoveRegistry`: its addresses go.
+
+    Its root key and what was seen last stay noted: added again, it cannot show an older state or another key unseen.
+    """
     drop_registry(context.places.config_file, action.registry)
-    TrustFolder.of(context.places.trust, action.registry).forget()
 
 
 def apply_refresh(context: Context, action: RefreshRegistries) -> tuple[tuple[Refreshed, ...], tuple[MmpmError, ...]]:

@@ -13,6 +13,7 @@ from mmpm.errors import (
     RegistryFixedError,
     RegistryNotConfiguredError,
     RootMismatchError,
+    TrustStateUnreadableError,
     UsageError,
 )
 from mmpm.execute.connect import is_remote, source_of
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
 
 _HEX = frozenset("0123456789abcdef")
+_DAMAGED = "unreadable"
+"""Stands for a pinned root that cannot be read any more: like another one, it goes only with `--replace`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_re
     [place] = source_of(context, probe).places
     found = introduce(place)
     known = next((one for one in context.registries if one.id == found.registry_id), None)
-    pinned = TrustFolder.of(context.places.trust, found.registry_id).pinned() or (known.root if known else None)
+    pinned = _pinned(context, found.registry_id, may_replace=may_replace) or (known.root if known else None)
     if given and found.fingerprint not in given:
         raise RootMismatchError(found.registry_id, given[0], found.fingerprint, found.origin)
     if pinned is not None and pinned != found.fingerprint and not may_replace:
@@ -208,6 +211,18 @@ def find(context: Context, name: str) -> RegistryConfig:
         if name in {config.id, config.name}:
             return config
     raise RegistryNotConfiguredError(name, (config.label for config in context.registries))
+
+
+def _pinned(context: Context, registry_id: str, *, may_replace: bool) -> str | None:
+    folder = TrustFolder.of(context.places.trust, registry_id)
+    try:
+        pinned = folder.pinned()
+        folder.read()
+    except TrustStateUnreadableError:
+        if not may_replace:
+            raise
+        return _DAMAGED
+    return pinned
 
 
 def _host(url: str) -> str:

@@ -5,6 +5,7 @@ Rule: nothing here changes what is believed; verified documents are put into thi
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -156,3 +157,21 @@ class Authenticator:
             [(_, data)] = gather(self.source.registry_id, self.source.places_from(place), wanted)
             self.copy.write(path, data)
         return data
+
+
+def looks_signed(data: bytes) -> bool:
+    """Whether `data` has the shape of signed metadata; what has not is no answer of a registry at all."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "signed" in value and "signatures" in value
+
+
+def serial_of(timestamp: bytes) -> int:
+    """Give the serial that a timestamp names, unverified; 0 where it names none."""
+    try:
+        found = json.loads(timestamp)["signed"]["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return found if type(found) is int else 0

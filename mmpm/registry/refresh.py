@@ -30,7 +30,7 @@ from mmpm.errors import (
     UntrustedMetadataError,
 )
 from mmpm.registry import layout
-from mmpm.registry.authenticate import Authenticator, RegistrySource
+from mmpm.registry.authenticate import Authenticator, RegistrySource, looks_signed, serial_of
 from mmpm.registry.bring import Bringer, untrusted
 from mmpm.registry.changes import NameChange, changes_between
 from mmpm.registry.folder import FolderTransport
@@ -114,6 +114,7 @@ class RefreshSession:
         self._wanted: set[str] | None = set()
         self._wants_catalog = False
         self._older: int | None = None
+        self._failure: RegistryUnreachableError | None = None
 
     # ---- the three steps
 
@@ -144,16 +145,20 @@ class RefreshSession:
     def fetch(self, names: Iterable[str | FormulaName] | Literal["all"]) -> None:
         """Bring what answers for `names`: their bins, index documents and pages; `ALL` for every name there is.
 
-        While the registry is held, nothing is brought; the snapshot says what it does not know.
-
         Raises:
-            RegistryUnreachableError, RegistryUntrustedError: as for `begin`.
+            RegistryUnreachableError: it cannot answer, and what is here cannot either for one of `names`.
+            RegistryUntrustedError: as for `begin`.
         """
-        wanted = None if names == ALL else {str(name) for name in names}
-        if self.is_held or (wanted is not None and not (wanted := self.snapshot.needs(wanted))):
+        wanted = None if names == ALL else self.snapshot.needs(names)
+        if wanted is not None and not wanted:
             return
-        self._wanted = None if wanted is None or self._wanted is None else self._wanted | wanted
-        self._in_rounds(lambda: self._bringer().bring(wanted))
+        if not self.is_held:
+            self._wanted = None if wanted is None or self._wanted is None else self._wanted | wanted
+            self._in_rounds(lambda: self._bringer().bring(wanted))
+        if self._failure is not None and wanted and (unknown := self.snapshot.needs(wanted)):
+            cause, origin = str(self._failure.details["cause"]), str(self._failure.details["origin"])
+            known = f"what is known of it does not say whether it has {', '.join(sorted(unknown)[:5])}"
+            raise RegistryUnreachableError(self.source.registry_id, cause, origin, known)
 
     def fetch_catalog(self) -> None:
         """Bring every bin and what changed of the catalog, so that absence and search are answered offline."""
@@ -234,7 +239,7 @@ class RefreshSession:
         How far back it may lead is decided by what this machine has seen, as for any timestamp.
         """
         if self._older is None:
-            self._older = _serial_of(self._timestamp)
+            self._older = serial_of(self._timestamp)
         self._older -= 1
         return self._older > 0
 
@@ -252,7 +257,7 @@ class RefreshSession:
         for place in self.source.places:
             try:
                 timestamp = place.get(path, MAX_TIMESTAMP_BYTES)
-                if not _looks_signed(timestamp):
+                if not looks_signed(timestamp):
                     what = f"does not answer as a registry: its {path} is {describe(timestamp)}"
                     failures.append(Unavailable(place.origin, path, what))
                 elif self._adopt(place, timestamp):
@@ -312,7 +317,9 @@ class RefreshSession:
         """
         believed = self._believed
         if believed is None or self._old is None:
-            raise failure or NotFetchedError(self.source.registry_id, ["the registry's snapshot"])
+            seen = believed.serial if believed is not None else 0
+            cause = f"it shows an older state than serial {seen}, which was seen before and is not in this store"
+            raise failure or RegistryUntrustedError(self.source.registry_id, cause)
         verdict = judge(parse_time(believed.issued), self._now, self._policy)
         if failure is not None and verdict.is_past_max_age:
             cause = str(failure.details["cause"])
@@ -324,7 +331,7 @@ class RefreshSession:
             self.warnings.append(f"{failure.fact}; going on with its state of {believed.issued}")
         elif verdict.kind == "warn":
             self.warnings.append(f"what is known of registry {self.source.registry_id} {verdict.sentence}")
-        self.is_held, self._current, self._chain = True, None, None
+        self.is_held, self._current, self._chain, self._failure = True, None, None, failure
 
     def _promote(self) -> None:
         if self.source.root is not None:
@@ -377,20 +384,3 @@ def refresh(
     if catalog:
         session.fetch_catalog()
     return session.commit()
-
-
-def _looks_signed(data: bytes) -> bool:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and "signed" in value and "signatures" in value
-
-
-def _serial_of(timestamp: bytes) -> int:
-    """Give the serial that a timestamp names, unverified; 0 where it names none."""
-    try:
-        found = json.loads(timestamp)["signed"]["version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return 0
-    return found if type(found) is int else 0

@@ -115,7 +115,7 @@ def list_command(*, session: Session) -> None:
 
 
 def remove(*names: str, session: Session) -> None:
-    """Forget registries: their addresses, and what is believed of them.
+    """Forget the addresses of registries; root keys and serials seen stay noted, so that none can go back unseen.
 
     Args:
         names: Names or ids.
