@@ -224,17 +224,34 @@ class RefreshRegistries:
 
 @dataclass(frozen=True, slots=True)
 class CollectStore:
-    """Remove from the store what nothing uses."""
+    """Remove from the store what nothing uses.
+
+    Attributes:
+        grace_seconds: what was put or linked within it stays.
+        max_bytes: stop when the store holds no more than this; None: remove all that may go.
+        keep: ``blake3:..`` of trees and objects that stay although no root reaches them (those of a lock).
+        force: remove although the listing of a tree in use cannot be read.
+        objects, size: what was found to go when the plan was made.
+    """
 
     grace_seconds: int
     max_bytes: int | None = None
+    keep: tuple[str, ...] = ()
+    force: bool = False
+    objects: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RepairStore:
-    """Quarantine damaged objects and fetch them again."""
+    """Quarantine damaged objects, fetch them and missing ones again, and set modes right.
+
+    Each is ``blake3:..``, or ``blake3:..-x`` for the executable variant.
+    """
 
     damaged: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    wrong_mode: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

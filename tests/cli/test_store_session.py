@@ -1,0 +1,158 @@
+"""`mmpm store` as a person and a program see it."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from terminal import Terminal
+
+from mmpm_store.ids import ObjectId
+from mmpm_store.objects import Store
+
+CONTENT = b"an object that nothing uses"
+
+
+@pytest.fixture
+def later(tmp_path):
+    """A terminal a month from now: nothing that a test puts into the store is young."""
+    return Terminal(tmp_path, now=datetime.now(UTC) + timedelta(days=30))
+
+
+@pytest.fixture
+def store(later):
+    return Store.open(later.home / ".local" / "share" / "mmpm" / "store", durability="none")
+
+
+def damage(store: Store, object_id: ObjectId) -> None:
+    path = store.path_of(object_id)
+    os.chmod(path, 0o644)
+    with open(path, "wb") as file:
+        file.write(b"damaged")
+
+
+def test_an_empty_store_is_sound(terminal):
+    terminal.play(
+        """
+        $ mmpm store status
+        Store:       ~/.local/share/mmpm/store
+        Objects:     0 (0 B)
+        Quarantine:  0 (0 B)
+        Used by:     0 receipts
+        $ mmpm store verify
+        ✓ 0 objects (0 B): sound
+        $ mmpm store repair
+        The store is sound
+        $ mmpm store prune
+        Nothing to do
+        $ mmpm store path
+        ~/.local/share/mmpm/store
+        $ mmpm store path x
+        error[not-in-store]: x is no object id
+          fix: give blake3: and 64 hexadecimal digits, as `mmpm show NAME --json` and the lock have them
+        [exit 1]
+        """
+    )
+
+
+def test_what_nothing_uses_is_removed(later, store):
+    object_id = store.put(CONTENT)
+    later.play(
+        f"""
+        $ mmpm store path {object_id}
+        ~/.local/share/mmpm/store/objects/{object_id.hex[:2]}/{object_id.hex[2:]}
+        $ mmpm --dry-run store prune
+        would remove 1 object from the store
+        $ mmpm store prune
+        Removed 1 object (27 B), kept 0 objects (0 B)
+        $ mmpm store prune
+        Nothing to do
+        """
+    )
+
+
+def test_a_young_object_goes_only_if_everything_is_to(later, store):
+    later.now = datetime.now(UTC) + timedelta(seconds=5)
+    store.put(CONTENT)
+    later.play(
+        """
+        $ mmpm store prune
+        Nothing to do
+        $ mmpm store prune --everything
+        Removed 1 object (27 B), kept 0 objects (0 B)
+        """
+    )
+
+
+def test_what_is_installed_stays(later, store):
+    later.play(
+        """
+        $ mmpm new mol-first
+        Created mol-first.formula.toml
+        """
+    )
+    assert later.run("import", "mol-first.formula.toml").status == 0
+    before = store.status()
+    assert before.roots == 1
+    seen = later.run("store", "prune", "--everything", "--json")
+    assert seen.status == 0
+    assert json.loads(seen.out)["removed"] == 0
+    assert store.status() == before
+    status = json.loads(later.run("store", "status", "--json").out)
+    assert status["users"][0]["releases"] == 1
+    assert status["users"][0]["receipt"].endswith("/.lock.json")
+
+
+def test_damage_is_found_named_and_put_aside(later, store):
+    object_id = store.put(CONTENT)
+    damage(store, object_id)
+    later.play(
+        f"""
+        $ mmpm store verify
+        Verifying... ✓
+        ✗ damaged: {object_id}
+          fix: run `mmpm store repair`
+        [exit 1]
+        $ mmpm --dry-run store repair
+        Verifying... ✓
+        would mend 1 object of the store
+        """
+    )
+    seen = later.run("store", "repair", "--json")
+    assert seen.status == 0
+    assert json.loads(seen.out)["unused"] == [{"id": str(object_id), "executable": False}]
+    assert store.status().quarantined == 1
+    assert later.run("store", "verify").status == 0
+
+
+def test_an_edited_install_is_found_and_what_cannot_be_mended_is_said(later, store):
+    later.run("new", "mol-first")
+    later.run("import", "mol-first.formula.toml")
+    ids = [object_id for object_id, _, _ in store.objects() if b"[package]" in store.read(object_id)]
+    damage(store, ids[0])
+    found = json.loads(later.run("store", "verify", "--json").out)
+    assert not found["ok"]
+    assert found["damaged"][0]["id"] == str(ids[0])
+    assert found["damaged"][0]["used_by"][0].endswith("/.lock.json")
+    seen = later.run("store", "repair")
+    assert seen.status == 1
+    assert f"lost: {ids[0]}" in seen.out
+    assert "no registry is configured" in seen.err
+    store.put(found_bytes := (later.cwd / "mol-first.formula.toml").read_bytes())
+    assert ObjectId.of(found_bytes) == ids[0]
+    assert later.run("store", "repair").status == 0
+    assert later.run("store", "verify").status == 0
+
+
+def test_nothing_goes_while_it_is_not_known_what_is_in_use(later, store):
+    later.run("new", "mol-first")
+    later.run("import", "mol-first.formula.toml")
+    for object_id, _, _ in list(store.objects()):
+        if store.read(object_id).startswith(b'{"files"'):
+            os.unlink(store.path_of(object_id))
+    seen = later.run("store", "prune", "--everything")
+    assert seen.status == 1
+    assert seen.err.startswith("error[store-incomplete]: the listings of some releases in use cannot be read (1)")
+    assert store.status().objects == 1
