@@ -59,7 +59,7 @@ def test_a_new_bundle_passes_the_check_and_is_built_once(terminal):
 def test_a_built_formula_has_the_bytes_of_its_file(terminal):
     source = SAMPLES / "formulas" / "mol-crlf" / "1.0.0.formula.toml"
     shutil.copy(source, terminal.cwd / "x.formula.toml")
-    shown = json.loads(terminal.run("--json", "build", "x.formula.toml", "--output", "out.toml").out)
+    shown = json.loads(terminal.run("--json", "build", "x.formula.toml", "-o", "out.toml").out)
     assert (terminal.cwd / "out.toml").read_bytes() == source.read_bytes()
     assert shown["checksum"] == "sha256:" + hashlib.sha256(source.read_bytes()).hexdigest()
     assert (shown["name"], shown["version"], shown["kind"]) == ("mol-crlf", "1.0.0", "formula")

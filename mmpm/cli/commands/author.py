@@ -3,6 +3,9 @@
 import os
 from collections import Counter
 from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from mmpm.cli.output import Styled
 from mmpm.cli.plans import run_plan
@@ -56,7 +59,14 @@ def check(*paths: str, session: Session) -> int:
     return 1 if counts["error"] else 0
 
 
-def build(path: str, /, *, output: str = "dist/", force: bool = False, session: Session) -> None:
+def build(
+    path: str,
+    /,
+    *,
+    output: Annotated[str, Parameter(alias="-o")] = "dist/",
+    force: bool = False,
+    session: Session,
+) -> None:
     """Write what publishing would publish: the formula file, or the bundle's canonical archive.
 
     Args:
