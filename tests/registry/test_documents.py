@@ -1,0 +1,173 @@
+"""The documents of a registry tree: they come back as they went, and nothing else is read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from registry_tree import bundle, formula
+
+from mmpm.model.checksums import Checksum
+from mmpm.model.names import FormulaName
+from mmpm.model.references import Requirement
+from mmpm.model.release import Release
+from mmpm.model.versions import Version
+from mmpm.registry import layout
+from mmpm.registry.documents import (
+    INDEX_LINES,
+    CatalogLine,
+    FormulaIndex,
+    PageReference,
+    ReleaseDocument,
+    catalog_to_bytes,
+    parse_catalog,
+    parse_page,
+    parse_registry_json,
+    parse_release_line,
+    registry_json,
+    release_line,
+)
+from mmpm.registry.publish import catalog_line
+from mmpm_store.ids import ObjectId
+
+NAME = FormulaName.parse("mol-a")
+NAMES = st.from_regex(r"(@[a-z0-9]{1,8}/)?[a-z][a-z0-9-]{0,10}[a-z0-9]", fullmatch=True)
+RELEASES = st.builds(
+    Release,
+    name=st.just(NAME),
+    version=st.sampled_from(["1.0.0", "2.0.0-rc.1", "3.0.0+b.1"]).map(Version.parse),
+    kind=st.sampled_from(["formula", "bundle", "molecules"]),
+    requires=st.sampled_from(
+        [(), (Requirement.parse("mol-x"),), tuple(map(Requirement.parse, ("mol-x@^1", "mol-y@2")))]
+    ),
+    soft=st.sampled_from([(), (NAME,)]),
+    checksum=st.binary(max_size=4).map(Checksum.of),
+    tree=st.binary(max_size=4).map(ObjectId.of),
+    size=st.integers(0, 1 << 40),
+    published_at=st.just("2026-01-01T00:00:00Z"),
+    serial=st.integers(1, 1 << 40),
+    document=st.binary(max_size=4).map(ObjectId.of),
+    signatures=st.sampled_from([(), ("ab" * 32,)]),
+    yanked=st.none() | st.text(min_size=1, max_size=20),
+    tombstone=st.booleans(),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(RELEASES)
+def test_an_index_line_comes_back_as_it_went(release):
+    assert parse_release_line(NAME, json.loads(json.dumps(release_line(release)))) == release
+
+
+@given(st.lists(RELEASES, max_size=5), st.booleans())
+def test_an_index_comes_back_as_it_went(releases, paged):
+    pages = (PageReference(1, "ab" * 32, 7),) if paged else ()
+    index = FormulaIndex(NAME, tuple(release_line(one) for one in releases), pages)
+    again = FormulaIndex.parse(index.to_bytes(), NAME)
+    assert again == index
+    assert again.releases() == tuple(releases)
+
+
+@given(JSON)
+def test_a_line_that_is_anything_else_is_one_plain_refusal(value):
+    with pytest.raises(ValueError, match="mol-a"):
+        parse_release_line(NAME, value)
+
+
+@given(RELEASES, st.sampled_from(["version", "kind", "checksum", "tree", "size", "serial", "document"]), JSON)
+def test_a_line_with_one_wrong_field_is_refused_or_means_what_it_says(release, key, value):
+    try:
+        read = parse_release_line(NAME, release_line(release) | {key: value})
+    except ValueError:
+        return
+    assert release_line(read)[key] == value
+
+
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_bytes_that_are_no_document_are_refused(data):
+    for parse in (
+        lambda: FormulaIndex.parse(data, NAME),
+        lambda: parse_page(data, NAME),
+        lambda: ReleaseDocument.parse(data),
+        lambda: parse_registry_json(data),
+    ):
+        with pytest.raises(ValueError):  # noqa: PT011 - each says something else
+            parse()
+
+
+def test_an_index_of_another_formula_a_newer_format_or_too_many_lines_are_refused():
+    document = {"format": 1, "name": "mol-a", "releases": []}
+    FormulaIndex.parse(json.dumps(document).encode(), NAME)
+    for wrong in ({"name": "mol-b"}, {"format": 2}, {"format": True}, {"releases": [{}] * (INDEX_LINES + 1)}):
+        with pytest.raises(ValueError, match="mol-a"):
+            FormulaIndex.parse(json.dumps(document | wrong).encode(), NAME)
+
+
+def test_unknown_keys_are_passed_over():
+    data = b'{"format":1,"later":[1],"name":"mol-a","releases":[]}'
+    assert FormulaIndex.parse(data, NAME).lines == ()
+
+
+@pytest.mark.parametrize(
+    "item", [formula("mol-a", "1.2.3", changelog="x"), bundle("@acme/mol-b")], ids=["formula", "bundle"]
+)
+def test_a_release_document_comes_back_and_its_listing_must_be_its_tree(item):
+    data = item.document.to_bytes()
+    assert ReleaseDocument.parse(data) == item.document
+    document = json.loads(data)
+    document["files"][0][3] += 1
+    with pytest.raises(ValueError, match="other files"):
+        ReleaseDocument.parse(json.dumps(document).encode())
+    document["files"][0][0] = "../outside"
+    with pytest.raises(ValueError):  # noqa: PT011
+        ReleaseDocument.parse(json.dumps(document).encode())
+
+
+@given(st.lists(NAMES, unique=True, max_size=6))
+def test_a_catalog_shard_is_sorted_and_comes_back(names):
+    lines = {name: catalog_line(formula(name).document) for name in names}
+    data = catalog_to_bytes({name: line.to_bytes() for name, line in lines.items()})
+    assert parse_catalog(data) == tuple(lines[name] for name in sorted(lines))
+    if len(names) > 1:
+        with pytest.raises(ValueError, match="sorted"):
+            parse_catalog(b"".join(reversed(data.splitlines(keepends=True))))
+
+
+def test_a_catalog_line_says_little_and_on_one_line():
+    line = catalog_line(formula("mol-a", description="first\nsecond  " + "x" * 10_000).document)
+    assert line.description.startswith("first second x")
+    assert len(line.description) == 500
+    assert CatalogLine.parse(line.to_bytes()) == line
+
+
+def test_the_registrys_card_comes_back():
+    assert parse_registry_json(registry_json("acme.example", "Acme")) == ("acme.example", "Acme")
+
+
+@given(NAMES, st.binary(max_size=8))
+def test_paths_of_targets_lead_back_to_what_they_are_of(name, data):
+    sha256 = Checksum.of(data).hex
+    target = layout.index_target(name)
+    assert layout.name_of_index(target) == name
+    assert layout.parse_hashed(layout.hashed(target, sha256)) == (target, sha256)
+    assert layout.is_page(layout.parse_hashed(layout.page_file(name, 3, sha256))[0])
+    assert not layout.is_page(target)
+
+
+def test_paths_of_roles_lead_back_to_role_and_version():
+    for role in ("root", "timestamp", "snapshot", "targets", "trust", "bins", "bin-0f"):
+        assert layout.parse_role_file(layout.role_file(role, 12)) == (role, 12)
+    for other in ("metadata/timestamp.json", "metadata/0.root.json", "metadata/1.bin-zz.json", "other/1.root.json"):
+        assert layout.parse_role_file(other) is None
+
+
+@pytest.mark.parametrize(
+    "other", ["formulas/index.json", "catalog/00.jsonl", "formulas/a/b/index.json", "formulas//index.json"]
+)
+def test_a_target_that_is_no_index_has_no_name(other):
+    assert layout.name_of_index(other) is None
