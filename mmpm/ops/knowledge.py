@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NotFetchedError, RegistryTooOldError, RootMismatchError, UnknownRegistryError
+from mmpm.errors import MmpmError, NotFetchedError, RegistryTooOldError, RootMismatchError, UnknownRegistryError
 from mmpm.execute.connect import age_policy, is_remote, session_of
 from mmpm.model.names import FormulaName
 from mmpm.registry.local import LocalCopy
@@ -94,23 +94,37 @@ class Knowledge:
         """Give what was learnt of a name."""
         return self._known[name]
 
-    def shadowed(self, name: str) -> list[Known]:
-        """Give what registries behind the owner have under `name`, as far as this machine knows without asking."""
-        owner = self._known.get(name)
-        if not isinstance(owner, Known):
-            return []
-        ids = [registry.config.id for registry in self._registries]
-        behind = self._registries[ids.index(owner.registry) + 1 :] if owner.registry in ids else []
-        found = []
-        for registry in behind:
-            snapshot = registry.snapshot or self._read_local(registry.config)
-            try:
-                releases = snapshot.releases(name) if snapshot is not None else ()
-            except NotFetchedError:
-                releases = ()
-            if snapshot is not None and releases:
-                found.append(Known(registry.config.id, snapshot.issued, releases))
+    def shadowed(self, names: Iterable[str]) -> dict[str, list[Known]]:
+        """Give what registries behind the owners have under `names`, for explanations.
+
+        Only what can be told at once is told: no network is waited for, and a registry that fails is passed over.
+        """
+        found: dict[str, list[Known]] = {}
+        places = {registry.config.id: position for position, registry in enumerate(self._registries)}
+        for name in names:
+            owner = self._known.get(name)
+            if isinstance(owner, Known) and name not in self._bound:
+                for registry in self._registries[places[owner.registry] + 1 :]:
+                    known = self._glance(registry, name)
+                    if known is not None:
+                        found.setdefault(name, []).append(known)
         return found
+
+    def _glance(self, registry: _Registry, name: str) -> Known | None:
+        try:
+            if registry.snapshot is None or not registry.snapshot.knows(name):
+                if any(is_remote(url) for url in registry.config.urls):
+                    registry.snapshot = registry.snapshot or self._read_local(registry.config)
+                else:
+                    session = session_of(self._context, registry.config)
+                    session.begin()
+                    session.fetch([name])
+                    session.commit()
+                    registry.snapshot = session.snapshot
+            found = _look_up(registry.config, registry.snapshot, name) if registry.snapshot is not None else None
+        except MmpmError:
+            return None
+        return found if isinstance(found, Known) else None
 
     def commit(self) -> None:
         """Make what was learnt what this machine believes; warnings are said."""

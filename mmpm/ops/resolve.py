@@ -18,6 +18,7 @@ from mmpm.model.versions import Version
 from mmpm.ops.availability import Availability
 from mmpm.ops.knowledge import Knowledge, Known
 from mmpm.solver.candidates import Selection, make_package
+from mmpm.solver.core import names_in
 from mmpm.solver.explain import derivation, explanation
 from mmpm.solver.solve import Conflict, solve
 from mmpm.solver.universe import Absence, Candidate, Package, Shadowed, Universe
@@ -107,7 +108,7 @@ def resolve(
     if found is None:
         found = solve(question.universe(), question.roots, held)
     if isinstance(found, Conflict):
-        found = solve(question.universe(with_shadowed=True), question.roots, held)
+        found = solve(question.universe(shadowed_for=found), question.roots, held)
         assert isinstance(found, Conflict), "what is shadowed is no candidate"
         told = explanation(found)
         raise NoSolutionError(told.steps, told.notes, told.remedies, derivation(found))
@@ -157,8 +158,9 @@ class _Question:
             return []
         return {str(one.name) for release in known.releases for one in release.requires}
 
-    def universe(self, *, with_shadowed: bool = False) -> Universe:
-        """Give what may be chosen; `with_shadowed` with what registries behind the owners have, for explanations."""
+    def universe(self, *, shadowed_for: Conflict | None = None) -> Universe:
+        """Give what may be chosen; for a conflict also what registries behind the owners have of its names."""
+        behind = self.knowledge.shadowed(names_in(shadowed_for)) if shadowed_for is not None else {}
         packages: dict[str, Package] = {}
         absent: dict[str, Absence] = {}
         asked_by: dict[str, list[VersionRange]] = {}
@@ -188,9 +190,9 @@ class _Question:
                 published_before=self._published_before(known),
                 is_available=available,
             )
-            behind = self.knowledge.shadowed(name) if with_shadowed else []
             shadowed = [
-                Shadowed(each.registry, tuple(sorted(release.version for release in each.releases))) for each in behind
+                Shadowed(each.registry, tuple(sorted(release.version for release in each.releases)))
+                for each in behind.get(name, ())
             ]
             packages[name] = make_package(name, known.registry, known.releases, selection, shadowed)
         return Universe(packages, absent)

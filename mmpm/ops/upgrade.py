@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NotRequiredError
+from mmpm.model.ranges import VersionRange
 from mmpm.model.versions import Version
 from mmpm.ops.change import plan_change
 from mmpm.ops.known import newest
@@ -50,7 +51,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A newer release that the manifest's range leaves out."""
+    """A newer release that is not taken.
+
+    Attributes:
+        range: the manifest's, where that leaves it out; empty where it does not go with the rest.
+    """
 
     name: str
     version: str
@@ -160,5 +165,7 @@ def _held(manifest: Manifest, resolved: Resolved, names: tuple[str, ...]) -> lis
             continue
         locked = resolved.lock.get(name)
         is_pinned = locked is not None and locked.pinned
-        held.append(Held(name, str(chosen.release.version), str(best.version), wanted.range, is_pinned))
+        is_outside = not VersionRange.parse(wanted.range).allows(best.version)
+        left_out_by = wanted.range if is_outside else ""
+        held.append(Held(name, str(chosen.release.version), str(best.version), left_out_by, is_pinned))
     return held

@@ -61,6 +61,11 @@ def leaves(proof: Incompatibility) -> Iterator[Incompatibility]:
                 waiting.append(cause)
 
 
+def names_in(conflict: Conflict) -> list[str]:
+    """Give the names that the facts of a proof are about, sorted."""
+    return sorted({name for _, who, other, _ in _facts(conflict) for name in (who, other) if name})
+
+
 def _facts(conflict: Conflict) -> list[Fact]:
     """Give what a proof rests on, each once."""
     names = conflict.numbering.names

@@ -17,6 +17,8 @@ from mmpm.solver.remedies import notes_on, remedies_for
 from mmpm.solver.wording import Wording, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mmpm.solver.incompatibility import Incompatibility
     from mmpm.solver.numbering import Numbering
     from mmpm.solver.solve import Conflict
@@ -75,21 +77,51 @@ def _steps(proof: Incompatibility, numbering: Numbering) -> list[str]:
     for each in order if not left_out else [order[-1]]:
         assert isinstance(each.cause, Learned)
         premises: list[str] = []
-        for premise in dict.fromkeys(reversed(each.cause.causes)):
+        chain = _from_the_project(dict.fromkeys(reversed(each.cause.causes)))
+        wishes = [premise for premise in chain if _is_wish(premise)]
+        if wishes:
+            first, *others = [words.fact(wish) for wish in wishes]
+            premises.append(listed([first, *(text.removeprefix("you ask for ") for text in others)]))
+        for premise in chain:
+            if _is_wish(premise):
+                continue
             if not isinstance(premise.cause, Learned):
                 premises.append(words.fact(premise))
             elif left_out:
                 premises.append(words.conclusion(premise))
             else:
                 premises.append(f"{words.conclusion(premise)} ({numbers[premise]})")
-        because = listed(premises, "and", MOST_PREMISES)
-        steps.append(f"Because {because}: {words.conclusion(each)}.")
+        steps.append(f"Because {listed(premises, ', and ', MOST_PREMISES)}: {words.conclusion(each)}.")
     if left_out:
         facts = [words.fact(leaf) for leaf in leaves(proof)]
         steps.insert(
-            0, f"The proof has {len(order)} steps; it rests on these facts: {listed(facts, 'and', MOST_STEPS)}."
+            0, f"The proof has {len(order)} steps; it rests on these facts: {listed(facts, ' and ', MOST_STEPS)}."
         )
     return steps
+
+
+def _from_the_project(premises: Iterable[Incompatibility]) -> list[Incompatibility]:
+    """Order premises so that each package is met as somebody's requirement before its own are told."""
+    left = list(premises)
+    met = {ROOT}
+    ordered: list[Incompatibility] = []
+    while left:
+        following = next((each for each in left if _dependant(each) in met), left[0])
+        left.remove(following)
+        ordered.append(following)
+        met.update(package for package, _ in following.terms)
+    return ordered
+
+
+def _dependant(incompatibility: Incompatibility) -> int:
+    cause = incompatibility.cause
+    return cause.dependant if isinstance(cause, Required | Constrained) else -1
+
+
+def _is_wish(incompatibility: Incompatibility) -> bool:
+    """Whether it is a requirement of the project that something could meet."""
+    cause = incompatibility.cause
+    return isinstance(cause, Required) and cause.dependant == ROOT and bool(incompatibility.terms)
 
 
 def conclusions(proof: Incompatibility) -> list[Incompatibility]:

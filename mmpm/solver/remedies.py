@@ -90,7 +90,7 @@ def _notes(lack: _Lack) -> Iterator[str]:
     if lack.nothing_fits:
         there = [str(version) for version in sorted(candidate.version for candidate in package.candidates)]
         if there:
-            yield f"{where} has {lack.name} {listed(there[::-1], 'and', MOST_VERSIONS)}."
+            yield f"{where} has {lack.name} {listed(there[::-1], ' and ', MOST_VERSIONS)}."
         elif not package.removed:
             yield f"{where} lists {lack.name}, and no release of it."
     for why, words in _BARRED.items():
@@ -98,12 +98,12 @@ def _notes(lack: _Lack) -> Iterator[str]:
         if mine:
             shown = [f"{each.version} ({each.detail})" if each.detail else str(each.version) for each in mine]
             verb = "is" if len(mine) == 1 else "are"
-            yield f"{where} has {lack.name} {listed(shown, 'and', MOST_VERSIONS)}, which {verb} {words}."
+            yield f"{where} has {lack.name} {listed(shown, ' and ', MOST_VERSIONS)}, which {verb} {words}."
     for shadowed in package.shadowed:
         fitting = [str(version) for version in shadowed.versions if lack.wanted.allows(version)]
         if fitting:
             yield (
-                f"{shadowed.registry} has {lack.name} {listed(fitting[::-1], 'and', MOST_VERSIONS)}, but {where}"
+                f"{shadowed.registry} has {lack.name} {listed(fitting[::-1], ' and ', MOST_VERSIONS)}, but {where}"
                 " comes first and has the name."
             )
 
@@ -120,7 +120,7 @@ def _absence_note(name: str, absence: Absence | None) -> str:
         case "not mirrored":
             return f"{name} is listed by {asked_registries}, but not mirrored here."
         case _ if absence.registries:
-            return f"{name} is not in {listed(absence.registries, 'or')}."
+            return f"{name} is not in {listed(absence.registries, ' or ')}."
         case _:
             return f"{name} is in no registry; none is configured."
 
@@ -143,7 +143,7 @@ def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tupl
     if len(roots) == 1:
         remedies[f"ask for another range of {roots[0]}, or for something else"] = None
     elif roots:
-        remedies[f"widen or drop one of {listed(roots, 'or')}"] = None
+        remedies[f"widen or drop one of {listed(roots, ' or ')}"] = None
     return tuple(remedies)
 
 

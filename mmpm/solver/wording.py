@@ -20,18 +20,18 @@ MOST_RUNS = 4
 MOST_TERMS = 4
 
 
-def listed(items: Sequence[str], word: str = "and", most: int = 8) -> str:
+def listed(items: Sequence[str], joint: str = " and ", most: int = 8) -> str:
     """Join items as prose; beyond `most` the rest is counted."""
     if len(items) > most:
-        return f"{', '.join(items[: most - 1])} {word} {len(items) - most + 1} more"
+        return f"{', '.join(items[: most - 1])}{joint}{len(items) - most + 1} more"
     if len(items) < 2:
         return "".join(items)
-    return f"{', '.join(items[:-1])} {word} {items[-1]}"
+    return f"{', '.join(items[:-1])}{joint}{items[-1]}"
 
 
 def asked(name: str, wanted: VersionRange) -> str:
-    """Give a requirement as its author wrote it."""
-    return name if wanted.is_any else f"{name} {wanted}"
+    """Give a requirement as a person would type it."""
+    return name if wanted.is_any else f"{name}@{wanted}"
 
 
 class Wording:
@@ -41,24 +41,24 @@ class Wording:
         self._numbering = numbering
         self._mentioned: set[int] = set()
 
-    def name(self, package: int) -> str:
-        """Give a package's name, with its registry the first time."""
-        name = self._numbering.names[package]
-        known = self._numbering.universe.packages.get(name)
-        if package in self._mentioned or known is None or not known.registry:
-            return name
-        self._mentioned.add(package)
-        return f"{name} ({known.registry})"
+    def said(self, package: int, text: str, note: str = "") -> str:
+        """Give `text`, which speaks of a package; with its registry the first time, and `note`, in parentheses."""
+        known = self._numbering.universe.packages.get(self._numbering.names[package])
+        notes = [note] if note else []
+        if package not in self._mentioned and known is not None and known.registry:
+            self._mentioned.add(package)
+            notes.insert(0, known.registry)
+        return f"{text} ({', '.join(notes)})" if notes else text
 
     def subject(self, package: int, mask: int) -> str:
         """Give "a 1.0.0", "a 1.0.0 to 1.4.0", "every version of a"; never a range that nobody wrote."""
-        full = self._numbering.full[package] & ~ABSENT
-        if mask & ~ABSENT == full:
-            only = self._numbering.candidates[package]
-            if len(only) == 1:
-                return f"{self.name(package)} {only[0].version}, the only version,"
-            return f"every version of {self.name(package)}"
-        return f"{self.name(package)} {self.versions(package, mask)}"
+        name = self._numbering.names[package]
+        candidates = self._numbering.candidates[package]
+        if mask & ~ABSENT != self._numbering.full[package] & ~ABSENT:
+            return self.said(package, f"{name} {self.versions(package, mask)}")
+        if len(candidates) == 1:
+            return self.said(package, f"{name} {candidates[0].version}", "the only one")
+        return self.said(package, f"every version of {name}")
 
     def versions(self, package: int, mask: int) -> str:
         """Give the versions of a mask as runs in version order."""
@@ -71,23 +71,25 @@ class Wording:
             run = [version for version, _ in group]
             if inside:
                 runs.extend(_run(run))
-        return listed(runs, "or", MOST_RUNS)
+        return listed(runs, " or ", MOST_RUNS)
 
     def fact(self, incompatibility: Incompatibility) -> str:
         """Give what a leaf of the proof says."""
         match incompatibility.cause:
             case Pinned(package=package, version=version):
-                return f"{self.name(package)} is pinned to {version}"
+                return f"{self.said(package, self._numbering.names[package])} is pinned to {version}"
             case Required(dependant=dependant, versions=versions, dependency=dependency, range=wanted):
-                other = asked(self.name(dependency), wanted)
-                none = "" if self._numbering.mask(dependency, wanted) else f", {self.lack(dependency)}"
-                if dependant == ROOT:
-                    return f"you ask for {other}{none}"
-                return f"{self.subject(dependant, versions)} needs {other}{none}"
+                verb = "you ask for" if dependant == ROOT else f"{self.subject(dependant, versions)} needs"
+                lack = "" if self._numbering.mask(dependency, wanted) else f", {self.lack(dependency)}"
+                return f"{verb} {self.asked(dependency, wanted)}{lack}"
             case Constrained(dependant=dependant, versions=versions, dependency=dependency, range=wanted):
-                return f"{self.subject(dependant, versions)} only goes with {asked(self.name(dependency), wanted)}"
+                return f"{self.subject(dependant, versions)} only goes with {self.asked(dependency, wanted)}"
             case _:
                 return self.conclusion(incompatibility)
+
+    def asked(self, package: int, wanted: VersionRange) -> str:
+        """Give a requirement as a person would type it."""
+        return self.said(package, asked(self._numbering.names[package], wanted))
 
     def lack(self, package: int) -> str:
         """Say that nothing fits: there is no such package here, or none of its versions may be chosen."""
@@ -108,19 +110,20 @@ class Wording:
         if not needed:
             if len(held) == 1:
                 return f"{subjects[0]} cannot be chosen"
-            return f"{listed(subjects, 'and', MOST_TERMS)} cannot be chosen together"
+            return f"{listed(subjects, ' and ', MOST_TERMS)} cannot be chosen together"
         if not held:
-            return f"{listed(objects, 'or', MOST_TERMS)} is needed"
+            return f"{listed(objects, ' or ', MOST_TERMS)} is needed"
         verb = "needs" if len(held) == 1 else "together need"
-        return f"{listed(subjects, 'and', MOST_TERMS)} {verb} {listed(objects, 'or', MOST_TERMS)}"
+        return f"{listed(subjects, ' and ', MOST_TERMS)} {verb} {listed(objects, ' or ', MOST_TERMS)}"
 
     def _wanted(self, package: int, mask: int) -> str:
         for wanted, allowed in self._numbering.ranges(package):
             if allowed == mask:
-                return asked(self.name(package), wanted)
+                return self.asked(package, wanted)
+        name = self._numbering.names[package]
         if mask == self._numbering.full[package] & ~ABSENT:
-            return self.name(package)
-        return f"{self.name(package)} {self.versions(package, mask)}"
+            return self.said(package, name)
+        return self.said(package, f"{name} {self.versions(package, mask)}")
 
 
 def _run(versions: Sequence[Version]) -> list[str]:

@@ -198,8 +198,11 @@ def _show_upgrade(session: Session, found: "Upgrade", names: Sequence[str]) -> N
         for name, version in found.unchanged:
             out.say(f"{name} {version} stays")
     for held in found.held:
-        fix = f"`mmpm unpin {held.name}`" if held.is_pinned else f"`mmpm install {held.name}@{held.newest}`"
-        out.say(f"{held.name}: {held.newest} exists, but mmpm.toml asks for {held.range} ({fix})")
+        if held.range:
+            fix = f"`mmpm unpin {held.name}`" if held.is_pinned else f"`mmpm install {held.name}@{held.newest}`"
+            out.say(f"{held.name}: {held.newest} exists, but mmpm.toml asks for {held.range} ({fix})")
+        else:
+            out.say(f"{held.name}: {held.newest} exists, but does not go with the rest")
 
 
 def _upgrade_json(found: "Upgrade") -> dict[str, object]:

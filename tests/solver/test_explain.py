@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import given, settings
+from solver.universes import CHOICES, ROOTS, UNIVERSES, R, V, universe
+
+from mmpm.solver.core import leaves, smallest_proof
+from mmpm.solver.explain import derivation, explain, explanation
+from mmpm.solver.incompatibility import Constrained, Pinned, Required
+from mmpm.solver.solve import Conflict, solve
+from mmpm.solver.universe import Absence, Removed, Shadowed, Universe
+
+ANY = R("*")
+
+
+def refusal(world, *roots, pinned=None):
+    answer = solve(world, list(roots), {}, pinned or {})
+    assert isinstance(answer, Conflict)
+    return answer
+
+
+def altered(world, name, **fields):
+    return Universe({**world.packages, name: replace(world.packages[name], **fields)}, world.absent)
+
+
+@settings(max_examples=150, deadline=None)
+@given(world=UNIVERSES, roots=ROOTS, pinned=CHOICES)
+def test_an_explanation_rests_on_facts_of_the_input_that_alone_allow_no_answer(world, roots, pinned):
+    answer = solve(world, roots, {}, pinned)
+    if not isinstance(answer, Conflict):
+        return
+    small = smallest_proof(answer)
+    names = small.numbering.names
+    for leaf in leaves(small.proof):
+        match leaf.cause:
+            case Pinned(package=package, version=version):
+                assert pinned[names[package]] == version
+            case Required(dependant=0) as cause:
+                assert (names[cause.dependency], cause.range) in roots
+            case Required() | Constrained() as cause:
+                for candidate in small.numbering.candidates_in(cause.dependant, cause.versions):
+                    ranges = candidate.requires if isinstance(cause, Required) else candidate.constrains
+                    assert ranges[names[cause.dependency]] == cause.range
+    told = explanation(answer)
+    assert told.steps[-1].endswith(("cannot be met together.", "cannot be had.", "fits."))
+    assert told.remedies
+    json.dumps(derivation(answer))
+
+
+def test_two_requirements_that_exclude_each_other_are_both_named():
+    world = universe(a={"1.0.0": {"c": "<2.0.0"}}, b={"1.0.0": {"c": ">=2.0.0"}}, c={"1.0.0": {}, "2.0.0": {}})
+    text = explain(refusal(world, ("a", ANY), ("b", ANY)))
+    assert "you ask for a (acme) and b (acme)" in text
+    assert "a 1.0.0 (the only one) needs c@<2.0.0" in text
+    assert "b 1.0.0 (the only one) needs c@>=2.0.0 (acme)" in text
+    assert "widen or drop one of a or b" in text
+
+
+def test_what_has_nothing_to_do_with_the_conflict_is_not_mentioned():
+    world = universe(
+        a={"1.0.0": {"x": "*", "c": "<2.0.0"}},
+        b={"1.0.0": {"c": ">=2.0.0"}},
+        c={"1.0.0": {}, "2.0.0": {}},
+        x={"1.0.0": {}},
+    )
+    text = explain(refusal(world, ("x", ANY), ("a", ANY), ("b", ANY)))
+    assert "x" not in text.replace("exclude", "").replace("explain", "").split()
+
+
+def test_a_pin_in_the_way_is_said_with_how_to_let_go():
+    world = universe(a={"1.0.0": {}, "2.0.0": {}}, b={"1.0.0": {"a": "==1.0.0"}})
+    text = explain(refusal(world, ("b", ANY), pinned={"a": V("2.0.0")}))
+    assert "a is pinned to 2.0.0" in text
+    assert "mmpm unpin a" in text
+
+
+def test_the_reasons_why_something_cannot_be_had_are_told_apart():
+    asks_a = universe(a={"1.0.0": {}})
+    wanted = ("a", R(">=2.0.0"))
+    assert "acme has a 1.0.0." in explain(refusal(asks_a, wanted))
+    yanked = altered(asks_a, "a", removed=(Removed(V("2.0.0"), "yanked", "wrong steps"),))
+    assert "acme has a 2.0.0 (wrong steps), which is yanked." in explain(refusal(yanked, wanted))
+    early = altered(
+        asks_a, "a", removed=(Removed(V("2.0.0-rc.1"), "pre-release"), Removed(V("3.0.0-rc.1"), "pre-release"))
+    )
+    assert "which is a pre-release that nothing asks for" in explain(refusal(early, wanted))
+    barred = altered(asks_a, "a", removed=(Removed(V("2.0.0"), "barred by policy", "policy.min_age"),))
+    assert "which is barred by policy." in explain(refusal(barred, wanted))
+    away = altered(asks_a, "a", removed=(Removed(V("2.0.0"), "not in the store"),))
+    assert "not in the store, and this run is offline" in explain(refusal(away, wanted))
+    shadowed = altered(asks_a, "a", shadowed=(Shadowed("public", (V("2.0.0"),)),))
+    assert "public has a 2.0.0, but acme comes first and has the name." in explain(refusal(shadowed, wanted))
+    for why, words in (
+        ("absent", "a is not in acme or public."),
+        ("not fetched", "was not fetched to this machine"),
+        ("not mirrored", "not mirrored here"),
+    ):
+        nothing = Universe({}, {"a": Absence(why, ("acme", "public"))})
+        assert words in explain(refusal(nothing, wanted))
+
+
+def test_a_range_that_one_version_satisfies_is_not_printed_as_a_pin():
+    world = universe(a={"1.0.0": {"b": ">=2.0.0"}}, b={"1.0.0": {}, "2.0.0": {"c": ">=9.0.0"}}, c={"1.0.0": {}})
+    text = explain(refusal(world, ("a", ANY)))
+    assert "b@>=2.0.0" in text
+    assert "b@2.0.0" not in text
+
+
+def test_a_huge_proof_is_capped():
+    holes = 6
+    world = {
+        f"pigeon{i}": {f"{h}.0.0": {f"hole{h}": f"=={i}.0.0"} for h in range(1, holes + 1)} for i in range(1, holes + 2)
+    }
+    world |= {f"hole{h}": {f"{i}.0.0": {} for i in range(1, holes + 2)} for h in range(1, holes + 1)}
+    text = explain(refusal(universe(**world), *((f"pigeon{i}", ANY) for i in range(1, holes + 2))))
+    assert len(text) < 20_000
