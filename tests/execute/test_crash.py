@@ -77,11 +77,10 @@ def test_ended_at_every_checkpoint_the_next_command_completes(tmp_path, fresh):
     assert stop_at >= 6
 
 
-def test_killed_at_random_instants_the_next_command_completes(tmp_path):
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
-    chance = random.Random(seed)
-    for round_number in range(20):
+@pytest.mark.slow
+def test_killed_at_random_instants_the_next_command_completes(tmp_path, pytestconfig):
+    chance = random.Random(pytestconfig.option.seed)
+    for round_number in range(200 if pytestconfig.option.full else 20):
         site, releases = prepare(tmp_path / str(round_number), fresh=chance.random() < 0.3)
         fresh = not site.formulas.exists()
         pid = os.fork()

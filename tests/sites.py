@@ -12,7 +12,7 @@ from mmpm.execute.apply import Outcome, apply
 from mmpm.execute.context import SILENT, Context
 from mmpm.execute.fetch import payload_checksum
 from mmpm.execute.install import begin_change, end_change
-from mmpm.lock import Locked, Lockfile, format_lock
+from mmpm.lock import Locked, Lockfile, format_lock, parse_lock
 from mmpm.ops.sync import SyncRequest, plan_lockfile, plan_sync
 from mmpm.project.config import load_settings
 from mmpm.project.places import Places
@@ -100,12 +100,25 @@ class Site:
         finally:
             end_change(self.context)
 
-    def sync(self) -> Outcome:
-        plan = plan_sync(self.context, SyncRequest(frozen=True))
+    def apply(self, plan: Plan) -> Outcome:
+        """Apply a plan that an operation made."""
         try:
             return apply(self.context, plan)
         finally:
             end_change(self.context)
+
+    def sync(self, **request: object) -> Outcome:
+        try:
+            return apply(self.context, plan_sync(self.context, SyncRequest(**request)))  # type: ignore[arg-type]
+        finally:
+            end_change(self.context)
+
+    def write_manifest(self, *names: str) -> None:
+        lines = "".join(f'"{name}" = "*"\n' for name in names)
+        (self.root / "mmpm.toml").write_text(f"[formulas]\n{lines}")
+
+    def read_lock(self) -> Lockfile:
+        return parse_lock((self.root / "mmpm.lock").read_bytes())
 
     def files(self) -> dict[str, bytes]:
         """Every file below the formulas folder but the texts beside the formulas."""
