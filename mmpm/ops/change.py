@@ -80,6 +80,7 @@ def plan_change(
         manifest=manifest.text if saves and manifest.text != before.text else None,
         writes_lock=resolved.lock != old,
         dry_run=dry_run,
+        notes=saves,
         levels=resolved.levels,
     )
     return Change(plan, manifest, old, resolved)

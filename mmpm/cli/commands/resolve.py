@@ -91,7 +91,7 @@ def _apply_install(session: Session, context: "Context", change: "Change", *, is
 
 def _say_others(session: Session, plan: "Plan", names: set[str]) -> None:
     """Name what came, moved or went besides what was asked for."""
-    from mmpm.plan import InstallTree, KeepAside, RemoveTree, ReplaceTree
+    from mmpm.plan import InstallTree, RemoveTree, ReplaceTree
 
     for action in plan.actions:
         match action:
@@ -101,8 +101,6 @@ def _say_others(session: Session, plan: "Plan", names: set[str]) -> None:
                 session.output.say(f"Also changed: {release.name} {old} to {release.version}")
             case RemoveTree(name=name, version=version):
                 session.output.say(f"Removed: {name}@{version}, which nothing needs any more")
-            case KeepAside(path=path, kept_as=kept):
-                session.output.warn(f"{path} was not ours: kept as {kept}")
             case _:
                 pass
 
