@@ -1,4 +1,4 @@
-"""Signed metadata: the only module that knows python-tuf.
+"""Signed metadata: the only module that knows python-tuf (`verifier` loads a part of it).
 
 Rule: bytes in, values out. A `Chain` believes nothing that is not signed by keys which the root before it names, and
 judges every expiry at the moment that the signed timestamp gives as `issued`, never at the reader's clock
@@ -31,8 +31,6 @@ from tuf.api.metadata import (
 )
 from tuf.api.metadata import TargetFile as TufTarget
 from tuf.api.serialization import DeserializationError
-from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
-from tuf.ngclient.config import EnvelopeType
 
 from mmpm.errors import RolledBackError, UntrustedMetadataError, printable, quoted
 from mmpm.trust.facts import (
@@ -53,6 +51,7 @@ from mmpm.trust.facts import (
     format_time,
     parse_time,
 )
+from mmpm.trust.verifier import EnvelopeType, TrustedMetadataSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
