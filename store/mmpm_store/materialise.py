@@ -167,15 +167,15 @@ class _Linker:
         return LinkReport(self._linked, sum(self._reasons.values()), tuple(sorted(self._reasons.items())))
 
     def run(self, files: list[tuple[str, FileEntry]], *, verify: bool) -> None:
-        objects = {object_name(entry.id, entry.executable): entry for _, entry in files}
+        names = [object_name(entry.id, entry.executable) for _, entry in files]
+        objects = {name: entry for name, (_, entry) in zip(names, files, strict=True)}
         verdicts = intact_ones(self._objects, list(objects.items())) if verify else self._present_ones(objects)
         settled: set[str] = set()
         bad: dict[str, FileEntry] = {}
         waiting: list[tuple[str, str, FileEntry]] = []
         folders = {""}
         with contextlib.closing(verdicts):
-            for destination, entry in files:
-                name = object_name(entry.id, entry.executable)
+            for name, (destination, entry) in zip(names, files, strict=True):
                 if name not in settled:
                     settled.add(name)
                     if not next(verdicts):
