@@ -19,12 +19,22 @@ def toml_text(text):
     return json.dumps(text)  # its escapes are TOML's as well
 
 
+def test_an_author_with_control_characters_is_refused(world):
+    text = formula_text("mol-evil", "1.0.0", {}).replace('"someone@example.com"', toml_text("me" + EVIL))
+    path = world.folder / "mol-evil.formula.toml"
+    path.write_text(text)
+    ran = world.registry("acme").publisher.run(
+        "publish", str(path), "--to", str(world.registry("acme").folder), "--yes", status=1
+    )
+    assert "package.author" in ran.err
+    assert controls_in(ran.out + ran.err) == []
+
+
 @pytest.fixture
 def machine(world):
     text = (
         formula_text("mol-evil", "1.0.0", {})
         .replace('description = "What mol-evil 1.0.0 does"', f"description = {toml_text('Nice ' + EVIL)}")
-        .replace('author = "someone@example.com"', f"author = {toml_text('me' + EVIL)}")
         .replace('title = "Work as 1.0.0 says"', f"title = {toml_text('work' + EVIL)}")
     )
     registry = world.registry("acme")
