@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from mmpm.errors import BadSettingError, ConfigSyntaxError, printable
+from mmpm.project.places import expand_home
 from mmpm.project.registries import RegistryConfig, merge_registries, registries_from_gtconfig, registries_from_toml
 from mmpm.project.settings import SETTINGS, Setting, Value, parse_setting
 
@@ -137,10 +138,11 @@ def load_settings(
         found[key] = Origin(setting.default, "default")
         in_file = look_up(document, key)
         if in_file is not None:
-            found[key] = Origin(_checked(setting, in_file, path), path)
+            found[key] = Origin(_placed(setting, _checked(setting, in_file, path), places, places.config), path)
         variable = setting.environment_variable
         if environ.get(variable):
-            found[key] = Origin(_checked(setting, environ[variable], variable), variable)
+            value = _checked(setting, environ[variable], variable)
+            found[key] = Origin(_placed(setting, value, places, os.getcwd()), variable)
         section, _, name = key.partition(".")
         if section == "policy" and policy is not None and name in policy:
             found[key] = Origin(_checked(setting, policy[name], manifest_path), manifest_path)
@@ -199,6 +201,13 @@ def _checked(setting: Setting, value: object, origin: str) -> Value:
         return parse_setting(setting, value)
     except ValueError as error:
         raise BadSettingError(setting.key, origin, f"{error}, found {printable(repr(value), 80)}") from error
+
+
+def _placed(setting: Setting, value: Value, places: Places, folder: str) -> Value:
+    """Make a path absolute: `~` is the home, a relative one begins at `folder`; other values stay."""
+    if setting.kind != "path" or not isinstance(value, str):
+        return value
+    return os.path.normpath(os.path.join(folder, expand_home(value, places.home)))
 
 
 def _unknown_keys(document: Mapping[str, object], path: str) -> list[str]:

@@ -86,6 +86,15 @@ def test_the_strongest_origin_decides_and_is_named(places):
     assert settings.offline
 
 
+def test_paths_are_absolute_wherever_they_come_from(places, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(places.config_file, '[network]\nca_file = "ca.pem"\n[store]\npath = "/elsewhere"\n')
+    settings = load_settings(places, {"MMPM_STORE": "~/s"})
+    assert settings.text("network.ca_file") == f"{places.config}/ca.pem"
+    assert settings.text("store.path") == f"{places.home}/s"
+    assert load_settings(places, {"MMPM_STORE": "s"}).text("store.path") == f"{tmp_path}/s"
+
+
 def test_an_empty_variable_sets_nothing(places):
     assert load_settings(places, {"MMPM_OFFLINE": ""}).values["offline"].origin == "default"
 
