@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -185,3 +186,39 @@ def test_closed_streams_are_no_bug(terminal):
     )
     assert full.returncode == 1
     assert full.stderr.startswith("error[system-refused]")
+
+
+SLOW_TO_IMPORT = [
+    "asyncio", "cryptography", "cyclopts", "logging", "mmpm.project.manifest", "mmpm.solver", "obstore", "pathlib",
+    "pydantic", "rich", "tomlkit", "tuf", "urllib.request", "yaml",
+]  # fmt: skip
+
+
+def test_a_warm_frozen_sync_imports_nothing_slow(terminal):
+    made = terminal.run("registry", "init", "../reg", "--id", "molmall.example", "--no-passphrase")
+    fingerprint = re.search(r"[0-9a-f]{64}", made.out)[0]
+    (terminal.cwd / "mol-a.formula.toml").write_text('formula = "mol-a"\nversion = 1\ndescription = "Does A."\n')
+    (terminal.cwd / "mmpm.toml").touch()
+    for words in (
+        ("publish", "mol-a.formula.toml", "--to", "../reg", "--yes"),
+        ("registry", "add", "../reg", "--root", fingerprint),
+        ("install", "mol-a"),
+    ):
+        assert terminal.run(*words).status == 0
+    (terminal.cwd / ".beads" / "formulas" / "mol-a.formula.toml").unlink()
+    code = f"""
+import sys
+from mmpm.cli.app import run
+assert run(["sync", "--frozen", "--offline"]) == 0
+print([name for name in {SLOW_TO_IMPORT!r} if name in sys.modules])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=terminal.environ,
+        cwd=terminal.cwd,
+    )
+    assert ran.stdout.splitlines()[-1] == "[]", ran.stderr
+    assert (terminal.cwd / ".beads" / "formulas" / "mol-a.formula.toml").exists()
