@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -157,3 +158,20 @@ def verify_copy(registry: FolderRegistry, copy: str) -> set[str]:
             except DamagedRegistryError:
                 continue
         raise
+
+
+def verify_aliases(registry: FolderRegistry, root: str | None = None) -> None:
+    """Compare the unsigned copies with what is signed: none too many, none too few."""
+    releases = verify(registry, root)
+    base = Path(root or registry.root, "formulas")
+    shown = {str(path.parent.parent.relative_to(base)) + "@" + path.parent.name for path in base.rglob("download")}
+    assert shown == releases
+    listing = json.loads((base / "index.json").read_bytes())
+    names = {release.rpartition("@")[0] for release in releases}
+    assert {one["name"] for one in listing["formulas"]} == names
+    assert listing["total"] == len(names)
+    for name in names:
+        versions = {release.rpartition("@")[2] for release in releases if release.rpartition("@")[0] == name}
+        assert set(json.loads((base / name / "index.json").read_bytes())["versions"]) == versions
+    pages = {str(path.parent.relative_to(base)) for path in base.rglob("index.json")} - {"."}
+    assert {page for page in pages if not (base / page / "download").exists()} == names

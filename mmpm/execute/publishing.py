@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mmpm.errors import KeyUnreadableError
+from mmpm.errors import KeyUnreadableError, UnpublishableError
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.versions import Version
 from mmpm.registry.commit import Committing
@@ -81,7 +81,10 @@ def _committing(context: Context, registry: str, key_folder: str, passphrase_fil
 
 def _items(action: PublishReleases) -> Iterator[PublishItem]:
     for one in action.releases:
-        document = ReleaseDocument.parse(one.document)
+        try:
+            document = ReleaseDocument.parse(one.document)
+        except ValueError as error:  # a field beyond the limits of the format, an author of 10,000 letters say
+            raise UnpublishableError(f"{one.name}@{one.version}", str(error)) from None
         yield PublishItem(document, _reader(document, one))
 
 

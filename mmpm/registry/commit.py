@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from mmpm.errors import ClockBehindError, PublisherBusyError, RegistryExpiredError
 from mmpm.registry import layout
 from mmpm.registry.claim import Claims
+from mmpm.registry.mending import forget_note, mend_aliases, note_aliases
 from mmpm.registry.prune import GRACE_SECONDS, prune
 from mmpm.registry.published import PublishedTree, archive_timestamp, shown_serial
 from mmpm.registry.tree_writer import IMMUTABLE_MODE
@@ -22,8 +23,9 @@ from mmpm.trust.metadata import sign_listing, sign_snapshot, sign_timestamp
 from mmpm_store.durable import fsync_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from mmpm.model.names import FormulaName
     from mmpm.registry.key_folder import RegistryKeys
     from mmpm.registry.tree_writer import TreeWriter
     from mmpm.trust.facts import TargetFile
@@ -37,6 +39,9 @@ class Edit(Protocol):
 
     def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Mapping[str, TargetFile]:
         """Prepare the files of changed targets in `writer` and give what the bins must list; empty: nothing to do."""
+
+    def names(self) -> Iterable[FormulaName]:
+        """Give the formulas whose unsigned copies `write_aliases` will change."""
 
     def write_aliases(self, base: PublishedTree, writer: TreeWriter) -> None:
         """Write the unsigned copies, now that nobody else is at work."""
@@ -142,6 +147,8 @@ def _sign(
 def _show(base: PublishedTree, serial: int, signed: _Signed, edit: Edit, writer: TreeWriter) -> None:
     """Write everything that the new timestamp reaches, flush, then rename the timestamp into place."""
     base.archive()
+    mend_aliases(base, writer)
+    note_aliases(writer, serial, edit.names())
     writer.reveal()
     edit.write_aliases(base, writer)
     for role, data in signed.bins.items():
@@ -153,3 +160,4 @@ def _show(base: PublishedTree, serial: int, signed: _Signed, edit: Edit, writer:
     writer.reveal()
     fsync_path(f"{base.root}/metadata")
     archive_timestamp(base.root, serial)
+    forget_note(base.root, serial)

@@ -35,6 +35,7 @@ PAGE_LINES: Final = 128
 """What moves into an immutable page when an index would grow beyond that."""
 MAX_CHANGELOG: Final = 65_536
 MAX_YANK_REASON: Final = 1000
+MAX_DEPENDENCIES: Final = 1000
 MAX_DESCRIPTION_IN_CATALOG: Final = 500
 
 

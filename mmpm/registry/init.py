@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import RegistryExistsError
 from mmpm.registry import layout
 from mmpm.registry.documents import publishers_json, registry_json
-from mmpm.registry.key_folder import generate_keys, has_keys, save_keys
+from mmpm.registry.key_folder import begin_keys, finish_keys, generate_keys, has_keys, save_keys, unfinished_root
 from mmpm.registry.published import archive_timestamp
 from mmpm.registry.rendering import listing
 from mmpm.registry.tree_writer import IMMUTABLE_MODE, TreeWriter
@@ -56,7 +56,7 @@ class NewRegistry:
 def init_registry(
     root: str, registry_id: RegistryId, title: str, *, key_folder: str, passphrase: bytes | None, now: datetime
 ) -> NewRegistry:
-    """Make the tree at `root` and its keys in `key_folder`.
+    """Make the tree at `root` and its keys in `key_folder`; after a crash, the same call again begins anew.
 
     A crash leaves keys without a tree or a tree without ``timestamp.json``; `abandoned keys` are told apart by that
     and replaced.
@@ -74,6 +74,7 @@ def init_registry(
     """
     check_new(root, str(registry_id), key_folder)
     os.makedirs(root, exist_ok=True)
+    begin_keys(key_folder, os.path.abspath(root))
     keys = generate_keys()
     identity = Identity(str(registry_id), title)
     public = {role: key.public for role, key in keys.items()}
@@ -82,6 +83,7 @@ def init_registry(
     with TreeWriter(root) as writer:
         _write_tree(writer, identity, keys, root_bytes, now)
     archive_timestamp(os.path.abspath(root), 1)
+    finish_keys(key_folder)
     return NewRegistry(identity.id, title, Chain(root_bytes).fingerprint)
 
 
@@ -91,15 +93,18 @@ def check_new(root: str, registry_id: str, key_folder: str) -> None:
     Raises:
         RegistryExistsError: it may not.
     """
+    # What a crash in the middle of `init` left may go: nothing signed by those keys was ever shown.
+    begun = unfinished_root(key_folder)
+    is_unfinished = begun is not None and not os.path.exists(f"{begun}/{layout.TIMESTAMP}")
     if os.path.isdir(root):
-        if any(name != layout.STAGING for name in os.listdir(root)):
+        if os.listdir(root) and not (is_unfinished and begun == os.path.abspath(root)):
             raise RegistryExistsError(root, "is not empty")
     elif os.path.lexists(root):
         raise RegistryExistsError(root, "is not a folder")
     inside = os.path.commonpath([os.path.realpath(root), os.path.realpath(key_folder)]) == os.path.realpath(root)
     if inside:
         raise RegistryExistsError(key_folder, "would be inside the registry, where keys never belong")
-    if has_keys(key_folder):
+    if has_keys(key_folder) and not is_unfinished:
         raise RegistryExistsError(key_folder, f"holds keys of {registry_id} already")
 
 

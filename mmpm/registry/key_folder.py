@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import KeysMissingError, KeyUnreadableError
 from mmpm.trust.facts import ONLINE_ROLES, ROLES
 from mmpm.trust.keys import SigningKey
-from mmpm_store.durable import exclusive_create, fsync_path
+from mmpm_store.durable import exclusive_create, fsync_path, write_file_durably
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT_NAME = "root.json"
+UNFINISHED_NAME = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,30 @@ class RegistryKeys:
 def generate_keys() -> dict[str, SigningKey]:
     """Make one new key for every role."""
     return {role: SigningKey.generate() for role in ROLES}
+
+
+def begin_keys(folder: str, root: str) -> None:
+    """Note that keys for a new tree at `root` are about to be made, and clear away those of an unfinished attempt."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    write_file_durably(f"{folder}/{UNFINISHED_NAME}", os.fsencode(root), 0o600)
+    for name in (*(f"{role}.pem" for role in ROLES), ROOT_NAME):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{folder}/{name}")
+
+
+def finish_keys(folder: str) -> None:
+    """Note that the tree is there: from now on the keys are never made anew."""
+    os.unlink(f"{folder}/{UNFINISHED_NAME}")
+    fsync_path(folder)
+
+
+def unfinished_root(folder: str) -> str | None:
+    """Give the tree for which keys in `folder` were begun and, as far as was noted, not finished."""
+    try:
+        with open(f"{folder}/{UNFINISHED_NAME}", "rb") as file:
+            return os.fsdecode(file.read(1 << 16))
+    except FileNotFoundError:
+        return None
 
 
 def save_keys(folder: str, keys: Mapping[str, SigningKey], root: bytes, passphrase: bytes | None) -> None:

@@ -18,6 +18,7 @@ from mmpm.registry import history, layout, rendering
 from mmpm.registry.commit import Committing, commit
 from mmpm.registry.documents import (
     MAX_CHANGELOG,
+    MAX_DEPENDENCIES,
     MAX_DESCRIPTION_IN_CATALOG,
     CatalogLine,
     ReleaseDocument,
@@ -108,6 +109,7 @@ def _stage(item: PublishItem, writer: TreeWriter) -> _Staged:
     """Write a release's objects and, for a bundle, prepare its archive."""
     document = item.document
     _check(document)
+    _require_readable(document)
     data = b""
     for entry in document.tree.entries:
         data = item.read(entry.id)
@@ -167,12 +169,23 @@ def _check(document: ReleaseDocument) -> None:
         raise UnpublishableError(name, "it has no description")
     if len(document.changelog or "") > MAX_CHANGELOG:
         raise UnpublishableError(name, f"its changelog is longer than {MAX_CHANGELOG} characters")
+    if len(document.requires) + len(document.soft) > MAX_DEPENDENCIES:
+        raise UnpublishableError(name, f"it has more than {MAX_DEPENDENCIES} dependencies")
     if not document.tree.entries or (document.kind != "bundle" and len(document.tree.entries) != 1):
         raise UnpublishableError(name, f"{len(document.tree.entries)} files do not make a {document.kind}")
     try:
         parse_time(document.published_at)
     except ValueError:
         raise UnpublishableError(name, f"published_at is not a time in UTC: {document.published_at}") from None
+
+
+def _require_readable(document: ReleaseDocument) -> None:
+    """Refuse now what every reader would refuse later: fields beyond the limits of the format."""
+    try:
+        if ReleaseDocument.parse(document.to_bytes()) != document:
+            raise UnpublishableError(str(document.name), "its document does not read back as it was written")
+    except ValueError as error:
+        raise UnpublishableError(str(document.name), str(error)) from None
 
 
 def catalog_line(document: ReleaseDocument) -> CatalogLine:
@@ -252,6 +265,10 @@ class _Addition:
         staged_top = self.staged[name].get(top.version.slot)
         line = staged_top.line if staged_top else catalog_line(base.document(top.document))
         self._lines[name] = (line, grown.releases)
+
+    def names(self) -> Iterable[FormulaName]:
+        """Give the formulas that change."""
+        return sorted(self._lines)
 
     def write_aliases(self, base: PublishedTree, writer: TreeWriter) -> None:
         """Write what the seed's URLs answer for the new releases."""

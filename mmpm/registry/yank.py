@@ -13,7 +13,7 @@ from mmpm.registry.publish import catalog_line, prepare_catalog, prepare_index, 
 from mmpm.registry.tree_writer import TreeWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mmpm.model.names import FormulaName
     from mmpm.model.release import Release
@@ -79,6 +79,10 @@ class _Withdrawal:
         line = catalog_line(base.document(history.latest(grown.releases).document))
         self.lines[name] = (line, grown.releases)
         return targets | prepare_catalog(base, {name: line}, writer)
+
+    def names(self) -> Iterable[FormulaName]:
+        """Give the formula that changes."""
+        return self.lines
 
     def write_aliases(self, base: PublishedTree, writer: TreeWriter) -> None:
         """Write what the seed's URL of the formula answers now."""
