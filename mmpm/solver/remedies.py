@@ -102,9 +102,10 @@ def _notes(lack: _Lack) -> Iterator[str]:
     for shadowed in package.shadowed:
         fitting = [str(version) for version in shadowed.versions if lack.wanted.allows(version)]
         if fitting:
+            shown = listed(fitting[::-1], " and ", MOST_VERSIONS)
+            verb = "is" if len(fitting) == 1 else "are"
             yield (
-                f"{shadowed.registry} has {lack.name} {listed(fitting[::-1], ' and ', MOST_VERSIONS)}, but {where}"
-                " comes first and has the name."
+                f"{shadowed.registry} has {lack.name} {shown}, which {verb} shadowed: {where} comes first and has the name."
             )
 
 

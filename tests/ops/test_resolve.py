@@ -110,7 +110,7 @@ def test_the_first_registry_that_has_a_name_owns_it_even_if_nothing_there_fits(t
     assert asker.sources()["mol-a"].startswith("hop://acme.corp/")
     with pytest.raises(NoSolutionError) as refused:
         asker.ask("mol-a@9")
-    assert "molmall.example has mol-a 9.0.0, but acme.corp comes first" in refused.value.fact
+    assert "molmall.example has mol-a 9.0.0, which is shadowed: acme.corp comes first" in refused.value.fact
     assert "hop://molmall.example/formulas/mol-a@9.0.0" in refused.value.remedy
 
 

@@ -32,7 +32,7 @@ def test_the_first_registry_that_has_a_name_owns_it():
     registries = [{"name": "acme", "packages": {"a": [A]}}, {"name": "public", "packages": {"a": [A, B]}}]
     assert solved(registries=registries, root={"a": "*"})["solution"] == {"a": "1.0.0"}
     refused = solved(registries=registries, root={"a": ">=2.0.0"})
-    assert "public has a 2.0.0, but acme comes first" in str(refused["explanation"])
+    assert "public has a 2.0.0, which is shadowed: acme comes first" in str(refused["explanation"])
 
 
 def test_pre_releases_follow_plain_precedence_unless_stable_ones_come_first():
