@@ -28,6 +28,9 @@ NotLocal: Final = NotFetchedError
 
 _HEX: Final = frozenset("0123456789abcdef")
 
+MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading JSON of another shape than expected raises."""
+
 Listed = tuple[str, int]
 """The sha256 (hex) and length of a file that signed metadata lists."""
 
@@ -65,7 +68,7 @@ class Snapshot:
             raise NotFetchedError(state.registry_id, ["the registry's snapshot"])
         try:
             roles = read_snapshot_roles(data)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except MALFORMED as error:
             raise RegistryUntrustedError(state.registry_id, f"its snapshot is malformed ({error})") from None
         return cls(copy, state, roles)
 
@@ -219,7 +222,7 @@ class Snapshot:
             return None
         try:
             return read_bin_targets(data)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except MALFORMED as error:
             raise RegistryUntrustedError(self.registry_id, f"its {role} is malformed ({error})") from None
 
 
@@ -240,7 +243,7 @@ def read_snapshot_roles(data: bytes) -> dict[str, tuple[int, str, int]]:
     """Give version, sha256 and length of each role's document from a snapshot whose bytes are verified.
 
     Raises:
-        ValueError, KeyError, TypeError: it is malformed.
+        MALFORMED: one of these; it has another shape.
     """
     meta: dict[str, Any] = json.loads(data)["signed"]["meta"]
     roles = {
@@ -256,7 +259,7 @@ def read_bin_targets(data: bytes) -> dict[str, Listed]:
     """Give sha256 and length of each target from a bin whose bytes are verified.
 
     Raises:
-        ValueError, KeyError, TypeError: it is malformed.
+        MALFORMED: one of these; it has another shape.
     """
     targets: dict[str, Any] = json.loads(data)["signed"]["targets"]
     listed = {target: (str(one["hashes"]["sha256"]), int(one["length"])) for target, one in targets.items()}

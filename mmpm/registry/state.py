@@ -126,7 +126,7 @@ class TrustFolder:
             return None
         try:
             return _parse_state(data, self.registry_id)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise TrustStateUnreadableError(self.path, "state.json", str(error) or "a field is missing") from None
 
     def pin(self, fingerprint: str) -> None:
