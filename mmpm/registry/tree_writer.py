@@ -130,6 +130,7 @@ class TreeWriter:
                 raise
             with open(source, "rb") as file:
                 staged = self.stage(iter(lambda: file.read(1 << 20), b""))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
             os.replace(staged, target)
 
     def flush(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -235,3 +237,31 @@ def test_the_claim_of_a_dead_publisher_is_passed_over(registry):
     registry.publish(formula("mol-last"), grace_seconds=0)
     assert not Path(registry.root, layout.role_file("snapshot", 3)).exists()
     assert verify(registry) >= {"mol-dead@1.0.0", "mol-last@1.0.0"}
+
+
+def test_where_hard_links_are_refused_everything_is_copied(tmp_path, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise PermissionError(errno.EPERM, "no links on this disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    registry = FolderRegistry(tmp_path)
+    registry.publish(formula("mol-a"), bundle("mol-b"))
+    pids = [in_child(lambda one=one: registry.publish(formula(f"mol-rival-{one}"))) for one in range(3)]
+    assert [end_of(pid) for pid in pids] == [0] * 3
+    assert len(verify(registry)) == 5
+    verify_aliases(registry)
+    assert {path.stat().st_nlink for path in Path(registry.root).rglob("*") if path.is_file()} == {1}
+
+
+def test_where_locks_are_not_known_the_age_of_a_claim_decides(registry, monkeypatch):
+    def refuse(*_arguments):
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    claim = Path(registry.root, layout.role_file("snapshot", 3))
+    claim.write_bytes(b"somebody's")
+    with pytest.raises(PublisherBusyError):
+        registry.publish(formula("mol-a"), wait_seconds=0.1)
+    os.utime(claim, (0, 0))
+    assert registry.publish(formula("mol-a")).serial == 4
+    assert "mol-a@1.0.0" in verify(registry)
