@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import ChangedMeanwhileError
 from mmpm.execute import locking
-from mmpm.execute.journal import STAGING_PREFIX, drop_journal, flush, recover, write_journal
+from mmpm.execute.journal import STAGING_PREFIX, drop_journal, flush, has_journal, recover, write_journal
 from mmpm.execute.staging import stage_files
 from mmpm.execute.steps import Step, Work
 from mmpm.plan import InstallTree, KeepAside, NoteState, RemoveTree, ReplaceTree, SetRoot, WriteText
@@ -69,10 +69,15 @@ def apply_project(context: Context, plan: Plan, outcome: Outcome) -> None:
         forget(state, context.project.root)
         _set_roots(context, plan)
         staging = f"{os.path.dirname(formulas)}/{STAGING_PREFIX}{os.urandom(6).hex()}"
+        work = Work(formulas, staging, checkpoint)
         try:
-            work = _change(context, plan, outcome, Work(formulas, staging, checkpoint))
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            _change(context, plan, outcome, work)
+        except BaseException:
+            # Once the intent is written down, what it needs stays: the next command completes it.
+            if not has_journal(state, formulas):
+                shutil.rmtree(staging, ignore_errors=True)
+            raise
+        shutil.rmtree(staging, ignore_errors=True)
         outcome.kept += work.kept
         outcome.skipped += work.skipped
         _tell(context, outcome)
@@ -93,7 +98,7 @@ def _tell(context: Context, outcome: Outcome) -> None:
         context.progress.say(f"{outcome.copied} files were copied, not linked ({', '.join(outcome.reasons)})")
 
 
-def _change(context: Context, plan: Plan, outcome: Outcome, work: Work) -> Work:
+def _change(context: Context, plan: Plan, outcome: Outcome, work: Work) -> None:
     state = context.places.state
     checkpoint("begin")
     os.makedirs(work.staging)
@@ -122,7 +127,6 @@ def _change(context: Context, plan: Plan, outcome: Outcome, work: Work) -> Work:
     if not is_single:
         drop_journal(state, work.formulas)
     checkpoint("dropped")
-    return work
 
 
 def _steps(plan: Plan, work: Work, *, is_fresh: bool, flush_texts: bool) -> list[Step]:

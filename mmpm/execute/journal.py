@@ -38,6 +38,11 @@ def write_journal(state: str, formulas: str, staging: str, steps: Sequence[Step]
     write_file_durably(path, json.dumps(document).encode(), 0o600)
 
 
+def has_journal(state: str, formulas: str) -> bool:
+    """Tell whether an intent is written down and not done."""
+    return os.path.lexists(journal_path(state, formulas))
+
+
 def drop_journal(state: str, formulas: str) -> None:
     """Say that the intent is done."""
     try:
@@ -57,11 +62,7 @@ def recover(state: str, formulas: str) -> Work | None:
     data = read_optional(journal_path(state, formulas))
     work = None
     if data is not None:
-        document = json.loads(data)
-        if document["format"] == _FORMAT and document["formulas"] == formulas:
-            work = Work(formulas, document["staging"])
-            work.run(document["steps"])
-            flush(work)
+        work = _complete(data, formulas)
         drop_journal(state, formulas)
     parent = os.path.dirname(formulas)
     try:
@@ -71,6 +72,22 @@ def recover(state: str, formulas: str) -> Work | None:
     for name in names:
         if name.startswith(STAGING_PREFIX):
             shutil.rmtree(f"{parent}/{name}", ignore_errors=True)
+    return work
+
+
+def _complete(data: bytes, formulas: str) -> Work | None:
+    """Do the steps of a journal; one that cannot be read (a disk that lost it) says nothing that could be done."""
+    try:
+        document = json.loads(data)
+        staging, steps = document["staging"], document["steps"]
+        is_ours = document["format"] == _FORMAT and document["formulas"] == formulas
+    except (ValueError, TypeError, KeyError):
+        return None
+    if not is_ours:
+        return None
+    work = Work(formulas, staging)
+    work.run(steps)
+    flush(work)
     return work
 
 

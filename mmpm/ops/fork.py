@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from mmpm.errors import FileInTheWayError, NotInstalledError, UsageError
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
-from mmpm.lock import Lockfile
 from mmpm.model.names import FormulaName
 from mmpm.ops.sync import plan_lockfile
-from mmpm.ops.uninstall import drop
+from mmpm.ops.uninstall import drop, lock_of
 from mmpm.plan import Plan, WriteFiles
 from mmpm.project.files import read_project
 from mmpm.project.manifest import read_manifest
@@ -56,7 +55,7 @@ def plan_fork(context: Context, name: str, new: str | None = None, *, dry_run: b
     text = manifest.without_requirement(entry.name) if manifest.text else ""
     plan = plan_lockfile(
         context,
-        drop(files.lock or Lockfile(), {entry.name}),
+        drop(lock_of(context, files), {entry.name}),
         files=files,
         manifest=text if text != manifest.text else None,
         dry_run=dry_run,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import NothingToAdoptError
 from mmpm.execute.install import begin_change
-from mmpm.lock import Locked, Lockfile, make_lockfile
-from mmpm.ops.sync import open_ends, plan_lockfile, requirements_of
+from mmpm.lock import Locked, make_lockfile
+from mmpm.ops.sync import lock_from_receipt, open_ends, plan_lockfile, requirements_of
 from mmpm.project.files import read_project
 from mmpm.project.manifest import Wanted, parse_manifest, read_manifest
 from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
@@ -90,7 +90,7 @@ def plan_local(
     put_payload(context.store, collected)
     locked = locked_from(collected, scheme, installed_as)
     files = read_project(context.project)
-    lock = files.lock or Lockfile()
+    lock = files.lock or lock_from_receipt(files.receipt)
     manifest = read_manifest(context.project.manifest_path)
     text = manifest.with_requirement(Wanted("formulas", locked.name, locked.version, installed_as=locked.alias))
     asked_now = parse_manifest(text, manifest.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NotInstalledError, StillRequiredError
+from mmpm.errors import LockMissingError, NotInstalledError, StillRequiredError
 from mmpm.execute.install import begin_change
 from mmpm.lock import Lockfile
 from mmpm.ops.sync import plan_lockfile
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.plan import Plan
+    from mmpm.project.files import ProjectFiles
 
 
 def plan_uninstall(context: Context, names: Sequence[str], *, dry_run: bool = False) -> Plan:
@@ -30,7 +31,7 @@ def plan_uninstall(context: Context, names: Sequence[str], *, dry_run: bool = Fa
     if not dry_run:
         begin_change(context)
     files = read_project(context.project)
-    lock = files.lock or Lockfile()
+    lock = lock_of(context, files)
     manifest = read_manifest(context.project.manifest_path)
     text = manifest.text
     gone = set()
@@ -43,6 +44,18 @@ def plan_uninstall(context: Context, names: Sequence[str], *, dry_run: bool = Fa
         text = parse_manifest(text, manifest.path).without_requirement(name) if text else text
     left = drop(lock, gone)
     return plan_lockfile(context, left, files=files, manifest=text if text != manifest.text else None, dry_run=dry_run)
+
+
+def lock_of(context: Context, files: ProjectFiles) -> Lockfile:
+    """Give the project's lock; an empty one where nothing is installed either.
+
+    Raises:
+        LockMissingError: something is installed, and without a lock nobody knows what requires what.
+    """
+    lock = files.lock
+    if lock is None and files.receipt.entries:
+        raise LockMissingError(context.project.lock_path)
+    return lock or Lockfile()
 
 
 def drop(lock: Lockfile, names: set[str]) -> Lockfile:

@@ -10,7 +10,7 @@ import time
 import pytest
 from sites import Site
 
-from mmpm.execute import install
+from mmpm.execute import install, journal
 
 OLD = {"formula.toml": b"old", "a": b"old a", "gone": b"goes"}
 NEW = {"formula.toml": b"new", "a": b"new a", "b/c": b"comes"}
@@ -75,6 +75,38 @@ def test_ended_at_every_checkpoint_the_next_command_completes(tmp_path, fresh):
             break
         stop_at += 1
     assert stop_at >= 6
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_refused_by_the_system_at_every_checkpoint_the_next_command_completes(tmp_path, monkeypatch, fresh):
+    stop_at, is_refused = 0, True
+    while is_refused:
+        site, releases = prepare(tmp_path / str(stop_at), fresh=fresh)
+
+        def refuse(_name, state={"left": stop_at}):  # noqa: B006 - a counter of this round
+            state["left"] -= 1
+            if state["left"] == -1:
+                raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(install, "checkpoint", refuse)
+            try:
+                site.install(*releases)
+                is_refused = False
+            except OSError:
+                stop_at += 1
+        site.install(*releases)
+        check_completed(site, releases, fresh=fresh)
+
+
+def test_a_journal_that_cannot_be_read_stops_nobody(tmp_path):
+    site, releases = prepare(tmp_path, fresh=True)
+    path = journal.journal_path(site.context.places.state, str(site.formulas))
+    os.makedirs(os.path.dirname(path))
+    with open(path, "w") as file:
+        file.write("{torn")
+    site.install(*releases)
+    check_completed(site, releases, fresh=True)
 
 
 @pytest.mark.slow
