@@ -39,7 +39,10 @@ def apply_add(context: Context, action: AddRegistry) -> Refreshed:
     session = session_of(context, config)
     session.begin()
     put_registry(context.places.config_file, config)
-    return session.commit()
+    done = session.commit()
+    for warning in done.warnings:
+        context.progress.warn(warning)
+    return done
 
 
 def apply_remove(context: Context, action: RemoveRegistry) -> None:

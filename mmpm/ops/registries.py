@@ -122,7 +122,7 @@ def plan_add(context: Context, met: Sequence[Met], addition: Addition) -> Plan:
         before = next((old for old in context.registries if old.id == one.introduction.registry_id), None)
         action = _addition(one, before, addition)
         for other in context.registries:
-            if other.id != action.registry and action.name in {other.name, other.id}:
+            if action.name and other.id != action.registry and action.name in {other.name, other.id}:
                 raise UsageError(f"{action.name} is the name of registry {other.id}", "choose another with --name")
         is_known = one.pinned == action.fingerprint and before is not None
         if not is_known or _config_of(action) != _config_of_config(before):

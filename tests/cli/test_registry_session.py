@@ -1,0 +1,185 @@
+"""`mmpm registry ...` and `mmpm update` as a person and a program see them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import timedelta
+
+import pytest
+from loopback import Loopback
+from signed_tree import SignedTree
+
+
+@pytest.fixture
+def acme(terminal):
+    tree = SignedTree(terminal.home / "acme", "acme.corp")
+    tree.release("mol-a", "1.0.0")
+    tree.show()
+    terminal.now = tree.now + timedelta(hours=1)
+    return tree
+
+
+def test_a_registry_is_added_by_its_root_key_listed_updated_and_removed(terminal, acme):
+    key = f"sha256:{acme.fingerprint}"
+    terminal.play(
+        f"""
+        $ mmpm registry list
+        No registries. Add one with: mmpm registry add URL
+        $ mmpm update
+        No registries. Add one with: mmpm registry add URL
+        $ mmpm registry add ../acme --name acme --priority 1 --scope acme --root {key}
+        Registry acme.corp (The acme.corp registry) at ~/acme
+        Root key {key}
+        Added registry acme.corp, serial 2
+        $ mmpm registry add ../acme
+        Registry acme.corp (The acme.corp registry) at ~/acme
+        Root key {key}
+        It is there already
+        $ mmpm registry list
+        acme (acme.corp)  priority 1  @acme
+          ~/acme
+          root key {key}
+          serial 2 of 2026-11-01T00:00:00Z
+        $ mmpm update --all
+        acme.corp: nothing new since serial 2
+        """
+    )
+    acme.release("mol-a", "1.1.0", "2.0.0")
+    acme.yank("mol-a", "1.0.0")
+    acme.release("mol-b", "0.1.0")
+    acme.show(days=1)
+    terminal.now += timedelta(days=1)
+    terminal.play(
+        """
+        $ mmpm update --all
+        acme.corp: serial 2 -> 3
+          mol-a 1.1.0, 2.0.0 yanked 1.0.0
+          mol-b (new) 0.1.0
+        $ mmpm update acme
+        acme.corp: nothing new since serial 3
+        $ mmpm update nobody
+        error[registry-not-configured]: no registry nobody is configured; there are acme
+          fix: see `mmpm registry list`, or add it with `mmpm registry add URL`
+        [exit 1]
+        $ mmpm registry remove acme
+        Removed acme
+        $ mmpm registry list
+        No registries. Add one with: mmpm registry add URL
+        """
+    )
+
+
+def test_without_a_root_key_and_a_terminal_it_is_refused_also_with_yes(terminal, acme):
+    key = f"sha256:{acme.fingerprint}"
+    terminal.play(
+        f"""
+        $ mmpm registry add ../acme --yes
+        Registry acme.corp (The acme.corp registry) at ~/acme
+        Root key {key}
+        error[root-not-pinned]: no root key was accepted for registry acme.corp at ~/acme; it shows the root key {key}
+          fix: compare the key with whoever runs it, then run `mmpm registry add ~/acme --root {key}`
+        [exit 4]
+        """
+    )
+    assert not (terminal.home / ".config").exists()
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 1)])
+def test_on_a_terminal_the_person_is_asked(terminal, acme, answer, status):
+    seen = terminal.look("registry", "add", "../acme", typed=answer)
+    assert seen.status == status
+    assert f"Root key sha256:{acme.fingerprint}" in seen.out
+    assert "Is this the key that its publisher shows? [y/N]" in seen.out
+    assert ("acme.corp" in terminal.run("registry", "list").out) == (status == 0)
+
+
+def test_the_same_id_with_another_root_is_refused_until_it_is_replaced(terminal, acme):
+    terminal.run("registry", "add", "../acme", "--root", acme.fingerprint)
+    other = SignedTree(terminal.home / "other", "acme.corp")
+    seen = terminal.run("registry", "add", "../other", "--root", other.fingerprint)
+    assert seen.status == 4
+    assert "error[root-mismatch]" in seen.err
+    assert acme.fingerprint in seen.err
+    assert other.fingerprint in seen.err
+    assert terminal.run("registry", "add", "../other", "--root", "ab" * 32).status == 4
+    assert terminal.run("registry", "add", "../other", "--root", other.fingerprint, "--replace").status == 0
+    [listed] = json.loads(terminal.run("registry", "list", "--json").out)["registries"]
+    assert listed["fingerprint"] == other.fingerprint
+    assert listed["urls"] == [str(terminal.home / "other")]
+
+
+def test_another_address_of_a_known_registry_becomes_an_alternate(terminal, acme):
+    terminal.run("registry", "add", "../acme", "--root", acme.fingerprint, "--priority", "7")
+    with Loopback(acme.folder) as server:
+        assert terminal.run("registry", "add", server.url).status == 0
+        [listed] = json.loads(terminal.run("registry", "list", "--json").out)["registries"]
+        assert listed["urls"] == [str(acme.folder), server.url]
+        assert listed["priority"] == 7
+
+
+def test_a_removed_registry_cannot_come_back_with_an_older_state_or_another_key(terminal, acme):
+    shutil.copytree(acme.folder, terminal.home / "old")
+    acme.show(days=1)
+    terminal.run("registry", "add", "../acme", "--root", acme.fingerprint)
+    terminal.run("registry", "remove", "acme.corp")
+    seen = terminal.run("registry", "add", "../old")
+    assert "older copy" in seen.err
+    assert "serial 3" in seen.out
+
+
+def test_a_mirror_folder_adds_each_registry_in_it(terminal, acme):
+    other = SignedTree(terminal.home / "other", "other.corp")
+    for tree in (acme, other):
+        shutil.copytree(tree.folder, terminal.home / "mirror" / "mirrors" / tree.id)
+    one = ("registry", "add", "../mirror", "--root", acme.fingerprint)
+    assert terminal.run(*one).status == 4
+    assert terminal.run(*one, "--root", other.fingerprint).status == 0
+    listed = json.loads(terminal.run("registry", "list", "--json").out)["registries"]
+    assert [entry["id"] for entry in listed] == ["acme.corp", "other.corp"]
+
+
+def test_what_is_no_registry_is_said_to_be_none(terminal):
+    (terminal.home / "empty").mkdir()
+    terminal.play(
+        """
+        $ mmpm registry add ../empty
+        error[not-a-registry]: ~/empty is not a registry: it has no metadata/timestamp.json
+          fix: make one with `mmpm registry init ~/empty --id HOST`
+        [exit 1]
+        $ mmpm --offline registry add https://molmall.gastown.io
+        error[offline]: offline: adding https://molmall.gastown.io needs a network
+          fix: run it again without `--offline`, MMPM_OFFLINE and `offline = true`
+        [exit 5]
+        """
+    )
+
+
+def test_a_registry_that_fails_does_not_keep_others_from_their_update(terminal, acme):
+    other = SignedTree(terminal.home / "other", "other.corp")
+    for tree in (acme, other):
+        terminal.run("registry", "add", str(tree.folder), "--root", tree.fingerprint)
+    acme.release("mol-a", "2.0.0")
+    acme.show(days=1)
+    other.show(days=1)
+    terminal.now += timedelta(days=2)
+    for file in (acme.folder / "metadata").glob("*.snapshot.json"):
+        file.write_bytes(b"{}")
+    seen = terminal.run("update")
+    assert seen.status == 4
+    assert "other.corp: serial 1 -> 2" in seen.out
+    assert "error[registry-untrusted]: registry acme.corp" in seen.err
+    seen = terminal.run("update", "--json")
+    assert seen.status == 4
+    assert json.loads(seen.out)["failed"][0]["code"] == "registry-untrusted"
+
+
+def test_an_outage_at_update_is_a_warning_while_the_last_state_is_young(terminal, acme):
+    with Loopback(acme.folder) as server:
+        terminal.run("registry", "add", server.url, "--root", acme.fingerprint)
+        server.fault = "403"
+        seen = terminal.run("update")
+    assert seen.status == 0
+    assert seen.err.startswith("warning: registry acme.corp at http://127.0.0.1")
+    assert "answered 403" in seen.err
+    assert seen.out == "acme.corp: serial 2 stays\n"
