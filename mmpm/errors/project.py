@@ -1,0 +1,235 @@
+"""What can be wrong between manifest, lock, receipt and the installed files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmpm.errors.base import NO_SOLUTION, UNREACHABLE, UNTRUSTED, USAGE, MmpmError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class DocumentUnreadableError(MmpmError):
+    """A lock, receipt or another document of ours on disk is not what mmpm writes."""
+
+    code = "document-unreadable"
+
+    def __init__(self, what: str, reason: str, remedy: str, line: int | None = None) -> None:
+        at = f" (line {line})" if line else ""
+        super().__init__(f"{what}{at}: {printable(reason)}", remedy, {"file": what, "line": line})
+
+
+class NewerFormatError(MmpmError):
+    """A document was written by a newer major of mmpm; it is left as it is."""
+
+    code = "newer-format"
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} has format {found}; this mmpm reads up to {known}",
+            "install a newer mmpm; the file was not touched",
+            {"file": what, "found": found, "known": known},
+        )
+
+
+class ManifestError(MmpmError):
+    """A value in `mmpm.toml` is not what it has to be."""
+
+    code = "bad-manifest"
+    exit_status = USAGE
+
+    def __init__(self, path: str, line: int, key: str, reason: str) -> None:
+        super().__init__(
+            f"{printable(path)}, line {line}, {printable(key, 120)}: {printable(reason)}",
+            "correct that line",
+            {"file": path, "line": line, "key": key},
+        )
+
+
+class InstallConflictError(MmpmError):
+    """Two releases would bear the same unscoped name in one formulas folder."""
+
+    code = "install-conflict"
+
+    def __init__(self, first: str, second: str, installed_name: str) -> None:
+        super().__init__(
+            f"{first} and {second} would both be installed as {installed_name}",
+            f"give one of them another name: `mmpm install {second} --as NAME`",
+            {"names": [first, second], "installed_name": installed_name},
+        )
+
+
+class ChangedMeanwhileError(MmpmError):
+    """A file changed between the making of a plan and its applying."""
+
+    code = "changed-meanwhile"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{printable(path)} was changed while this command was at work; nothing was done",
+            "run the command again",
+            {"path": path},
+        )
+
+
+class NotWhatWasLockedError(MmpmError):
+    """The bytes of a release are not those that its checksum and its tree both name."""
+
+    code = "checksum-mismatch"
+    exit_status = UNTRUSTED
+
+    def __init__(self, name: str, version: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{printable(name)} {printable(version)}: its files have the checksum {found}, not {expected} as locked",
+            "do not use it; tell the registry's owner, and compare mmpm.lock with an older commit",
+            {"name": name, "version": version, "expected": expected, "found": found},
+        )
+
+
+class ObjectsMissingError(MmpmError):
+    """Files that are to be installed are not in the store, and no registry at hand gave them."""
+
+    code = "objects-missing"
+    exit_status = UNREACHABLE
+
+    def __init__(self, names: list[str], reason: str, remedy: str) -> None:
+        some = ", ".join(printable(name, 80) for name in names[:5]) + (" ..." if len(names) > 5 else "")
+        super().__init__(f"files of {some} are not in the store, and {reason}", remedy, {"names": names})
+
+
+class LockMissingError(MmpmError):
+    """A command needs a lock, and there is none."""
+
+    code = "lock-missing"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"there is no {printable(path)}",
+            "run `mmpm lock`, or get it from where the project comes from",
+            {"path": path},
+        )
+
+
+class LockOutOfDateError(MmpmError):
+    """The manifest asks for something that the lock was not made for."""
+
+    code = "lock-out-of-date"
+
+    def __init__(self, names: list[str]) -> None:
+        what = ", ".join(printable(name, 80) for name in names[:5]) or "what the manifest asks for"
+        super().__init__(f"mmpm.lock does not cover {what}", "run `mmpm lock`, then commit mmpm.lock", {"names": names})
+
+
+class DriftError(MmpmError):
+    """`sync --check` found that something would change."""
+
+    code = "drift"
+
+    def __init__(self, root: str, counts: Mapping[str, int]) -> None:
+        what = ", ".join(f"{kind} {count}" for kind, count in counts.items() if kind not in {"set-root", "note-state"})
+        super().__init__(
+            f"what is installed in {printable(root)} is not what manifest and lock say ({what})",
+            "run `mmpm sync`",
+            {"root": root, "counts": dict(counts)},
+        )
+
+
+class NotFoundHereError(MmpmError):
+    """No tier has the formula, and no registry that is known here."""
+
+    code = "not-found"
+
+    def __init__(self, name: str, wanted: str, reasons: Iterable[str]) -> None:
+        listed = list(reasons)
+        lines = "".join(f"\n{printable(reason)}" for reason in listed)
+        what = printable(name, 80) + ("" if wanted in {"*", "latest"} else f"@{printable(wanted, 80)}")
+        super().__init__(
+            f"there is no {what} here" + (lines or "; no registry is configured"),
+            "look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`",
+            {"name": name, "range": wanted, "reasons": listed},
+        )
+
+
+class NotInstalledError(MmpmError):
+    """A command is about a formula that is not installed in this tier."""
+
+    code = "not-installed"
+
+    def __init__(self, name: str, root: str, remedy: str = "`mmpm list` shows what is installed") -> None:
+        super().__init__(f"{printable(name)} is not installed in {printable(root)}", remedy, {"name": name})
+
+
+class StillRequiredError(MmpmError):
+    """A formula that another installed one requires cannot go alone."""
+
+    code = "still-required"
+
+    def __init__(self, name: str, by: list[str]) -> None:
+        who = ", ".join(printable(one, 80) for one in by[:5])
+        super().__init__(
+            f"{printable(name)} is required by {who}",
+            f"uninstall {printable(by[0], 80)} as well, or leave {printable(name, 80)}",
+            {"name": name, "by": by},
+        )
+
+
+class NothingToAdoptError(MmpmError):
+    """There is no unmanaged formula of a name."""
+
+    code = "nothing-to-adopt"
+
+    def __init__(self, name: str, folder: str, reason: str) -> None:
+        super().__init__(
+            f"{printable(name)}: {reason} in {printable(folder)}",
+            "`mmpm list` shows what is unmanaged",
+            {"name": name, "folder": folder},
+        )
+
+
+class NoSolutionError(MmpmError):
+    """No set of releases meets all requirements."""
+
+    code = "no-solution"
+    exit_status = NO_SOLUTION
+
+    def __init__(
+        self, steps: Sequence[str], notes: Sequence[str], remedies: Sequence[str], derivation: Mapping[str, object]
+    ) -> None:
+        numbered = [f"{number}. {step}" for number, step in enumerate(steps, 1)] if len(steps) > 1 else list(steps)
+        lines = ["no set of releases meets the requirements", *numbered, *notes]
+        super().__init__(
+            "\n".join(printable(line, 4000) for line in lines),
+            "\n".join(printable(remedy) for remedy in remedies),
+            {"steps": list(steps), "notes": list(notes), "remedies": list(remedies), "derivation": derivation},
+        )
+
+
+class ReleaseChangedError(MmpmError):
+    """A registry has other bytes under a version than the ones that were locked from it: releases are immutable."""
+
+    code = "release-changed"
+    exit_status = UNTRUSTED
+
+    def __init__(self, source: str, locked: str, found: str) -> None:
+        super().__init__(
+            f"{printable(source)} has the checksum {printable(found, 80)} now; mmpm.lock has {printable(locked, 80)}",
+            "ask whoever runs the registry; to take the new bytes, remove the release's line from mmpm.lock and"
+            " run `mmpm lock`",
+            {"source": source, "locked": locked, "found": found},
+        )
+
+
+class NotRequiredError(MmpmError):
+    """A command is about a formula that neither manifest nor lock has."""
+
+    code = "not-required"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        listed = sorted(names)
+        shown = ", ".join(printable(name, 80) for name in listed[:5])
+        super().__init__(
+            f"{shown} {'is' if len(listed) == 1 else 'are'} neither in mmpm.toml nor in mmpm.lock",
+            "run `mmpm list` to see what is, or `mmpm install NAME`",
+            {"names": listed},
+        )
