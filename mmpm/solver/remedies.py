@@ -104,9 +104,8 @@ def _notes(lack: _Lack) -> Iterator[str]:
         if fitting:
             shown = listed(fitting[::-1], " and ", MOST_VERSIONS)
             verb = "is" if len(fitting) == 1 else "are"
-            yield (
-                f"{shadowed.registry} has {lack.name} {shown}, which {verb} shadowed: {where} comes first and has the name."
-            )
+            there = f"{shadowed.registry} has {lack.name} {shown}"
+            yield f"{there}, which {verb} shadowed: {where} comes first and has the name."
 
 
 def _absence_note(name: str, absence: Absence | None) -> str:
