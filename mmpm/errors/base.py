@@ -6,7 +6,6 @@ enters a message, so that nothing a package says can steer a terminal.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ def printable(text: str, limit: int = 400, *, keep: str = "") -> str:
         text = text[:limit] + "…"
     if text.isascii() and text.isprintable():
         return text
+    import unicodedata  # a shared library of its own, and most texts are plain
+
     out: list[str] = []
     for character in text:
         if character in keep or character.isprintable():
