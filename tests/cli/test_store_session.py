@@ -156,3 +156,18 @@ def test_nothing_goes_while_it_is_not_known_what_is_in_use(later, store):
     assert seen.status == 1
     assert seen.err.startswith("error[store-incomplete]: the listings of some releases in use cannot be read (1)")
     assert store.status().objects == 1
+
+
+def test_what_is_damaged_or_gone_comes_back_from_a_registry(world):
+    world.registry("acme", priority=1).release("mol-deploy", "1.0.0")
+    world.install("mol-deploy")
+    machine = world.machine("here")
+    store = Store.open(machine.store)
+    for object_id, executable, _ in list(store.objects()):
+        if store.read(object_id).startswith(b'{"files"'):
+            os.unlink(store.path_of(object_id, executable))
+        else:
+            damage(store, object_id)
+    assert machine.try_run("store", "verify").status == 1
+    machine.run("store", "repair")
+    assert "sound" in machine.run("store", "verify").out
