@@ -180,20 +180,27 @@ def find_source(
         wanted = None if version is None else Version.parse(version)
     except ValueError as error:
         raise UsageError(str(error), "give three numbers: --version 1.0.0") from None
-    found = path if os.path.exists(path) else _find_by_name(context, operand, cwd)
+    if os.path.exists(path):
+        return Source(path, format_time(context.now), None, wanted, author, changelog)
+    name = _name_or_none(operand)
+    found = None if name is None else _find_by_name(context, name, cwd)
     if found is None:
         raise UsageError(
             f"there is no file, folder or formula of the name {operand}",
             "give a path, or a name that `mmpm list` shows",
         )
-    return Source(found, format_time(context.now), None, wanted, author, changelog)
+    return Source(found, format_time(context.now), name, wanted, author, changelog)
 
 
-def _find_by_name(context: Context, name: str, cwd: str) -> str | None:
+def _name_or_none(text: str) -> FormulaName | None:
     try:
-        base = FormulaName.parse(name).unscoped
+        return FormulaName.parse(text)
     except ValueError:
         return None
+
+
+def _find_by_name(context: Context, name: FormulaName, cwd: str) -> str | None:
+    base = name.unscoped  # files carry no scope; the operand's is what it is published under
     folders = [cwd, context.project.formulas, *(tier.formulas for tier in search_order(context.places, cwd))]
     for folder in folders:
         for form in (f"{base}.formula.toml", f"{base}.formula.bundle", base):

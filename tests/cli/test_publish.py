@@ -136,6 +136,11 @@ def test_a_batch_is_published_whole_or_not_at_all(publisher):
     assert "line 2" in seen.err
 
 
+def test_a_name_with_a_scope_is_published_under_it(publisher):
+    assert publisher.run("publish", "@acme/mol-polecat-work", "--to", "reg", "--yes").status == 0
+    assert (publisher.cwd / "reg/formulas/@acme/mol-polecat-work/4.0.0/download").read_text() == FORMULA
+
+
 def test_protected_keys_ask_for_their_passphrase(terminal):
     (terminal.cwd / "word").write_text("open sesame\n")
     (terminal.cwd / "mol-polecat-work.formula.toml").write_text(FORMULA)
@@ -171,6 +176,7 @@ def test_publish_init_says_how_to_begin(terminal):
         ("publish", "mol-none", "--to", "reg"),
         ("publish", "mol-polecat-work", "--to", "reg", "--version", "four"),
         ("publish", "mol-polecat-work", "--to", "reg", "--batch", "batch.jsonl"),
+        ("publish", "mol-polecat-work", "--to", "https://molmall.gastown.io"),
         ("yank", "mol-polecat-work", "--reason", "x", "--to", "reg"),
         ("yank", "mol-polecat-work@4", "--reason", "x", "--to", "reg"),
         ("yank", "mol-polecat-work@4.0.0", "--reason", " ", "--to", "reg"),

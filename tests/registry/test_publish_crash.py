@@ -18,6 +18,9 @@ from registry_tree import FolderRegistry, bundle, formula, verify, verify_aliase
 from mmpm.errors import PublisherBusyError
 from mmpm.registry import layout
 
+# Python 3.12 warns of any fork beside threads, such as those of a parallel test run; the children here start none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
 CHANGES = {"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.chmod"}
 
 

@@ -163,6 +163,8 @@ def _destination(session: Session, context: "Context", to: str | None) -> str:
     chosen = to or context.settings.text("publish.to")
     if chosen is None:
         raise UsageError("no registry is named", "say which with --to DIR, or `mmpm config set publish.to DIR`")
+    if "://" in chosen:
+        raise UsageError(f"{chosen} is not a folder", "publish to the registry's folder: --to DIR")
     return session.path(chosen)
 
 
