@@ -7,10 +7,11 @@ keeps), looks at the folder, and gives the one plan that also writes lock and ma
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError
+from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError, TrustStateUnreadableError
 from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
@@ -120,7 +121,7 @@ def plan_lockfile(
         writes_lock: whether the project's lock shall hold `lock`.
         dry_run: nothing will be applied, so nothing is noted either.
         notes: whether the next `sync` has nothing to do after this.
-        levels: (level, serial) by registry id, for the receipt.
+        levels: (level, serial) by registry id, for the receipt; what this machine believes where None.
 
     Raises:
         InstallConflictError: two releases would bear one name on disk.
@@ -131,7 +132,7 @@ def plan_lockfile(
     receipt = files.receipt
     sources = tuple(dict.fromkeys(_registry_of(locked) for locked in lock.releases if _registry_of(locked)))
     trees = _trees(context, lock, sources)
-    entries = _entries(context, lock, trees, levels or {})
+    entries = _entries(context, lock, trees, levels or _serials(context, sources))
     after = next_receipt(entries, receipt)
     state_file = state_path(context.places.state, context.project.root)
     paths = [file.path for one in (after, receipt) for entry in one.entries for file in entry.files]
@@ -273,6 +274,18 @@ def _entries(
             )
         )
     return entries
+
+
+def _serials(context: Context, registries: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    from mmpm.registry.state import TrustFolder
+
+    found = {}
+    for registry in registries:
+        # What a receipt tells for display is no reason to stop.
+        with contextlib.suppress(TrustStateUnreadableError):
+            state = TrustFolder.of(context.places.trust, registry).read()
+            found[registry] = ("unverified", state.serial if state else 0)
+    return found
 
 
 def _registry_of(locked: Locked) -> str:
