@@ -1,0 +1,212 @@
+"""`install`, `lock`, `upgrade`, `pin`, `unpin`, `debug solve` as a person sees them, piped."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from world import formula_text
+
+from mmpm.lock import format_lock, parse_lock
+
+
+@pytest.fixture
+def mall(terminal):
+    """A project in the working folder and a registry that is added; gives a function that publishes releases."""
+    made = terminal.run("registry", "init", "../reg", "--id", "molmall.example", "--no-passphrase", "--yes")
+    assert terminal.run("init").status == 0
+    fingerprint = re.search(r"[0-9a-f]{64}", made.out)[0]
+    assert terminal.run("registry", "add", "../reg", "--root", fingerprint).status == 0
+
+    def publish(*releases):
+        lines = []
+        for name, version, *requires in releases:
+            path = terminal.folder / f"{name}-{version}.formula.toml"
+            path.write_text(formula_text(name, version, dict(one.split("@") for one in requires)))
+            line = {"name": name, "version": version, "path": str(path), "changelog": f"- What {version} brings"}
+            lines.append(json.dumps(line) + "\n")
+        batch = terminal.folder / "batch.jsonl"
+        batch.write_text("".join(lines))
+        assert terminal.run("publish", "--batch", str(batch), "--to", "../reg", "--yes").status == 0
+
+    publish(("mol-a", "1.0.0"), ("mol-a", "1.1.0"), ("mol-b", "1.0.0", "mol-a@^1"), ("mol-b", "2.0.0-rc.1"))
+    return publish
+
+
+TIER = "Tier: project, ~/work (the nearest mmpm.toml)"
+
+
+@pytest.mark.usefixtures("mall")
+def test_installing_brings_what_is_needed_and_says_so(terminal):
+    terminal.play(
+        f"""
+        $ mmpm install mol-b
+        {TIER}
+        Resolving mol-b...
+        Registry: molmall.example
+        Version: 1.0.0 (latest)
+        Author: someone@example.com
+        Skills: testing
+        Downloading... ✓
+        Verifying checksum... ✓
+        Installed to: ~/work/.beads/formulas/mol-b.formula.toml
+        Also installed: mol-a@1.1.0
+        $ mmpm install mol-b
+        {TIER}
+        Resolving mol-b...
+        Registry: molmall.example
+        Version: 1.0.0 (latest)
+        Author: someone@example.com
+        Skills: testing
+        mol-b is installed already
+        """
+    )
+    assert 'mol-b = "*"' in (terminal.cwd / "mmpm.toml").read_text()
+
+
+def test_a_pin_is_an_exact_version_in_the_manifest_that_unpin_takes_back(terminal, mall):
+    terminal.run("install", "mol-a@1.0.0")
+    terminal.play(
+        f"""
+        $ mmpm upgrade
+        {TIER}
+        Checking for updates...
+        mol-a: 1.1.0 exists, but mmpm.toml asks for 1.0.0 (`mmpm unpin mol-a`)
+        Everything is up to date
+        $ mmpm unpin mol-a@^1
+        {TIER}
+        Unpinned: mol-a (^1)
+        $ mmpm upgrade mol-a --yes
+        {TIER}
+        Checking for updates...
+        Current: 1.0.0
+        Latest: 1.1.0
+        Changelog for 1.1.0:
+        - What 1.1.0 brings
+        Downloading... ✓
+        Installed: mol-a@1.1.0
+        $ mmpm pin mol-a
+        {TIER}
+        Pinned: mol-a@1.1.0
+        """
+    )
+    assert 'mol-a = "1.1.0"' in (terminal.cwd / "mmpm.toml").read_text()
+    mall(("mol-a", "1.2.0"))
+    assert terminal.run("install", "mol-b").status == 0
+    lock = parse_lock((terminal.cwd / "mmpm.lock").read_bytes())
+    assert {one.name: (one.version, one.pinned) for one in lock.releases} == {
+        "mol-a": ("1.1.0", True),
+        "mol-b": ("1.0.0", False),
+    }
+
+
+def test_an_upgrade_shows_every_changelog_on_the_way_and_asks(terminal, mall):
+    terminal.run("install", "mol-a@^1")
+    mall(("mol-a", "1.2.0"), ("mol-a", "1.3.0-rc.1"), ("mol-a", "1.3.0"), ("mol-a", "2.0.0"))
+    seen = terminal.run("upgrade", "mol-a")
+    assert seen.status == 2
+    assert "Changelog for 1.3.0:\n- What 1.3.0 brings\nChangelog for 1.2.0:\n- What 1.2.0 brings\n" in seen.err
+    assert "rc.1" not in seen.err
+    assert "mol-a: 2.0.0 exists, but mmpm.toml asks for ^1 (`mmpm install mol-a@2.0.0`)" in seen.err
+    assert parse_lock((terminal.cwd / "mmpm.lock").read_bytes()).releases[0].version == "1.1.0"
+
+
+@pytest.mark.usefixtures("mall")
+def test_what_cannot_be_met_is_explained_and_changes_nothing(terminal):
+    before = (terminal.cwd / "mmpm.toml").read_bytes()
+    terminal.play(
+        f"""
+        $ mmpm install mol-b mol-a@2
+        {TIER}
+        Resolving mol-b...
+        Resolving mol-a@2...
+        error[no-solution]: no set of releases meets the requirements
+          You ask for mol-a@2 (molmall.example), which no release that may be chosen fits.
+          molmall.example has mol-a 1.1.0 and 1.0.0.
+          fix: ask for another range of mol-a@2, or for something else
+        [exit 3]
+        $ mmpm install mol-b@2
+        {TIER}
+        Resolving mol-b@2...
+        error[no-solution]: no set of releases meets the requirements
+          You ask for mol-b@2 (molmall.example), which no release that may be chosen fits.
+          molmall.example has mol-b 1.0.0.
+          molmall.example has mol-b 2.0.0-rc.1, which is a pre-release that nothing asks for.
+          fix: allow the pre-release: `mmpm install --pre mol-b` or `mmpm install mol-b@2.0.0-rc.1`
+               ask for another range of mol-b@2, or for something else
+        [exit 3]
+        """
+    )
+    assert (terminal.cwd / "mmpm.toml").read_bytes() == before
+    assert not (terminal.cwd / "mmpm.lock").exists()
+
+
+@pytest.mark.usefixtures("mall")
+def test_a_pre_release_is_installed_when_it_is_allowed(terminal):
+    assert terminal.run("install", "mol-b@2", "--pre").status == 0
+    assert parse_lock((terminal.cwd / "mmpm.lock").read_bytes()).get("mol-b").version == "2.0.0-rc.1"
+
+
+@pytest.mark.usefixtures("mall")
+def test_a_formula_can_be_installed_under_another_name_and_without_being_saved(terminal):
+    assert terminal.run("install", "mol-a", "--as", "mol-mine", "--no-save").status == 0
+    assert (terminal.cwd / ".beads" / "formulas" / "mol-mine.formula.toml").is_file()
+    assert "mol-a" not in (terminal.cwd / "mmpm.toml").read_text()
+    assert terminal.run("install", "mol-a", "mol-b", "--as", "mol-mine").status == 2
+
+
+@pytest.mark.usefixtures("mall")
+def test_lock_writes_the_lock_alone_and_check_compares(terminal):
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\nmol-b = "*"\n')
+    assert terminal.run("lock", "--check").status == 1
+    terminal.play(
+        f"""
+        $ mmpm lock
+        {TIER}
+        Locked: ~/work/mmpm.lock
+        $ mmpm lock --check
+        {TIER}
+        The lock is up to date
+        """
+    )
+    assert not (terminal.cwd / ".beads" / "formulas").exists()
+
+
+@pytest.mark.usefixtures("mall")
+def test_a_lock_with_marks_of_a_merge_is_mended_by_lock(terminal):
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\nmol-a = "*"\nmol-b = "*"\n')
+    terminal.run("lock")
+    path = terminal.cwd / "mmpm.lock"
+    good = path.read_bytes()
+    lines = good.splitlines(keepends=True)
+    mine = next(line for line in lines if line.startswith(b'{"name":"mol-a"'))
+    theirs = mine.replace(b"1.1.0", b"1.0.0")
+    path.write_bytes(good.replace(mine, b"<<<<<<< mine\n" + mine + b"=======\n" + theirs + b">>>>>>> theirs\n"))
+    assert terminal.run("sync").status == 1
+    assert terminal.run("lock").status == 0
+    assert path.read_bytes() == good == format_lock(parse_lock(good))
+
+
+def test_a_pin_of_something_unknown_is_refused(terminal, mall):
+    assert mall
+    assert terminal.run("pin", "mol-a").status == 1
+    assert terminal.run("pin", "mol-a@^1").status == 2
+    assert terminal.run("unpin", "mol-a").status == 1
+    assert terminal.run("upgrade", "mol-a").status == 1
+
+
+def test_debug_solve_answers_as_json_one_problem_or_many(terminal):
+    good = {"id": 1, "packages": {"a": [{"version": "1.0.0"}]}, "root": {"a": "*"}}
+    path = terminal.cwd / "problem.json"
+    path.write_text(json.dumps(good))
+    seen = terminal.run("debug", "solve", "problem.json")
+    assert (seen.status, json.loads(seen.out)) == (0, {"id": 1, "solution": {"a": "1.0.0"}})
+    path.write_text("\n".join([json.dumps(good), "{}", "[", json.dumps(good | {"id": 2, "root": {"b": "*"}})]))
+    seen = terminal.run("debug", "solve", "problem.json", "--batch")
+    first, second, third, fourth = map(json.loads, seen.out.splitlines())
+    assert seen.status == 1
+    assert (first, second) == ({"id": 1, "solution": {"a": "1.0.0"}}, {"solution": {}})
+    assert set(third) == {"error"}
+    assert fourth["unsat"] is True
+    assert "b is in no registry" in fourth["explanation"]
