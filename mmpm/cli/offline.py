@@ -1,7 +1,7 @@
 """Offline, enforced: from `forbid_sockets` on, making a socket or asking for an address is an error in this process.
 
 The hook sees CPython's sockets; the HTTP client is native code that it cannot see, so the transport factory refuses
-offline before that client is even imported (`mmpm.registry.offline`).
+offline before that client is even imported (`mmpm.execute.connect`).
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ from mmpm.registry.gather import MissingFileError, describe, unreachable
 from mmpm.registry.local import LocalCopy
 from mmpm.registry.snapshot import Snapshot
 from mmpm.registry.state import TrustFolder, TrustState
+from mmpm.registry.tidy import remove_superseded
 from mmpm.registry.transport import NotFound, TransportError, Unavailable
 from mmpm.trust.clock import AgePolicy, judge, parse_time, show_time
 
@@ -185,6 +186,8 @@ class RefreshSession:
             if self._chain is not None:
                 self._copy.flush()
             self._promote()
+            if self._current is not None:
+                remove_superseded(self._copy, self._current, (change.name for change in changes), self._now)
         return Refreshed(
             registry_id=self.source.registry_id,
             old_serial=self._believed.serial if self._believed is not None else None,

@@ -1,4 +1,4 @@
-"""How the bytes of a registry tree reach us: one interface, its typed failures, and alternates tried in order.
+"""How the bytes of a registry tree reach us: one interface and its typed failures.
 
 Rule: a transport says what happened and decides nothing. That a 404 is not an absence, that a 403 stops, that
 garbage is not to be trusted, is decided in `refresh`; nothing that comes out of a transport is believed before its
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from mmpm.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
 THREADS = 8
 # Answers that wait for the consumer: workers hand them over in lots, so that the hand-over costs little for small
@@ -67,10 +67,6 @@ class Unavailable(TransportError):  # noqa: N818 - an answer, named as the proto
 
 class Truncated(Unavailable):
     """The answer ended before its own length."""
-
-
-class Offline(Unavailable):
-    """Nothing was asked, because this process may not use a network."""
 
 
 class TooLarge(TransportError):  # noqa: N818 - an answer, named as the protocol names it
@@ -188,68 +184,6 @@ class _Readers:
             except queue.Full:
                 continue
             return
-
-
-class Alternates:
-    """Several places that serve one registry's tree: the first that can answer does.
-
-    Only `Unavailable` moves on to the next place. A 401 or 403 stops, and so does a 404: a place that answers
-    decides. A place that failed is asked last from then on, so that one dead URL costs one time-out and not one
-    a file.
-    """
-
-    def __init__(self, places: Sequence[Transport]) -> None:
-        if not places:
-            raise ValueError("a registry needs at least one place to read it from")
-        self._places = list(places)
-
-    @property
-    def origin(self) -> str:
-        """The place that is asked first now."""
-        return self._places[0].origin
-
-    @property
-    def is_online(self) -> bool:
-        """Whether the place that is asked first now reaches the registry itself."""
-        return self._places[0].is_online
-
-    @property
-    def places(self) -> tuple[Transport, ...]:
-        """Every place, the one asked first now in front."""
-        return tuple(self._places)
-
-    def get(self, path: str, max_bytes: int) -> bytes:
-        """Read one file from the first place that can answer.
-
-        Raises:
-            Unavailable: no place could; the cause names each.
-            TransportError: what the first place that answered said.
-        """
-        failures: list[Unavailable] = []
-        for place in tuple(self._places):
-            try:
-                return place.get(path, max_bytes)
-            except Unavailable as error:
-                failures.append(error)
-                self._ask_last(place)
-        if len(failures) == 1:
-            raise failures[0]
-        kind = type(failures[0]) if len({type(failure) for failure in failures}) == 1 else Unavailable
-        raise kind(
-            failures[0].origin,
-            path,
-            "; ".join([failures[0].cause, *(f"{failure.origin}: {failure.cause}" for failure in failures[1:])]),
-        )
-
-    def get_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, bytes | TransportError]]:
-        """Read many files at once; each may come from another place."""
-        if len(self._places) == 1:
-            return self._places[0].get_many(requests)
-        return read_in_threads(self.get, requests)
-
-    def _ask_last(self, place: Transport) -> None:
-        if self._places[0] is place and len(self._places) > 1:
-            self._places = [*(other for other in self._places if other is not place), place]
 
 
 def check_request_path(path: str) -> str:

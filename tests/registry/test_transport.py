@@ -13,12 +13,9 @@ from loopback import Loopback
 
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.http import Connection, HttpTransport, Patience
-from mmpm.registry.offline import OfflineTransport
 from mmpm.registry.transport import (
-    Alternates,
     Forbidden,
     NotFound,
-    Offline,
     Request,
     TooLarge,
     Transport,
@@ -52,13 +49,11 @@ def server(tree):
         yield loopback
 
 
-@pytest.fixture(params=["folder", "http", "alternates"])
-def transport(request, tree, server, tmp_path):
+@pytest.fixture(params=["folder", "http"])
+def transport(request, tree, server):
     if request.param == "folder":
         return FolderTransport(str(tree))
-    if request.param == "http":
-        return HttpTransport(server.url, patience=QUICK)
-    return Alternates([FolderTransport(str(tmp_path / "unplugged")), HttpTransport(server.url + "/", patience=QUICK)])
+    return HttpTransport(server.url + "/", patience=QUICK)
 
 
 # ---- the conformance suite
@@ -282,43 +277,3 @@ def test_a_redirect_never_leads_from_https_to_http(server, tree, tmp_path):
         with pytest.raises(Unavailable):
             HttpTransport(secure.url, Connection(ca_pem=pem), QUICK).get("n1", 100)
         assert not server.asked
-
-
-# ---- alternates and offline
-
-
-def test_a_place_that_answers_decides_and_only_a_dead_one_is_passed_over(server, tree):
-    good = FolderTransport(str(tree))
-    for fault, kind in [("401", Unauthorized), ("403", Forbidden), ("404", NotFound)]:
-        server.fault = fault
-        with pytest.raises(kind):
-            Alternates([HttpTransport(server.url, patience=QUICK), good]).get("n1", 100)
-    for fault in ["500", "truncated", "drip"]:
-        server.fault = fault
-        assert Alternates([HttpTransport(server.url, patience=QUICK), good]).get("n11", 100_000) == b"11" * 10
-
-
-def test_a_dead_place_is_asked_last_from_then_on(server, tree):
-    server.fault = "500"
-    alternates = Alternates([HttpTransport(server.url, patience=QUICK), FolderTransport(str(tree))])
-    for number in range(5):
-        alternates.get(f"n{number}", 100)
-    assert len(server.asked) == QUICK.attempts
-
-
-def test_when_every_place_is_dead_each_is_named(server, tmp_path):
-    server.fault = "500"
-    with pytest.raises(Unavailable) as caught:
-        Alternates([HttpTransport(server.url, patience=QUICK), FolderTransport(str(tmp_path / "gone"))]).get("n1", 9)
-    assert "500" in str(caught.value)
-    assert str(tmp_path / "gone") in str(caught.value)
-
-
-def test_offline_refuses_everything_and_says_so():
-    transport = OfflineTransport("https://molmall.gastown.io")
-    assert isinstance(transport, Transport)
-    with pytest.raises(Offline, match="offline"):
-        transport.get("metadata/timestamp.json", 10)
-    [(request, answer)] = transport.get_many([Request("x", 1)])
-    assert request == Request("x", 1)
-    assert isinstance(answer, Offline)
