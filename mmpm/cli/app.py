@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from mmpm.cli.failures import as_usage, report
@@ -65,6 +66,15 @@ def run(
             return report(error, output)
         except BrokenPipeError as broken:
             return report(broken, output)
+    finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    """Let others change the folders that this command kept them from; a command that kept none never imported that."""
+    locking = sys.modules.get("mmpm.execute.locking")
+    if locking is not None:
+        locking.release_all()
 
 
 def _clock() -> datetime:

@@ -79,6 +79,12 @@ def release(folder: str) -> None:
         os.close(fd)
 
 
+def release_all() -> None:
+    """Let go of every folder: the command is at its end, whatever that was."""
+    for folder in list(_held):
+        release(folder)
+
+
 def _try(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -135,7 +135,8 @@ def verify(*, lock: bool = False, session: Session) -> int:
             out.result(f"{out.mark('failed', out.out)} {one.name} {one.version}: {problem}")
     files = sum(one.files for one in found)
     if not bad:
-        out.result(f"{out.mark('done', out.out)} {len(found)} formulas, {files} files: as installed")
+        formulas = f"{len(found)} formula{'s' * (len(found) != 1)}"
+        out.result(f"{out.mark('done', out.out)} {formulas}, {files} file{'s' * (files != 1)}: as installed")
     out.document(
         "mmpm.verify/1",
         {
