@@ -66,6 +66,7 @@ from mmpm.errors.project import (
     NotWhatWasLockedError,
     ObjectsMissingError,
     ReleaseChangedError,
+    SearchTooLongError,
     StillRequiredError,
 )
 from mmpm.errors.registry import (
@@ -141,6 +142,7 @@ __all__ = [
     "RolledBackError",
     "RootMismatchError",
     "RootNotPinnedError",
+    "SearchTooLongError",
     "StillRequiredError",
     "StoreIncompleteError",
     "SystemRefusedError",

@@ -205,6 +205,20 @@ class NoSolutionError(MmpmError):
         )
 
 
+class SearchTooLongError(MmpmError):
+    """The solver met so many conflicts that the question is not worth more time."""
+
+    code = "search-too-long"
+    exit_status = NO_SOLUTION
+
+    def __init__(self, conflicts: int) -> None:
+        super().__init__(
+            f"no answer was found within {conflicts} conflicts, and no proof that there is none",
+            "pin some of the larger formulas with `mmpm pin NAME@VERSION`, and report this with `mmpm debug solve`",
+            {"conflicts": conflicts},
+        )
+
+
 class ReleaseChangedError(MmpmError):
     """A registry has other bytes under a version than the ones that were locked from it: releases are immutable."""
 

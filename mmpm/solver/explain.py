@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmpm.solver.solve import Conflict
 
 MOST_STEPS = 24
-MOST_PREMISES = 10
+MOST_PREMISES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,15 @@ def _steps(proof: Incompatibility, numbering: Numbering) -> list[str]:
 
 def _from_the_project(premises: Iterable[Incompatibility]) -> list[Incompatibility]:
     """Order premises so that each package is met as somebody's requirement before its own are told."""
-    left = list(premises)
-    met = {ROOT}
+    told_by: dict[int, list[Incompatibility]] = {}
+    for each in premises:
+        told_by.setdefault(_dependant(each), []).append(each)
     ordered: list[Incompatibility] = []
-    while left:
-        following = next((each for each in left if _dependant(each) in met), left[0])
-        left.remove(following)
-        ordered.append(following)
-        met.update(package for package, _ in following.terms)
+    waiting = [*reversed(told_by), ROOT]
+    while waiting:
+        for each in told_by.pop(waiting.pop(), ()):
+            ordered.append(each)
+            waiting.extend(package for package, _ in each.terms if package in told_by)
     return ordered
 
 

@@ -102,10 +102,9 @@ def _notes(lack: _Lack) -> Iterator[str]:
     for shadowed in package.shadowed:
         fitting = [str(version) for version in shadowed.versions if lack.wanted.allows(version)]
         if fitting:
-            shown = listed(fitting[::-1], " and ", MOST_VERSIONS)
             verb = "is" if len(fitting) == 1 else "are"
-            there = f"{shadowed.registry} has {lack.name} {shown}"
-            yield f"{there}, which {verb} shadowed: {where} comes first and has the name."
+            elsewhere = f"{shadowed.registry} has {lack.name} {listed(fitting[::-1], ' and ', MOST_VERSIONS)}"
+            yield f"{elsewhere}, which {verb} shadowed: {where} comes first and has the name."
 
 
 def _absence_note(name: str, absence: Absence | None) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmpm.errors import SearchTooLongError
 from mmpm.solver.conflict import analyse
 from mmpm.solver.incompatibility import Constrained, Incompatibility, Learned, Pinned, Required
 from mmpm.solver.numbering import ABSENT, ROOT, Numbering
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 # Beyond this many levels a conflict goes back one level only: undoing and redoing the levels between, which the
 # fixed order of decisions would repeat one by one, costs more than it finds.
 LONGEST_JUMP = 20
+
+# The question is hard in general, and the registry that poses it may be hostile: real ones meet a few hundred.
+MOST_CONFLICTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,9 @@ def solve(
         roots: what the project requires, in the order that decides.
         locked: the version of each name to try first (soft).
         pinned: the one version of each name that may be chosen, if the name is needed at all (hard).
+
+    Raises:
+        SearchTooLongError: neither an answer nor a proof turned up within the limit.
     """
     return _Search(universe, roots, locked or {}, pinned or {}).run()
 
@@ -135,6 +142,8 @@ class _Search:
                 conflict = self.propagator.propagate()
             if conflict is not None:
                 self.conflicts += 1
+                if self.conflicts > MOST_CONFLICTS:
+                    raise SearchTooLongError(self.conflicts)
                 lesson = analyse(self.solution, conflict)
                 if lesson.pivot < 0:
                     return Conflict(lesson.incompatibility, self.numbering, self.pinned, self.conflicts)

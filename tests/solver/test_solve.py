@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from solver.brute_force import first_answer
 from solver.universes import CHOICES, ROOTS, UNIVERSES, R, V, universe
 
+from mmpm.errors import SearchTooLongError
 from mmpm.solver.solve import Conflict, Resolution, solve
 
 ANY = R("*")
@@ -91,3 +93,11 @@ def test_a_hundred_diamonds_are_solved():
     answer = versions(solve(universe(**world), [("top0", ANY)]))
     assert len(answer) == 400
     assert answer["l99"] == "1.0.0"
+
+
+def test_a_question_without_end_is_given_up(monkeypatch):
+    monkeypatch.setattr("mmpm.solver.solve.MOST_CONFLICTS", 3)
+    world = {f"p{i}": {f"{h}.0.0": {f"h{h}": f"=={i}.0.0"} for h in range(1, 5)} for i in range(1, 6)}
+    world |= {f"h{h}": {f"{i}.0.0": {} for i in range(1, 6)} for h in range(1, 5)}
+    with pytest.raises(SearchTooLongError):
+        solve(universe(**world), [(f"p{i}", ANY) for i in range(1, 6)])
