@@ -136,10 +136,7 @@ class RefreshSession:
         elif self._old is not None:
             self._hold()
         elif self._copy.has(layout.TIMESTAMP):
-            here = FolderTransport(self._copy.folder)
-            self.source = replace(self.source, places=(here,))
-            self._authenticator = replace(self._authenticator, source=self.source)
-            self._in_rounds(lambda: self._bringer().verify_local_bins())
+            self._believe_copied_store()
         else:
             raise NotFetchedError(self.source.registry_id, ["the registry's index"])
 
@@ -204,6 +201,18 @@ class RefreshSession:
         if found is None:
             raise AssertionError("begin() comes first")
         return found
+
+    def _believe_copied_store(self) -> None:
+        """Verify what others brought into this machine's copy, all of it, and go on as if it had been fetched here."""
+        here = FolderTransport(self._copy.folder)
+        self._authenticator = replace(self._authenticator, source=replace(self.source, places=(here,)))
+        self.source, offline = self._authenticator.source, self.source
+        self._in_rounds(lambda: self._bringer().verify_local_bins())
+        self._promote()
+        self.source = offline
+        self._believed = self._folder.read()
+        self._old = self._open_old()
+        self._hold()
 
     # ---- asking
 

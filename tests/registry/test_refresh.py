@@ -416,6 +416,19 @@ def test_a_copied_store_and_a_pinned_root_are_enough(reader, tree, tmp_path):
     assert other.state.serial == 2
 
 
+def test_of_a_copied_store_what_is_not_in_it_is_not_fetched(reader, tree, tmp_path):
+    reader.refresh(["mol-a"])
+    other = Reader(tmp_path / "other", tree)
+    shutil.copytree(reader.store, other.store)
+    session = RefreshSession(RegistrySource(ID, (), other.root), str(other.store), str(other.trust), tree.now)
+    session.begin()
+    session.fetch(["mol-a", "mol-b"])
+    assert versions(session.snapshot, "mol-a") == ["1.0.0", "1.1.0"]
+    with pytest.raises(NotFetchedError):
+        session.snapshot.index("mol-b")
+    assert session.commit().new_serial == 2
+
+
 def test_a_copied_store_brings_no_trust(reader, tree, tmp_path):
     reader.refresh(["mol-a"])
     other = Reader(tmp_path / "other", tree, root=None)
