@@ -78,7 +78,8 @@ def judge(
     if is_old and policy.max_age is not None:
         return Verdict(
             "warn",
-            f"was issued {show_age(age)} ago, longer than {show_age(timedelta(seconds=policy.max_age))} (policy.max_age)",
+            f"was issued {show_age(age)} ago, longer than "
+            f"{show_age(timedelta(seconds=policy.max_age))} (policy.max_age)",
             is_past_max_age=True,
         )
     if now < issued:
