@@ -11,7 +11,7 @@ from mmpm.solver.solve import Conflict, Resolution, solve
 ANY = R("*")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(world=UNIVERSES, roots=ROOTS, locked=CHOICES, pinned=CHOICES)
 def test_the_answer_is_the_one_that_plain_enumeration_finds_first(world, roots, locked, pinned):
     answer = solve(world, roots, locked, pinned)
