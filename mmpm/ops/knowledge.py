@@ -17,7 +17,8 @@ from mmpm.registry.local import LocalCopy
 from mmpm.registry.snapshot import Snapshot
 from mmpm.registry.state import TrustFolder
 from mmpm.solver.universe import Absence
-from mmpm.trust.clock import judge, parse_time
+from mmpm.trust.clock import judge
+from mmpm.trust.facts import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -22,7 +22,7 @@ from mmpm.solver.core import names_in
 from mmpm.solver.explain import derivation, explanation
 from mmpm.solver.solve import Conflict, solve
 from mmpm.solver.universe import Absence, Candidate, Package, Shadowed, Universe
-from mmpm.trust.clock import parse_time, show_time
+from mmpm.trust.facts import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -217,7 +217,7 @@ class _Question:
     def _published_before(self, known: Known) -> str:
         least = self.context.settings.seconds("policy.min_age")
         # Measured from the snapshot and not from the clock, so that equal snapshots give equal locks.
-        return show_time(parse_time(known.issued) - timedelta(seconds=least)) if least else ""
+        return format_time(parse_time(known.issued) - timedelta(seconds=least)) if least else ""
 
     def resolved(self, resolution: Resolution) -> Resolved:
         """Write the answer down as a lock."""

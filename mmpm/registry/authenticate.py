@@ -13,7 +13,8 @@ from mmpm.errors import RegistryTooOldError, RegistryUntrustedError, RootMismatc
 from mmpm.registry import layout
 from mmpm.registry.gather import MissingFileError, Wanted, gather
 from mmpm.registry.transport import NotFound
-from mmpm.trust.clock import AgePolicy, judge, parse_time
+from mmpm.trust.clock import AgePolicy, judge
+from mmpm.trust.facts import parse_time
 
 if TYPE_CHECKING:
     from datetime import datetime

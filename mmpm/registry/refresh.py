@@ -40,7 +40,8 @@ from mmpm.registry.snapshot import Snapshot
 from mmpm.registry.state import TrustFolder, TrustState
 from mmpm.registry.tidy import remove_superseded
 from mmpm.registry.transport import NotFound, TransportError, Unavailable
-from mmpm.trust.clock import AgePolicy, judge, parse_time, show_time
+from mmpm.trust.clock import AgePolicy, judge
+from mmpm.trust.facts import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -348,7 +349,7 @@ class RefreshSession:
     def _promote(self) -> None:
         if self.source.root is not None:
             self._folder.pin(self.source.root)
-        state = replace(self.snapshot.state, checked_at=show_time(self._now))
+        state = replace(self.snapshot.state, checked_at=format_time(self._now))
         root = self._chain.root_bytes if self._chain is not None else self._folder.root()
         self._folder.promote(state, root or b"")
 

@@ -7,8 +7,13 @@ judges that moment against this machine's clock and against what was believed be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from mmpm.trust.facts import format_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 VerdictKind: TypeAlias = Literal["ok", "warn", "refuse"]
 
@@ -62,12 +67,12 @@ def judge(
     """
     if last_issued is not None and issued < last_issued:
         return Verdict(
-            "refuse", f"was issued at {show_time(issued)}, before the one believed last ({show_time(last_issued)})"
+            "refuse", f"was issued at {format_time(issued)}, before the one believed last ({format_time(last_issued)})"
         )
     age = now - issued
     is_old = policy.max_age is not None and age > timedelta(seconds=policy.max_age)
     if online and expires is not None and now >= expires:
-        return Verdict("refuse", f"expired at {show_time(expires)} and the registry gives no fresh one", is_old)
+        return Verdict("refuse", f"expired at {format_time(expires)} and the registry gives no fresh one", is_old)
     if policy.red_line is not None and age > timedelta(seconds=policy.red_line):
         return Verdict(
             "refuse",
@@ -85,28 +90,9 @@ def judge(
     if now < issued:
         return Verdict(
             "warn",
-            f"was issued at {show_time(issued)}, {show_age(-age)} ahead of this clock: one of the two is wrong",
+            f"was issued at {format_time(issued)}, {show_age(-age)} ahead of this clock: one of the two is wrong",
         )
     return Verdict("ok")
-
-
-def parse_time(text: str) -> datetime:
-    """Read RFC 3339 in UTC, as every document of ours writes it: ``2026-11-21T23:48:22Z``.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if not text.endswith("Z") or len(text) > 32 or not text.isascii() or text[10:11] != "T":
-        raise ValueError(f"not a time in UTC: {text[:40]!a}")
-    try:
-        return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError(f"not a time in UTC: {text[:40]!a}") from None
-
-
-def show_time(moment: datetime) -> str:
-    """Give ``2026-11-21T23:48:22Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def show_age(age: timedelta) -> str:

@@ -106,9 +106,15 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Read what `format_time` writes.
+    """Read what `format_time` writes, the one spelling of a time in every document: ``2026-11-21T23:48:22Z``.
 
     Raises:
-        ValueError: another form.
+        ValueError: anything else.
     """
-    return datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        moment = None
+    if moment is None or format_time(moment) != text:
+        raise ValueError(f"not a time in UTC to the second: {text[:40]!a}")
+    return moment
