@@ -121,6 +121,19 @@ class LockOutOfDateError(MmpmError):
         super().__init__(f"mmpm.lock does not cover {what}", "run `mmpm lock`, then commit mmpm.lock", {"names": names})
 
 
+class LeadsOutsideError(MmpmError):
+    """A link in a project leads out of it: a clone may not choose where on this machine is written."""
+
+    code = "leads-outside"
+
+    def __init__(self, path: str, leads_to: str) -> None:
+        super().__init__(
+            f"{printable(path)} is a link that leads out of the project, to {printable(leads_to)}",
+            "put a folder or a file in its place",
+            {"path": path, "leads_to": leads_to},
+        )
+
+
 class DriftError(MmpmError):
     """`sync --check` found that something would change."""
 

@@ -12,7 +12,7 @@ from mmpm.execute.journal import STAGING_PREFIX, drop_journal, flush, has_journa
 from mmpm.execute.staging import stage_files
 from mmpm.execute.steps import Step, Work
 from mmpm.plan import InstallTree, KeepAside, NoteState, RemoveTree, ReplaceTree, SetRoot, WriteText
-from mmpm.project.files import content_id, read_optional
+from mmpm.project.files import content_id, read_optional, real_path
 from mmpm.project.state import forget, note
 from mmpm.receipt import FILE_NAME, parse_receipt
 from mmpm_store.durable import fsync_path, sync_filesystem, write_file_durably
@@ -37,8 +37,15 @@ def begin_change(context: Context, *, wait_seconds: float = locking.WAIT_SECONDS
 
     Returns:
         The folder, links resolved.
+
+    Raises:
+        LeadsOutsideError: the folder, manifest or lock of a project is a link out of it.
+        LockedByOtherError: another process is at work there.
     """
-    formulas = os.path.realpath(context.project.formulas)
+    project = context.project
+    formulas = real_path(project, project.formulas)
+    for path in (project.manifest_path, project.lock_path):
+        real_path(project, path)
     locking.hold(context.places.state, formulas, context.progress, wait_seconds)
     done = recover(context.places.state, formulas)
     if done is not None:

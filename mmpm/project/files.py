@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
+from mmpm.errors import LeadsOutsideError
 from mmpm.lock import Lockfile, parse_lock
 from mmpm.project.state import read_identities
 from mmpm.receipt import FILE_NAME, Receipt, parse_receipt
@@ -63,11 +64,31 @@ class ProjectFiles:
 
 
 def read_project(project: Project, lock_path: str | None = None) -> ProjectFiles:
-    """Read a tier's texts; `lock_path` stands for its own lock (`--lock FILE`)."""
-    formulas = os.path.realpath(project.formulas)
+    """Read a tier's texts; `lock_path` stands for its own lock (`--lock FILE`).
+
+    Raises:
+        LeadsOutsideError: the project's formulas folder is a link out of it.
+    """
+    formulas = real_path(project, project.formulas)
     return ProjectFiles(
         formulas, read_optional(lock_path or project.lock_path), read_optional(f"{formulas}/{FILE_NAME}")
     )
+
+
+def real_path(project: Project, path: str) -> str:
+    """Give `path` of a tier with links resolved.
+
+    A person may link what is their own (user and town tier) to anywhere. A project may be somebody else's clone.
+
+    Raises:
+        LeadsOutsideError: a link leads out of the project.
+    """
+    real = os.path.realpath(path)
+    if project.tier == "project":
+        root = os.path.realpath(project.root)
+        if not real.startswith(root.rstrip("/") + "/"):
+            raise LeadsOutsideError(path, real)
+    return real
 
 
 def read_optional(path: str) -> bytes | None:

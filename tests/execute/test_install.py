@@ -8,7 +8,13 @@ import stat
 
 import pytest
 
-from mmpm.errors import ChangedMeanwhileError, InstallConflictError, NotWhatWasLockedError, ObjectsMissingError
+from mmpm.errors import (
+    ChangedMeanwhileError,
+    InstallConflictError,
+    LeadsOutsideError,
+    NotWhatWasLockedError,
+    ObjectsMissingError,
+)
 from mmpm.execute.apply import apply
 from mmpm.project.state import is_noop
 from mmpm.receipt import parse_receipt
@@ -195,6 +201,32 @@ def test_a_link_in_the_way_is_kept_and_nothing_is_written_through_it(site, tmp_p
     assert list(outside.iterdir()) == []
     assert not (site.formulas / "mol-b").is_symlink()
     assert site.plan(release).is_empty
+
+
+@pytest.mark.parametrize("name", [".beads/formulas", ".beads", "mmpm.lock", "mmpm.toml"])
+def test_a_link_in_a_clone_that_leads_out_of_it_is_refused(site, tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    path = site.root / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(outside / "target" if "mmpm" in name else outside)
+    with pytest.raises(LeadsOutsideError):
+        site.install(site.release("mol-a", "1.0.0", FORMULA))
+    assert list(outside.iterdir()) == []
+
+
+def test_a_person_s_own_tier_may_be_a_link(site, tmp_path):
+    from dataclasses import replace
+
+    from mmpm.project.tiers import Project
+
+    dotfiles = tmp_path / "dotfiles"
+    dotfiles.mkdir()
+    (site.root / ".beads").symlink_to(dotfiles)
+    site.context = replace(site.context, project=Project("user", str(site.root)))
+    site.install(site.release("mol-a", "1.0.0", FORMULA))
+    assert (dotfiles / "formulas" / "mol-a.formula.toml").read_bytes() == FORMULA
+    assert is_noop(str(site.root), site.environ) == "Nothing to do"
 
 
 def test_two_scopes_of_one_name_conflict_with_a_remedy(site):
