@@ -69,6 +69,7 @@ from mmpm.errors.project import (
     ReleaseChangedError,
     SearchTooLongError,
     StillRequiredError,
+    UnknownHereError,
 )
 from mmpm.errors.registry import (
     NotFetchedError,
@@ -149,6 +150,7 @@ __all__ = [
     "StoreIncompleteError",
     "SystemRefusedError",
     "TrustStateUnreadableError",
+    "UnknownHereError",
     "UnknownRegistryError",
     "UnpublishableError",
     "UntrustedMetadataError",

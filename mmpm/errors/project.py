@@ -218,6 +218,13 @@ class NoSolutionError(MmpmError):
         )
 
 
+class UnknownHereError(NoSolutionError):
+    """Nothing known here meets all requirements, and what would tell more was never fetched."""
+
+    code = "unknown-here"
+    exit_status = UNREACHABLE
+
+
 class SearchTooLongError(MmpmError):
     """The solver met so many conflicts that the question is not worth more time."""
 

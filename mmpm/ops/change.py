@@ -9,7 +9,7 @@ from mmpm.execute.install import begin_change
 from mmpm.ops.known import newest
 from mmpm.ops.release_documents import Described, fetch_quietly, read_documents
 from mmpm.ops.resolve import resolve
-from mmpm.ops.sync import plan_lockfile
+from mmpm.ops.sync import lock_from_receipt, plan_lockfile
 from mmpm.project.files import read_project
 from mmpm.project.manifest import parse_manifest, read_manifest
 from mmpm_store.ids import ObjectId
@@ -30,13 +30,13 @@ class Change:
 
     Attributes:
         manifest: as it will be.
-        old: the lock before; None where there was none.
+        old: the lock before; made from the receipt where there was none.
         described: the releases that the person named, for the eye.
     """
 
     plan: Plan
     manifest: Manifest
-    old: Lockfile | None
+    old: Lockfile
     resolved: Resolved
     described: tuple[Described, ...] = ()
 
@@ -67,7 +67,7 @@ def plan_change(
     if not dry_run:
         begin_change(context)
     files = read_project(context.project)
-    old = files.lock
+    old = files.lock or lock_from_receipt(files.receipt)
     before = read_manifest(context.project.manifest_path)
     manifest = edit(before, old)
     resolved = resolve(context, manifest.wanted, old, moving=moving, moves_everything=moves_everything)
@@ -78,7 +78,7 @@ def plan_change(
         resolved.lock,
         files=files,
         manifest=manifest.text if saves and manifest.text != before.text else None,
-        writes_lock=resolved.lock != old,
+        writes_lock=resolved.lock != files.lock,
         dry_run=dry_run,
         notes=saves,
         levels=resolved.levels,

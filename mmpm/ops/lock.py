@@ -10,6 +10,7 @@ from mmpm.execute.install import begin_change
 from mmpm.lock import Lockfile, format_lock, parse_lock
 from mmpm.model.versions import Version
 from mmpm.ops.resolve import relock
+from mmpm.ops.sync import lock_from_receipt
 from mmpm.plan import Plan, WriteText
 from mmpm.project.files import content_id, read_project
 from mmpm.project.manifest import read_manifest
@@ -43,7 +44,7 @@ def plan_lock(context: Context, request: LockRequest) -> Plan:
     files = read_project(context.project)
     data = files.lock_data
     try:
-        old = files.lock
+        old = files.lock or lock_from_receipt(files.receipt)
     except DocumentUnreadableError:
         if request.check or data is None or not any(line.startswith(_MARKERS) for line in data.splitlines()):
             raise
@@ -79,8 +80,7 @@ def merged_lock(data: bytes) -> Lockfile:
     return Lockfile((), tuple(found[name].releases[0] for name in sorted(found)))
 
 
-def _differing(old: Lockfile | None, new: Lockfile) -> list[str]:
+def _differing(before: Lockfile, new: Lockfile) -> list[str]:
     """Name what is asked for or chosen differently."""
-    before = old or Lockfile()
     asked = {name for _, name, _ in set(before.requirements) ^ set(new.requirements)}
     return sorted(asked | {locked.name for locked in set(before.releases) ^ set(new.releases)})

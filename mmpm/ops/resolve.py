@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NoSolutionError, ReleaseChangedError
+from mmpm.errors import NoSolutionError, ReleaseChangedError, UnknownHereError
 from mmpm.lock import Locked, Lockfile, make_lockfile, requirement_text
 from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.versions import Version
 from mmpm.ops.availability import Availability
 from mmpm.ops.knowledge import Knowledge, Known
 from mmpm.solver.candidates import Selection, make_package
-from mmpm.solver.core import names_in
+from mmpm.solver.core import names_in, smallest_proof
 from mmpm.solver.explain import derivation, explanation
 from mmpm.solver.solve import Conflict, solve
 from mmpm.solver.universe import Absence, Candidate, Package, Shadowed, Universe
@@ -93,26 +93,35 @@ def resolve(
 
     Raises:
         NoSolutionError: nothing meets all requirements.
+        UnknownHereError: the same, and what would tell more was never fetched.
         MmpmError: a registry whose word is needed cannot give it.
     """
     question = _Question(context, tuple(wanted), old or Lockfile())
     question.learn()
+    universe = question.universe()
     held = {} if moves_everything else {name: v for name, v in question.locked.items() if name not in moving}
     found: Resolution | Conflict | None = None
     if moving and not moves_everything:
-        found = solve(question.universe(), question.roots, {}, held)
-        if isinstance(found, Conflict) or not any(
-            found.versions.get(name) != question.locked.get(name) for name in moving
-        ):
+        found = solve(universe, question.roots, {}, held)
+        if isinstance(found, Conflict) or all(found.versions.get(name) == question.locked.get(name) for name in moving):
             found = None
     if found is None:
-        found = solve(question.universe(), question.roots, held)
+        found = solve(universe, question.roots, held)
     if isinstance(found, Conflict):
-        found = solve(question.universe(shadowed_for=found), question.roots, held)
-        assert isinstance(found, Conflict), "what is shadowed is no candidate"
-        told = explanation(found)
-        raise NoSolutionError(told.steps, told.notes, told.remedies, derivation(found))
+        raise _refusal(question, found)
     return question.resolved(found)
+
+
+def _refusal(question: _Question, conflict: Conflict) -> NoSolutionError:
+    """Give the error that explains a conflict; its names are looked up in the registries behind their owners first."""
+    universe = question.universe(shadowed_for=conflict)
+    found = solve(universe, question.roots)
+    assert isinstance(found, Conflict), "neither a lock nor what is shadowed decides whether there is an answer"
+    found = smallest_proof(found)
+    told = explanation(found)
+    is_unknown = any(name in universe.absent and universe.absent[name].why == "not fetched" for name in names_in(found))
+    kind = UnknownHereError if is_unknown else NoSolutionError
+    return kind(told.steps, told.notes, told.remedies, derivation(found))
 
 
 class _Question:

@@ -11,6 +11,7 @@ from mmpm.model.versions import Version
 from mmpm.ops.change import plan_change
 from mmpm.ops.known import newest
 from mmpm.ops.release_documents import read_documents
+from mmpm.ops.sync import lock_from_receipt
 from mmpm.project.files import read_project
 from mmpm.project.manifest import read_manifest
 
@@ -98,8 +99,9 @@ def prepare_upgrade(context: Context, request: UpgradeRequest) -> Upgrade:
         MmpmError: as for `plan_change`.
     """
     manifest = read_manifest(context.project.manifest_path)
-    lock = read_project(context.project).lock
-    known = {one.name for one in manifest.wanted} | {locked.name for locked in (lock.releases if lock else ())}
+    files = read_project(context.project)
+    lock = files.lock or lock_from_receipt(files.receipt)
+    known = {one.name for one in manifest.wanted} | {locked.name for locked in lock.releases}
     unknown = set(request.names) - known
     if unknown:
         raise NotRequiredError(unknown)
@@ -122,8 +124,8 @@ def prepare_upgrade(context: Context, request: UpgradeRequest) -> Upgrade:
     return Upgrade(change, tuple(moves), unchanged, tuple(_held(change.manifest, change.resolved, names)))
 
 
-def _moves(context: Context, old: Lockfile | None, resolved: Resolved) -> list[Move]:
-    before = {locked.name: locked.version for locked in (old.releases if old else ())}
+def _moves(context: Context, old: Lockfile, resolved: Resolved) -> list[Move]:
+    before = {locked.name: locked.version for locked in old.releases}
     after = {locked.name: locked.version for locked in resolved.lock.releases}
     moves = []
     for name in before.keys() | after.keys():
