@@ -63,6 +63,8 @@ def install(
     change = prepare_install(context, request)
     if not is_pinned:
         for one in change.described:
+            if len(change.described) > 1:
+                out.say(Styled(f"{one.name}:", "bold"))
             _describe(session, one)
     _apply_install(session, context, change, is_pinned=is_pinned)
 
@@ -175,6 +177,8 @@ def upgrade(*names: str, session: Session) -> None:
     if outcome is not None:
         for move in found.moves:
             out.result(f"Installed: {move.name}@{move.new}" if move.new else f"Removed: {move.name}@{move.old}")
+        if not found.moves:
+            out.result("Everything is up to date")
 
 
 def _show_upgrade(session: Session, found: "Upgrade", names: Sequence[str]) -> None:
