@@ -127,7 +127,14 @@ def _http(context: Context, registry: RegistryConfig, url: str) -> Transport:
         )
         # A mirror lies behind a gap: its timestamps are judged by age, not by their expiry.
         is_mirror = "/mirrors/" in url
-        return HttpTransport(url, connection, patience, user_agent=f"mmpm/{__version__}", is_online=not is_mirror)
+        return HttpTransport(
+            url,
+            connection,
+            patience,
+            user_agent=f"mmpm/{__version__}",
+            is_online=not is_mirror,
+            threads=settings.number("network.connections"),
+        )
     except ValueError as error:
         raise BadSettingError(f"registries.{registry.id}.urls", registry.origin, str(error)) from None
 

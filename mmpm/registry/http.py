@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from obstore import GetResult
     from obstore.store import ClientConfig
 
+_MOST_THREADS: Final = 64
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 
 
@@ -93,6 +94,7 @@ class HttpTransport:
         *,
         user_agent: str = "mmpm",
         is_online: bool = True,
+        threads: int = THREADS,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -102,7 +104,9 @@ class HttpTransport:
         self.origin = printable(url.rstrip("/"))
         self.is_online = is_online
         self._patience = patience or Patience()
-        self._store = _open_store(url.rstrip("/") + "/", connection or Connection(), self._patience, user_agent)
+        self._threads = min(max(1, threads), _MOST_THREADS)
+        options = _options(url, connection or Connection(), self._patience, user_agent, self._threads)
+        self._store = HTTPStore(url.rstrip("/") + "/", client_options=options, retry_config={"max_retries": 0})
 
     def get(self, path: str, max_bytes: int) -> bytes:
         """Read one file, trying again a bounded number of times where the server may recover.
@@ -125,7 +129,7 @@ class HttpTransport:
 
     def get_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, bytes | TransportError]]:
         """Read many files on a few threads; obstore lets go of the interpreter while it waits."""
-        return read_in_threads(self.get, requests, THREADS)
+        return read_in_threads(self.get, requests, self._threads)
 
     def _get_once(self, path: str, max_bytes: int, end: float) -> bytes:
         try:
@@ -211,7 +215,7 @@ _CAUSES: Final = (
 )
 
 
-def _open_store(url: str, connection: Connection, patience: Patience, user_agent: str) -> HTTPStore:
+def _options(url: str, connection: Connection, patience: Patience, user_agent: str, threads: int) -> ClientConfig:
     options: ClientConfig = {
         # With https the client refuses plain http also after a redirect, so that a token is never sent in clear.
         "allow_http": url.startswith("http://"),
@@ -219,7 +223,7 @@ def _open_store(url: str, connection: Connection, patience: Patience, user_agent
         "read_timeout": timedelta(seconds=patience.stall_seconds),
         "timeout": timedelta(seconds=patience.total_seconds),
         "user_agent": user_agent,
-        "pool_max_idle_per_host": str(THREADS),
+        "pool_max_idle_per_host": str(threads),
     }
     if connection.authorization:
         options["default_headers"] = {"authorization": connection.authorization}
@@ -229,7 +233,7 @@ def _open_store(url: str, connection: Connection, patience: Patience, user_agent
         options["proxy_url"] = connection.proxy_url
         if connection.no_proxy:
             options["proxy_excludes"] = connection.no_proxy
-    return HTTPStore(url, client_options=options, retry_config={"max_retries": 0})
+    return options
 
 
 def _bare(url: str) -> str:
