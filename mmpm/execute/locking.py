@@ -1,8 +1,10 @@
 """One change at a time in one formulas folder: a lock that the kernel lets go of when its holder dies.
 
-`fcntl.flock` itself and not `filelock`, whose import costs as much as five interpreters. An operation takes the lock
-before it reads what it plans over (`hold`), and the executor lets it go after applying; a process that ends in
-between has let it go too.
+Rule: a lock that nobody else holds is taken with `fcntl.flock`; waiting for one is `filelock`'s business, which locks
+the same file in the same way and is imported only then, because that costs as much as five interpreters.
+
+An operation takes the lock before it reads what it plans over (`hold`), and the executor lets it go after applying; a
+process that ends in between has let it go too.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import time
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -18,13 +19,16 @@ from blake3 import blake3
 from mmpm.errors import LockedByOtherError
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
     from mmpm.execute.context import Progress
 
 WAIT_SECONDS = 600.0
 _FIRST_WORD_SECONDS = 0.5
 _STEP_SECONDS = 0.05
 
-_held: dict[str, int] = {}
+# Of each folder the file that says who holds it, and what waited for it, where that was needed.
+_held: dict[str, tuple[int, BaseFileLock | None]] = {}
 
 
 def folder_key(folder: str) -> str:
@@ -49,22 +53,38 @@ def hold(state: str, folder: str, progress: Progress, wait_seconds: float = WAIT
     if folder in _held:
         return
     os.makedirs(f"{state}/locks", exist_ok=True)
-    fd = os.open(f"{state}/locks/{folder_key(folder)}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    began = time.monotonic()
-    said = False
-    while not _try(fd):
-        waited = time.monotonic() - began
-        if waited > wait_seconds:
-            owner = _owner(fd)
-            os.close(fd)
-            raise LockedByOtherError(folder, owner, round(waited))
-        if waited > _FIRST_WORD_SECONDS and not said:
-            said = True
+    path = f"{state}/locks/{folder_key(folder)}"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = None if _try(fd) else _wait(path, fd, folder, progress, wait_seconds)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"process {os.getpid()}".encode(), 0)
+    except BaseException:
+        os.close(fd)
+        raise
+    _held[folder] = fd, lock
+
+
+def _wait(path: str, fd: int, folder: str, progress: Progress, wait_seconds: float) -> BaseFileLock:
+    """Wait for whoever holds the lock; after a moment the person hears whom.
+
+    Raises:
+        LockedByOtherError: it took longer than `wait_seconds`.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, thread_local=False, poll_interval=_STEP_SECONDS)
+    unsaid = min(_FIRST_WORD_SECONDS, wait_seconds)
+    try:
+        lock.acquire(timeout=unsaid)
+    except Timeout:
+        if wait_seconds > unsaid:
             progress.say(f"Waiting for {_owner(fd)}, which changes {folder} ...")
-        time.sleep(_STEP_SECONDS)
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"process {os.getpid()}".encode(), 0)
-    _held[folder] = fd
+        try:
+            lock.acquire(timeout=wait_seconds - unsaid)
+        except Timeout:
+            raise LockedByOtherError(folder, _owner(fd), round(wait_seconds)) from None
+    return lock
 
 
 def is_held(folder: str) -> bool:
@@ -74,7 +94,9 @@ def is_held(folder: str) -> bool:
 
 def release(folder: str) -> None:
     """Let others change `folder`; harmless when it is not held."""
-    fd = _held.pop(folder, None)
+    fd, lock = _held.pop(folder, (None, None))
+    if lock is not None:
+        lock.release()
     if fd is not None:
         os.close(fd)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -66,3 +69,35 @@ def test_holding_twice_is_holding_once(tmp_path):
 def test_other_folders_are_not_waited_for(tmp_path):
     locking.hold(str(tmp_path), "/other", Listener(), wait_seconds=0)
     locking.release("/other")
+
+
+def test_who_waited_holds_the_lock_until_it_lets_go(tmp_path, held_elsewhere):
+    listener = Listener()
+    # Dies once somebody waits for it: the first word is said after half a second.
+    dies = threading.Timer(0.7, os.kill, (held_elsewhere, 9))
+    dies.start()
+    locking.hold(str(tmp_path), "/folder", listener, wait_seconds=60)
+    assert listener.said
+    assert f"process {os.getpid()}" in in_another_process(tmp_path)
+    locking.release("/folder")
+    assert in_another_process(tmp_path) == "taken"
+
+
+def test_a_free_lock_is_taken_without_the_library_that_waits(tmp_path):
+    assert "filelock" not in in_another_process(tmp_path, "print(*sys.modules)")
+
+
+def in_another_process(tmp_path, afterwards="print('taken')"):
+    """Give what a process says that wants the lock of `/folder` at once."""
+    script = f"""
+import sys
+from mmpm.errors import LockedByOtherError
+from mmpm.execute import locking
+from mmpm.execute.context import SILENT
+try:
+    locking.hold({str(tmp_path)!r}, "/folder", SILENT, wait_seconds=0)
+    {afterwards}
+except LockedByOtherError as error:
+    print(error.fact)
+"""
+    return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
