@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+pytest_plugins = ["ground"]
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table at the end; medians in seconds."""

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from corpus import Corpus
-from hypothesis import settings
 from nginx_server import Nginx, find_nginx
 from world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Nothing here is timed: on a busy machine a deadline is a coin toss.
-settings.register_profile("mmpm", deadline=None)
-settings.load_profile("mmpm")
+pytest_plugins = ["ground"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytest_plugins = ["ground"]
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """An empty store that does not flush: what is tested here is order, not the disk."""
