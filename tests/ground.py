@@ -70,7 +70,7 @@ def sampled(request: pytest.FixtureRequest) -> Callable[[Sequence[Item], int], l
     def pick(items: Sequence[Item], count: int) -> list[Item]:
         if request.config.option.full or count >= len(items):
             return list(items)
-        chooser = random.Random(f"{request.config.option.seed}:{request.node.nodeid}")  # noqa: S311  (a sample, no secret)
+        chooser = random.Random(f"{request.config.option.seed}:{request.node.nodeid}")
         return [items[index] for index in sorted(chooser.sample(range(len(items)), count))]
 
     return pick
