@@ -81,6 +81,19 @@ class KeyUnreadableError(MmpmError):
         )
 
 
+class KeyForeignError(MmpmError):
+    """A private key beside those of a registry is not one that the registry names: what it signs, nobody believes."""
+
+    code = "key-foreign"
+
+    def __init__(self, role: str) -> None:
+        super().__init__(
+            f"the key {role}.pem on this machine is not the one that the registry names for {role}",
+            "put the right key file in its place; nothing was published",
+            {"role": role},
+        )
+
+
 class KeysMissingError(MmpmError):
     """A registry's private key is not on this machine."""
 

@@ -11,14 +11,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from mmpm.errors import ClockBehindError, PublisherBusyError, RegistryExpiredError
+from mmpm.errors import ClockBehindError, KeyForeignError, PublisherBusyError, RegistryExpiredError
 from mmpm.registry import layout
 from mmpm.registry.claim import Claims
 from mmpm.registry.mending import forget_note, mend_aliases, note_aliases
 from mmpm.registry.prune import GRACE_SECONDS, prune
 from mmpm.registry.published import PublishedTree, archive_timestamp, shown_serial
 from mmpm.registry.tree_writer import IMMUTABLE_MODE
-from mmpm.trust.facts import BIN, BINS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TRUST, RoleFile, format_time, parse_time
+from mmpm.trust.facts import (
+    BIN,
+    BINS,
+    ONLINE_ROLES,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    TRUST,
+    RoleFile,
+    format_time,
+    parse_time,
+)
 from mmpm.trust.metadata import sign_listing, sign_snapshot, sign_timestamp
 from mmpm_store.durable import fsync_path
 
@@ -90,13 +102,14 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
 
     Raises:
         PublisherBusyError: another publisher does not finish.
-        ClockBehindError, RegistryExpiredError: readers would refuse what we would sign.
+        KeyForeignError, ClockBehindError, RegistryExpiredError: readers would refuse what we would sign.
     """
     kept = writer.prepared_count
     abandoned = 0
     with Claims(root, how.wait_seconds) as claims:
         while True:
             base = PublishedTree.load(root, how.keys.root)
+            _check_keys(base, how.keys)
             issued = _issue_time(base, how.now)
             serial = max(base.serial, abandoned) + 1
             writer.forget_prepared(kept)
@@ -114,6 +127,13 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
             _show(base, serial, signed, edit, writer)
             prune(root, issued, how.grace_seconds, targets)
             return serial
+
+
+def _check_keys(base: PublishedTree, keys: RegistryKeys) -> None:
+    # One wrong signature would shut every reader out, so it is found out before anything is claimed.
+    for role in ONLINE_ROLES:
+        if not base.chain.names_key(role, keys.signers[role].public):
+            raise KeyForeignError(role)
 
 
 def _issue_time(base: PublishedTree, now: datetime) -> datetime:

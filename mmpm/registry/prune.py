@@ -2,6 +2,9 @@
 
 Rule: a file goes only if no state that was current within the grace time reaches it and the file itself is older than
 that. Whoever prunes holds the newest claim, so nobody else is between claim and timestamp.
+
+The publish is done by then, so that no old file may fail it: a superseded state of which a pruner that was killed left
+a part goes as far as it is there, and where a state that must stay cannot be read, nothing goes.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from mmpm.registry import layout
 from mmpm.trust.facts import OURS, ROOT, SNAPSHOT, TIMESTAMP, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 GRACE_SECONDS: Final = 86_400.0
@@ -34,30 +37,40 @@ def prune(root: str, issued: datetime, grace_seconds: float, touched: Iterable[s
         grace_seconds: how long a superseded state stays whole.
         touched: targets that the newest state changed.
     """
-    serials = _archived_serials(root)
+    times = _issue_times(root)
     grace = timedelta(seconds=grace_seconds)
-    expired = _superseded(root, serials, issued - grace)
-    if not expired or (len(expired) < _ROUND and _issued(root, expired[0]) > issued - 2 * grace):
+    expired = _superseded(times, issued - grace)
+    if not expired or (len(expired) < _ROUND and times[expired[0]] > issued - 2 * grace):
         return 0
-    kept = serials[len(expired) :]
     limit = os.stat(f"{root}/{layout.TIMESTAMP}").st_mtime - grace_seconds
-    states = [_State(root, serial) for serial in kept]
     targets = set(touched)
-    for serial in expired:
-        targets |= _State(root, serial).differences(states[0])
     removed = 0
-    for folder in {target.rpartition("/")[0] for target in targets}:
-        removed += _prune_targets(root, folder, states, limit)
+    try:
+        states = [_State(root, serial) for serial in sorted(times)[len(expired) :]]
+        for serial in expired:
+            targets |= _State(root, serial, may_lack=True).differences(states[0])
+        for folder in {target.rpartition("/")[0] for target in targets}:
+            removed += _prune_targets(root, folder, states, limit)
+    except _UnreadableError:
+        return removed
     return removed + _prune_roles(root, states, limit)
 
 
-class _State:
-    """The files of one archived state, read from our own tree without verification: it decides only what is kept."""
+class _UnreadableError(Exception):
+    """A document of our own tree is gone or no document."""
 
-    def __init__(self, root: str, serial: int) -> None:
+
+class _State:
+    """The files of one archived state, read from our own tree without verification: it decides only what is kept.
+
+    With `may_lack`, a document that cannot be read lists nothing.
+    """
+
+    def __init__(self, root: str, serial: int, *, may_lack: bool = False) -> None:
         self.root = root
         self.serial = serial
-        meta = _signed(root, layout.role_file(SNAPSHOT, serial)).get("meta", {})
+        self._may_lack = may_lack
+        meta = self._listed(layout.role_file(SNAPSHOT, serial), "meta")
         self.roles: dict[str, int] = {name.removesuffix(".json"): one["version"] for name, one in meta.items()}
         self._bins: dict[str, dict[str, str]] = {}
 
@@ -76,24 +89,35 @@ class _State:
 
     def _bin(self, role: str) -> dict[str, str]:
         if role not in self._bins:
-            listed = {}
-            if role in self.roles:
-                targets = _signed(self.root, layout.role_file(role, self.roles[role])).get("targets", {})
-                listed = {path: one["hashes"]["sha256"] for path, one in targets.items()}
-            self._bins[role] = listed
+            targets = self._listed(layout.role_file(role, self.roles[role]), "targets") if role in self.roles else {}
+            self._bins[role] = {path: one["hashes"]["sha256"] for path, one in targets.items()}
         return self._bins[role]
 
+    def _listed(self, path: str, key: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = _read(self.root, path)["signed"][key]
+        except (_UnreadableError, KeyError):
+            if self._may_lack:
+                return {}
+            raise _UnreadableError(path) from None
+        return found
 
-def _archived_serials(root: str) -> list[int]:
+
+def _issue_times(root: str) -> dict[int, datetime]:
+    """Give when each archived state was issued, by serial; what is no timestamp is no state."""
     found = (layout.parse_role_file(f"metadata/{name}") for name in os.listdir(f"{root}/metadata"))
-    return sorted(one[1] for one in found if one is not None and one[0] == TIMESTAMP)
+    times = {}
+    for serial in sorted(one[1] for one in found if one is not None and one[0] == TIMESTAMP):
+        with suppress(_UnreadableError, KeyError, ValueError):
+            times[serial] = parse_time(_read(root, layout.role_file(TIMESTAMP, serial))["signed"][OURS]["issued"])
+    return times
 
 
-def _superseded(root: str, serials: list[int], oldest: datetime) -> list[int]:
+def _superseded(times: Mapping[int, datetime], oldest: datetime) -> list[int]:
     """Give the states whose successor was there at `oldest` already."""
     found: list[int] = []
-    for serial, successor in pairwise(serials):
-        if _issued(root, successor) > oldest:
+    for serial, successor in pairwise(sorted(times)):
+        if times[successor] > oldest:
             break
         found.append(serial)
     return found
@@ -123,8 +147,8 @@ def _pages(root: str, folder: str, states: list[_State]) -> set[str]:
     found: set[str] = set()
     target = f"{folder}/index.json"
     for sha256 in {state.sha256_of(target) for state in states} - {None}:
-        with open(f"{root}/{layout.hashed(target, str(sha256))}", "rb") as file:
-            found.update(page["sha256"] for page in json.loads(file.read()).get("pages", []))
+        index = _read(root, layout.hashed(target, str(sha256)))
+        found.update(page["sha256"] for page in index.get("pages", []))
     return found
 
 
@@ -150,11 +174,12 @@ def _remove(root: str, path: str, limit: float) -> int:
     return 1
 
 
-def _signed(root: str, path: str) -> dict[str, Any]:
-    with open(f"{root}/{path}", "rb") as file:
-        found: dict[str, Any] = json.loads(file.read())["signed"]
+def _read(root: str, path: str) -> dict[str, Any]:
+    try:
+        with open(f"{root}/{path}", "rb") as file:
+            found = json.loads(file.read())
+    except (FileNotFoundError, ValueError):
+        raise _UnreadableError(path) from None
+    if not isinstance(found, dict):
+        raise _UnreadableError(path)
     return found
-
-
-def _issued(root: str, serial: int) -> datetime:
-    return parse_time(_signed(root, layout.role_file(TIMESTAMP, serial))[OURS]["issued"])

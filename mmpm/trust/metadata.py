@@ -242,6 +242,14 @@ class Chain:
         self.timestamp = facts
         return facts
 
+    def names_key(self, role: str, key: PublicKey) -> bool:
+        """Whether a signature of `key` counts for `SNAPSHOT`, `TIMESTAMP` or `BIN`; for the last, bins was accepted."""
+        if role != BIN:
+            return key.key_id in self._set.root.roles[role].keyids
+        delegations = cast("Targets", self._set[BINS]).delegations
+        succinct = delegations.succinct_roles if delegations is not None else None
+        return succinct is not None and key.key_id in succinct.keyids
+
     def accept_snapshot(self, data: bytes) -> None:
         """Take the snapshot that the timestamp names."""
         with _untrusted(SNAPSHOT, data):

@@ -13,6 +13,7 @@ from registry_tree import HOST, FolderRegistry, bundle, formula, verify
 from mmpm.errors import (
     ClockBehindError,
     DamagedRegistryError,
+    KeyForeignError,
     KeysMissingError,
     KeyUnreadableError,
     NotARegistryError,
@@ -28,8 +29,10 @@ from mmpm.model.references import Requirement
 from mmpm.registry import layout
 from mmpm.registry.documents import INDEX_LINES, PAGE_LINES
 from mmpm.registry.init import init_registry
-from mmpm.registry.key_folder import load_keys
+from mmpm.registry.key_folder import RegistryKeys, load_keys
 from mmpm.registry.publish import PublishItem
+from mmpm.trust.facts import ONLINE_ROLES
+from mmpm.trust.keys import SigningKey
 
 
 @pytest.fixture
@@ -267,6 +270,16 @@ def test_nothing_is_signed_under_an_expired_root(registry):
         registry.publish(formula("mol-a"))
 
 
+@pytest.mark.parametrize("role", ONLINE_ROLES)
+def test_a_key_that_the_registry_does_not_name_publishes_nothing(registry, role):
+    registry.publish(formula("mol-a"))
+    before = snapshot_of(registry)
+    registry.keys = RegistryKeys(registry.keys.root, {**registry.keys.signers, role: SigningKey.generate()})
+    with pytest.raises(KeyForeignError, match=role):
+        registry.publish()
+    assert snapshot_of(registry) == before
+
+
 def test_publishing_nothing_renews_the_timestamp(registry):
     registry.publish(formula("mol-a"))
     registry.later(days=6)
@@ -289,3 +302,19 @@ def test_superseded_metadata_goes_after_the_grace_time_and_not_before(registry):
     assert len(list(Path(registry.root, "formulas/mol-a").glob("*.index.json"))) == 1
     assert len(list(Path(registry.root, "metadata").glob("*.timestamp.json"))) == 1
     assert Path(registry.root, "metadata/1.root.json").exists()
+
+
+@pytest.mark.parametrize("data", [None, b"", b"[]", b"{}"])
+@pytest.mark.parametrize("grace_seconds", [0, 86_400])
+@pytest.mark.parametrize("path", ["2.timestamp.json", "3.snapshot.json", "3.bin-*.json", "4.snapshot.json"])
+def test_what_a_killed_pruner_or_a_torn_copy_left_does_not_fail_a_publish(registry, path, grace_seconds, data):
+    for number in range(4):
+        registry.publish(formula("mol-a", f"1.{number}.0"))
+        registry.later(hours=20)
+    harmed = min(Path(registry.root, "metadata").glob(path))
+    harmed.unlink()
+    if data is not None:
+        harmed.write_bytes(data)
+    registry.publish(formula("mol-a", "2.0.0"), grace_seconds=grace_seconds)
+    assert "mol-a@2.0.0" in verify(registry)
+    assert grace_seconds or not harmed.exists()
