@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import (
-    BatchLineError,
     MmpmError,
     NotARegistryError,
     NotPublishedError,
     PreflightFailedError,
     UsageError,
 )
-from mmpm.model.canonical import parse_json
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.references import Reference
 from mmpm.model.versions import Version
@@ -23,18 +21,16 @@ from mmpm.plan import InitRegistry, Plan, PublishReleases, YankRelease
 from mmpm.project.tiers import search_order
 from mmpm.registry import layout
 from mmpm.registry.documents import parse_registry_json
-from mmpm.registry.fields import Fields
 from mmpm.registry.init import check_new
 from mmpm.registry.key_folder import is_protected, load_root
 from mmpm.registry.published import PublishedTree
-from mmpm.trust.facts import format_time, parse_time
+from mmpm.trust.facts import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from mmpm.execute.context import Context
 
-MAX_BATCH_LINE_BYTES = 1 << 20
 _KEPT_FAILURES = 20
 
 
@@ -208,57 +204,6 @@ def _find_by_name(context: Context, name: FormulaName, cwd: str) -> str | None:
             if os.path.exists(found):
                 return found
     return None
-
-
-def count_lines(path: str) -> int:
-    """Count the lines of a batch file that are not blank.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    return sum(1 for _ in _lines(path))
-
-
-def read_batch(context: Context, path: str, *, author: str | None, changelog: str | None) -> Iterator[Source]:
-    """Read a batch file: JSON lines with `path` and maybe `name, version, published_at, author, changelog`.
-
-    Paths are relative to the batch file's folder; the options fill what a line leaves out.
-
-    Raises:
-        BatchLineError: a line is not that.
-    """
-    folder = os.path.dirname(os.path.abspath(path))
-    for number, line in _lines(path):
-        try:
-            fields = Fields(parse_json(line, "the line"), "the line")
-            name = fields.optional("name")
-            version = fields.optional("version")
-            published_at = fields.optional("published_at")
-            source = Source(
-                os.path.join(folder, fields.text("path")),
-                format_time(parse_time(published_at)) if published_at else format_time(context.now),
-                FormulaName.parse(name) if name else None,
-                Version.parse(version) if version else None,
-                fields.optional("author") or author,
-                fields.optional("changelog", 1 << 20) or changelog,
-            )
-        except ValueError as error:
-            raise BatchLineError(path, number, str(error)) from None
-        yield source
-
-
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
-    try:
-        with open(path, "rb") as file:
-            number = 0
-            while line := file.readline(MAX_BATCH_LINE_BYTES + 1):
-                number += 1
-                if len(line) > MAX_BATCH_LINE_BYTES:
-                    raise BatchLineError(path, number, "the line is longer than 1 MiB")
-                if line.strip():
-                    yield number, line
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "give a file of JSON lines") from None
 
 
 def plan_yank(context: Context, folder: str, reference: str, reason: str, passphrase_file: str | None) -> Plan:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -55,3 +56,19 @@ def test_constraints_bind_only_what_is_installed_anyway():
 def test_what_is_no_problem_is_refused_with_a_sentence(text):
     with pytest.raises(ValueError, match=r".+"):
         parse_problem(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[]", "the problem: expected an object"),
+        ('{"root": {"a": 1}}', "root.a: expected a text"),
+        ('{"packages": {"a": [{"version": "1.0.0"}, {}]}}', "packages.a[1].version is missing"),
+        ('{"packages": {"a": [{"version": "1.0.0", "yanked": 0}]}}', "packages.a[0].yanked: expected true or false"),
+        ('{"locked": {"a\\u001b[2J": "x"}}', r"locked.a\x1b[2J: "),
+    ],
+)
+def test_a_refusal_names_the_key_in_one_printable_line(text, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
+        parse_problem(text.encode())
+    assert str(caught.value).isprintable()

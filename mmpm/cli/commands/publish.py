@@ -88,9 +88,11 @@ def publish(
     folder = _destination(session, context, to)
     phrase_path = _path_or_none(session, passphrase_file)
     if batch is not None:
+        from mmpm.ops.batch import count_lines, read_batch
+
         path = session.path(batch)
-        sources, total = ops.read_batch(context, path, author=author, changelog=changelog), ops.count_lines(path)
-        label = f"{total} releases"
+        sources, total = read_batch(context, path, author=author, changelog=changelog), count_lines(path)
+        label = f"{total} release{'s' * (total != 1)}"
         if what or version:
             raise UsageError("--batch takes no names and no --version", "leave them out")
     else:
