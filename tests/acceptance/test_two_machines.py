@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from world import read_tree
@@ -21,6 +22,7 @@ def registry(world):
 def test_locks_and_trees_are_equal_byte_for_byte(world, registry):
     near = world.machine("near")
     far = world.machine("far", folder=world.folder / "elsewhere" / "with a space", TZ="Pacific/Kiritimati", LANG="C")
+    far.clock = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
     far.extra["XDG_DATA_HOME"] = str(far.home / "data of mine")
     server = world.serve(registry.folder)
 
