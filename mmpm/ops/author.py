@@ -157,7 +157,7 @@ def _formula_text(path: str) -> bytes:
         return b""
 
 
-def plan_new(name: str, folder: str, *, bundle: bool, description: str) -> Plan:
+def plan_new(name: str, folder: str, *, bundle: bool, description: str, author: str = "") -> Plan:
     """Plan a first formula to edit, which `check` finds nothing wrong with.
 
     Args:
@@ -165,17 +165,20 @@ def plan_new(name: str, folder: str, *, bundle: bool, description: str) -> Plan:
         folder: where the file, or the bundle's folder, is made; absolute.
         bundle: make a folder with a template, a script and a README beside the formula.
         description: one sentence; a stand-in if empty.
+        author: who writes it; left out if empty.
 
     Raises:
-        UsageError: `name` is not a formula's name, or the description has more than one line.
+        UsageError: `name` is not a formula's name, or description or author have more than one line.
     """
     try:
         wanted = FormulaName.parse(name)
     except ValueError as error:
         raise UsageError(str(error), "choose a name such as mol-my-workflow") from None
-    if not description.isprintable():
-        raise UsageError("the description has more than one line, or a control character", "give one sentence")
-    formula = _first_formula(wanted, description or f"Say in one sentence what {wanted.base} is for.", bundle=bundle)
+    for what, text in (("description", description), ("author", author)):
+        if not text.isprintable():
+            raise UsageError(f"the {what} has more than one line, or a control character", "give one sentence")
+    description = description or f"Say in one sentence what {wanted.base} is for."
+    formula = _first_formula(wanted, description, author, bundle=bundle)
     if not bundle:
         path = os.path.join(folder, wanted.base + FORMULA_SUFFIX)
         return Plan(actions=(WriteFiles(files=((path, formula, 0o644),)),))
@@ -194,20 +197,20 @@ def plan_new(name: str, folder: str, *, bundle: bool, description: str) -> Plan:
     return Plan(actions=(WriteFiles(files=files),))
 
 
-def _first_formula(name: FormulaName, description: str, *, bundle: bool) -> bytes:
-    quoted = description.replace("\\", "\\\\").replace('"', '\\"')
-    scoped = f'name = "{name}"\n' if name.scope else ""
+def _first_formula(name: FormulaName, description: str, author: str, *, bundle: bool) -> bytes:
+    import tomli_w
+
+    package = {"name": str(name) if name.scope else "", "version": "1.0.0", "author": author, "license": "MIT"}
+    head = {
+        "formula": name.base,
+        "version": 1,
+        "type": "workflow",
+        "description": description,
+        "package": {key: value for key, value in package.items() if value},
+    }
     hint = "Run scripts/check.sh, then fill templates/report.md." if bundle else "Compare with what was asked for."
     return f"""\
-formula = "{name.base}"
-version = 1
-type = "workflow"
-description = "{quoted}"
-
-[package]
-{scoped}version = "1.0.0"
-license = "MIT"
-
+{tomli_w.dumps(head)}
 # What agents are routed by: the skills that this work exercises.
 [capabilities]
 primary = ["planning"]

@@ -6,11 +6,17 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmpm.ops.author import plan_new
 from mmpm.registry.payload import collect_payload
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+PRINTABLE = st.text().filter(str.isprintable)
 
 
 def test_a_new_formula_passes_the_check(terminal):
@@ -54,6 +60,15 @@ def test_a_new_bundle_passes_the_check_and_is_built_once(terminal):
     assert str(folder.payload.checksum) in first.err
     unpacked = subprocess.run(["tar", "xzOf", archive, "mol-box/scripts/check.sh"], capture_output=True, check=True)
     assert unpacked.stdout == (terminal.cwd / "mol-box.formula.bundle/scripts/check.sh").read_bytes()
+
+
+@given(description=PRINTABLE, author=PRINTABLE)
+def test_what_a_person_says_of_a_new_formula_is_read_from_it_again(description, author):
+    (action,) = plan_new("mol-first", "/", bundle=False, description=description, author=author).actions
+    ((_, data, _),) = action.files
+    written = tomllib.loads(data.decode())
+    assert written["description"] == (description or "Say in one sentence what mol-first is for.")
+    assert written["package"].get("author", "") == author
 
 
 def test_a_built_formula_has_the_bytes_of_its_file(terminal):

@@ -14,16 +14,17 @@ from mmpm.errors import UsageError
 from mmpm.ops import author as ops
 
 
-def new(name: str, /, *, bundle: bool = False, description: str = "", session: Session) -> None:
+def new(name: str, /, *, bundle: bool = False, description: str = "", author: str = "", session: Session) -> None:
     """Make a first formula to edit, in the working folder.
 
     Args:
         name: Its name, such as mol-my-workflow or @scope/mol-my-workflow.
         bundle: Make a folder with a script, a template and a README beside it.
         description: What it is for, in one sentence.
+        author: Who writes it.
         session: This run.
     """
-    plan = ops.plan_new(name, session.cwd, bundle=bundle, description=description)
+    plan = ops.plan_new(name, session.cwd, bundle=bundle, description=description, author=author)
     paths = [path for action in plan.actions for path, _, _ in getattr(action, "files", ())]
     top = os.path.relpath(paths[0], session.cwd)
     done = f"Created {os.path.dirname(top) + '/' if bundle else top}"
