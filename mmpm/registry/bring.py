@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import RegistryUntrustedError, UntrustedMetadataError
-from mmpm.model.names import FormulaName
 from mmpm.registry import documents, layout
 from mmpm.registry.gather import Wanted, gather
+from mmpm.registry.snapshot import listed_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mmpm.model.names import FormulaName
     from mmpm.registry.local import LocalCopy
     from mmpm.registry.snapshot import Snapshot
     from mmpm.registry.transport import Transport
@@ -70,7 +71,7 @@ class Bringer:
         wanted: dict[str, tuple[FormulaName, Wanted]] = {}
         pages: list[Wanted] = []
         for text in sorted(names):
-            name = self._name(text)
+            name = listed_name(self.registry_id, text)
             target = layout.index_target(text)
             listed = self.chain.target(target)
             if listed is None:
@@ -142,12 +143,6 @@ class Bringer:
 
     def _gather(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, bytes]]:
         return gather(self.registry_id, self.places, wanted)
-
-    def _name(self, text: str) -> FormulaName:
-        try:
-            return FormulaName.parse(text)
-        except ValueError as error:
-            raise RegistryUntrustedError(self.registry_id, f"it lists a formula that cannot be: {error}") from None
 
 
 def untrusted(registry_id: str, error: UntrustedMetadataError, place: Transport) -> RegistryUntrustedError:

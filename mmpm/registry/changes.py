@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NotFetchedError
+from mmpm.errors import NotFetchedError, RegistryUntrustedError
 from mmpm.registry import layout
+from mmpm.registry.snapshot import listed_name
 
 if TYPE_CHECKING:
     from mmpm.model.release import Release
@@ -33,7 +34,11 @@ class NameChange:
 
 
 def changes_between(old: Snapshot, new: Snapshot) -> tuple[NameChange, ...]:
-    """Give what changed from `old` to `new`, sorted by name, for the bins that are here of both."""
+    """Give what changed from `old` to `new`, sorted by name, for the bins that are here of both.
+
+    Raises:
+        RegistryUntrustedError: what is listed cannot be a formula, or a signed index is none.
+    """
     changed: list[NameChange] = []
     for role in layout.bin_roles():
         if old.bin_file(role) == new.bin_file(role):
@@ -42,8 +47,9 @@ def changes_between(old: Snapshot, new: Snapshot) -> tuple[NameChange, ...]:
         if before is None or after is None:
             continue
         for target in before.keys() | after.keys():
-            name = layout.name_of_index(target)
-            if name is not None and before.get(target) != after.get(target):
+            text = layout.name_of_index(target)
+            if text is not None and before.get(target) != after.get(target):
+                name = str(listed_name(new.registry_id, text))
                 changed.append(_change_of(name, old, new, is_new=target not in before, is_gone=target not in after))
     return tuple(sorted(changed, key=lambda change: change.name))
 
@@ -71,4 +77,7 @@ def _change_of(name: str, old: Snapshot, new: Snapshot, *, is_new: bool, is_gone
 
 def _lines(snapshot: Snapshot, name: str) -> tuple[Release, ...]:
     index = snapshot.index(name)
-    return index.releases() if index is not None else ()
+    try:
+        return index.releases() if index is not None else ()
+    except ValueError as error:
+        raise RegistryUntrustedError(snapshot.registry_id, str(error)) from None

@@ -33,6 +33,8 @@ INDEX_LINES: Final = 256
 """An index holds at most the newest 256 lines of a history."""
 PAGE_LINES: Final = 128
 """What moves into an immutable page when an index would grow beyond that."""
+MAX_PAGES: Final = 8192
+"""A million releases; more is no history but an attack on its readers."""
 MAX_CHANGELOG: Final = 65_536
 MAX_YANK_REASON: Final = 1000
 MAX_DEPENDENCIES: Final = 1000
@@ -166,7 +168,13 @@ class FormulaIndex:
         lines = fields.items("releases")
         if len(lines) > INDEX_LINES:
             raise ValueError(f"the index of {name} has {len(lines)} lines; at most {INDEX_LINES} are allowed")
-        return cls(name, tuple(lines), tuple(_read_page_reference(one, name) for one in fields.items("pages")))
+        listed = fields.items("pages")
+        if len(listed) > MAX_PAGES:
+            raise ValueError(f"the index of {name} has {len(listed)} pages; at most {MAX_PAGES} are allowed")
+        pages = tuple(_read_page_reference(one, name) for one in listed)
+        if any(page.number != number for number, page in enumerate(pages, 1)):
+            raise ValueError(f"the pages of {name} are not numbered from 1")
+        return cls(name, tuple(lines), pages)
 
 
 def _read_page_reference(value: object, name: FormulaName) -> PageReference:

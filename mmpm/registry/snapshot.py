@@ -101,7 +101,7 @@ class Snapshot:
 
         Raises:
             NotLocal: the index or one of its pages is not here.
-            RegistryUntrustedError: a signed document is malformed.
+            RegistryUntrustedError: a signed document is malformed, or lists a version twice.
         """
         index = self.index(name)
         if index is None:
@@ -114,9 +114,13 @@ class Snapshot:
                     raise NotFetchedError(self.registry_id, [str(name)])
                 lines = documents.parse_page(data, index.name)
                 older.extend(documents.parse_release_line(index.name, line) for line in lines)
-            return (*older, *index.releases())
+            found = (*older, *index.releases())
         except ValueError as error:
             raise RegistryUntrustedError(self.registry_id, str(error)) from None
+        if len({release.version.slot for release in found}) != len(found):
+            # Which of the two a name and version means would be for the reader to guess.
+            raise RegistryUntrustedError(self.registry_id, f"it lists a version of {index.name} twice")
+        return found
 
     def lists(self, name: str | FormulaName) -> bool:
         """Whether the registry publishes something under `name`, proved either way.
@@ -147,7 +151,7 @@ class Snapshot:
             for target in self._bin(role) or ():
                 name = layout.name_of_index(target)
                 if name is not None:
-                    yield str(_formula_name(self.registry_id, name))
+                    yield str(listed_name(self.registry_id, name))
 
     @property
     def has_every_bin(self) -> bool:
@@ -226,8 +230,12 @@ class Snapshot:
             raise RegistryUntrustedError(self.registry_id, f"its {role} is malformed ({error})") from None
 
 
-def _formula_name(registry_id: str, text: str) -> FormulaName:
-    """Read a name that a registry lists; what it signs may still be hostile."""
+def listed_name(registry_id: str, text: str) -> FormulaName:
+    """Read a name that a registry lists; what it signs may still be hostile.
+
+    Raises:
+        RegistryUntrustedError: it is no name.
+    """
     try:
         return FormulaName.parse(text)
     except ValueError as error:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import TrustStateUnreadableError
+from mmpm.trust.facts import parse_time
 from mmpm_store.durable import write_file_durably
 
 if TYPE_CHECKING:
@@ -228,6 +229,7 @@ def _parse_state(data: bytes, registry_id: str) -> TrustState:
         raise ValueError("a hash is malformed")
     if not all(isinstance(text, str) for text in (state.keyset, state.issued, state.checked_at)):
         raise ValueError("a text is malformed")
+    parse_time(state.issued)
     return state
 
 

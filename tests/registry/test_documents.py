@@ -17,6 +17,7 @@ from mmpm.model.versions import Version
 from mmpm.registry import layout
 from mmpm.registry.documents import (
     INDEX_LINES,
+    MAX_PAGES,
     CatalogLine,
     FormulaIndex,
     PageReference,
@@ -106,6 +107,13 @@ def test_an_index_of_another_formula_a_newer_format_or_too_many_lines_are_refuse
     for wrong in ({"name": "mol-b"}, {"format": 2}, {"format": True}, {"releases": [{}] * (INDEX_LINES + 1)}):
         with pytest.raises(ValueError, match="mol-a"):
             FormulaIndex.parse(json.dumps(document | wrong).encode(), NAME)
+
+
+@pytest.mark.parametrize("numbers", [(1, 1), (2, 1), (2,), (0, 1), range(1, MAX_PAGES + 2)])
+def test_pages_are_numbered_from_1_and_not_without_end(numbers):
+    pages = tuple(PageReference(number, "ab" * 32, 10) for number in numbers)
+    with pytest.raises(ValueError, match="pages"):
+        FormulaIndex.parse(FormulaIndex(NAME, (), pages).to_bytes(), NAME)
 
 
 def test_unknown_keys_are_passed_over():

@@ -275,6 +275,36 @@ def test_a_hostile_name_in_the_listing_is_refused(reader, tree):
         reader.refresh(ALL)
 
 
+@pytest.mark.parametrize("name", ["..", "UPPER", "@x/.."])
+def test_a_hostile_name_among_what_changed_is_refused(reader, tree, name):
+    reader.refresh(catalog=True)
+    tree.target(layout.index_target("mol-x"), b"{}")
+    listed = tree.listed[layout.bin_of(layout.index_target("mol-x"))].pop(layout.index_target("mol-x"))
+    tree.listed[layout.bin_of(layout.index_target(name))][layout.index_target(name)] = listed
+    tree.show(days=1)
+    with pytest.raises(RegistryUntrustedError):
+        reader.refresh(catalog=True)
+
+
+def test_a_malformed_line_among_what_changed_is_refused(reader, tree):
+    reader.refresh(["mol-a"])
+    tree.lines["mol-a"].append({"version": "no version"})
+    tree.release("mol-a", "3.0.0")
+    tree.show(days=1)
+    with pytest.raises(RegistryUntrustedError):
+        reader.refresh(["mol-a"])
+
+
+@pytest.mark.parametrize("twins", [("2.0.0", "2.0.0"), ("2.0.0+a", "2.0.0+b"), ("2.0.0-RC", "2.0.0-rc")])
+def test_an_index_with_a_version_twice_is_refused(reader, tree, twins):
+    tree.release("mol-a", *twins)
+    tree.show(days=1)
+    reader.refresh(["mol-a", "mol-b"])
+    with pytest.raises(RegistryUntrustedError, match="mol-a twice"):
+        reader.offline().releases("mol-a")
+    assert versions(reader.offline(), "mol-b") == ["1.0.0"]
+
+
 # ---- time
 
 

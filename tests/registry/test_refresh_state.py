@@ -100,6 +100,7 @@ def test_another_pin_makes_what_was_believed_void(folder):
         STATE.to_bytes().replace(b": 5", b": -5"),
         STATE.to_bytes().replace(b": 5", b': "5"'),
         STATE.to_bytes().replace(b"abab", b"zzzz", 1),
+        STATE.to_bytes().replace(STATE.issued.encode(), b"yesterday"),
     ],
 )  # fmt: skip
 def test_a_damaged_state_is_refused_and_never_taken_for_none(folder, text, tmp_path):
