@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from nginx_server import Nginx, find_nginx
-from references import copy_folder, link_folder
+from references import copy_folder, link_folder, link_loop
 from synthetic import write_bundles
 
 if TYPE_CHECKING:
@@ -67,6 +67,17 @@ def test_warm_frozen_sync_of_1000_releases(versus, installed, scratch):
         goal="1.0x",
         rounds=7,
         prepare=prepare,
+    )
+
+
+def test_bare_python_link_loop_for_comparison(versus, installed, scratch):
+    versus(
+        lambda number: link_loop(installed.machine.formulas, scratch / f"looped-{number}"),
+        lambda number: link_folder(installed.machine.formulas, scratch / f"linked-beside-loop-{number}"),
+        against="cp -rl",
+        goal="none: what plain Python can do",
+        rounds=7,
+        prepare=lambda _number: os.sync(),
     )
 
 
