@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from mmpm_store.objects import Store
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytest_plugins = ["ground"]
+if "ground" not in sys.modules:  # the store's tests alone, without those of the project beside them
+    settings.register_profile("store", deadline=None)
+    settings.load_profile("store")
 
 
 @pytest.fixture
