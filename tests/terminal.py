@@ -133,9 +133,15 @@ class _Tee(io.TextIOWrapper):
 
 
 def render(raw: str) -> str:
-    """Give what stands on the screen in the end: redrawn lines once, without colour."""
-    lines = []
-    for line in raw.replace("\r\n", "\n").split("\n"):
-        shown = re.split(r"\r\x1b\[2K", line)[-1]
-        lines.append(re.sub(r"\x1b\[[0-9;]*m", "", shown))
+    """Give what stands on the screen in the end: redrawn and wiped lines as they are last, without colour."""
+    lines = [""]
+    for piece in re.split(r"(\r?\n|\r\x1b\[2K|\r\x1b\[1A\x1b\[2K)", raw):
+        if piece.endswith("\n"):
+            lines.append("")
+        elif piece.endswith("\x1b[1A\x1b[2K"):
+            lines[-2:] = [""]
+        elif piece == "\r\x1b[2K":
+            lines[-1] = ""
+        else:
+            lines[-1] += re.sub(r"\x1b\[[0-9;]*m", "", piece)
     return "\n".join(lines)

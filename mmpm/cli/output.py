@@ -46,7 +46,11 @@ class Styled:
 
 
 class Output:
-    """The two streams of one command, and the JSON document it may have to give instead."""
+    """The two streams of one command, and the JSON document it may have to give instead.
+
+    Attributes:
+        environ: of the command; says what the terminal can.
+    """
 
     def __init__(
         self,
@@ -66,13 +70,13 @@ class Output:
         self.quiet = quiet
         self.verbose = verbose
         self.warnings: list[str] = []
-        self._environ = environ
+        self.environ = environ
         self._color = color
         self._moves = progress and not quiet and not as_json and is_terminal(self.err) and not self._is_dumb
 
     @property
     def _is_dumb(self) -> bool:
-        return self._environ.get("TERM", "") in {"", "dumb"}
+        return self.environ.get("TERM", "") in {"", "dumb"}
 
     @property
     def moves(self) -> bool:
@@ -87,9 +91,9 @@ class Output:
         """Say whether escape codes belong on `stream`: flag, then NO_COLOR, then FORCE_COLOR, then the terminal."""
         if self._color != "auto":
             return self._color == "always"
-        if self._environ.get("NO_COLOR"):
+        if self.environ.get("NO_COLOR"):
             return False
-        if self._environ.get("FORCE_COLOR"):
+        if self.environ.get("FORCE_COLOR"):
             return True
         return is_terminal(stream) and not self._is_dumb
 

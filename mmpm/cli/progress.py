@@ -1,4 +1,8 @@
-"""The progress bar as in the seed: `Downloading... ████████████████████ 100%`; one plain line when piped."""
+"""The progress bar as in the seed: `Downloading... ████████████████████ 100%`; one plain line when piped.
+
+Rule: a stretch that is over in a moment is its label and then the full line; only a longer one on a terminal is worth
+the import of what redraws it (`mmpm.cli.bar`).
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from mmpm.cli.output import clean
+
 if TYPE_CHECKING:
+    from mmpm.cli.bar import DrawnBar
     from mmpm.cli.output import Output
 
 CELLS = 20
-REDRAW_SECONDS = 0.05
+MOMENT_SECONDS = 0.2
 
 
 class TerminalProgress:
-    """Draws on standard error; redraws only where the terminal can (`Output.moves`)."""
+    """Shows a stretch on standard error; redraws only where the terminal can (`Output.moves`)."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -22,67 +29,84 @@ class TerminalProgress:
         self._label = ""
         self._total = 0
         self._done = 0
-        self._drawn_at = 0.0
+        self._began = 0.0
         self._running = False
+        self._bar: DrawnBar | None = None
 
     def start(self, label: str, total: int, unit: str) -> None:
         """Begin a stretch; an unfinished one is ended first."""
         self.finish()
         with self._lock:
             self._label, self._total, self._done, self._running = label, total, 0, True
+            self._began = time.monotonic()
             self._output.detail(f"{label} {total} {unit}")
-            self._draw(force=True)
+            self._show()
 
     def advance(self, amount: int = 1) -> None:
-        """Count; redraw at most 20 times a second."""
+        """Count; what lasts longer than a moment is drawn from then on."""
         with self._lock:
             self._done += amount
-            self._draw(force=False)
+            if self._bar is not None:
+                self._bar.advance(amount)
+            elif self._moves and time.monotonic() - self._began >= MOMENT_SECONDS:
+                from mmpm.cli.bar import DrawnBar
+
+                self._hide()
+                self._bar = DrawnBar(self._output.err, self._output.environ, self._line, self._done, self._total)
+                self._bar.show()
 
     def finish(self) -> None:
-        """End the line with the full bar, or with a check mark where nothing was drawn."""
+        """End the line with the full bar, or with a check mark where nothing may be redrawn."""
         with self._lock:
             if not self._running:
                 return
-            self._running = False
-            if self._output.moves:
-                self._done = self._total
-                self._output.redraw(self._line())
+            if self._bar is not None:
+                self._bar.complete()
+            elif self._moves:
+                self._output.redraw(self._line(self._total))
                 self._output.say("")
             else:
                 self._output.say(f"{self._label} ", self._output.mark("done"))
+            self._bar, self._running = None, False
 
     def say(self, sentence: str) -> None:
-        """Tell the person; a half drawn bar is wiped first."""
+        """Tell the person; the bar makes room."""
         with self._lock:
-            self._wipe()
+            self._hide()
             self._output.say(sentence)
+            self._show()
 
     def warn(self, sentence: str) -> None:
-        """Warn the person; a half drawn bar is wiped first."""
+        """Warn the person; the bar makes room."""
         with self._lock:
-            self._wipe()
+            self._hide()
             self._output.warn(sentence)
+            self._show()
 
     def abandon(self) -> None:
-        """Leave a half drawn bar's line, so that an error message starts on its own."""
+        """Wipe an unfinished bar, so that an error message starts on a line of its own."""
         with self._lock:
-            self._wipe()
-            self._running = False
+            self._hide()
+            self._bar, self._running = None, False
 
-    def _line(self) -> str:
-        share = min(1.0, self._done / self._total) if self._total else 1.0
+    @property
+    def _moves(self) -> bool:
+        return self._running and self._output.moves
+
+    def _line(self, done: int) -> str:
+        share = min(1.0, done / self._total) if self._total else 1.0
         filled = int(share * CELLS)
-        return f"{self._label} {self._output.mark('cell') * filled}{' ' * (CELLS - filled)} {int(share * 100):3d}%"
+        cells = self._output.mark("cell") * filled + " " * (CELLS - filled)
+        return clean(f"{self._label} {cells} {int(share * 100):3d}%")
 
-    def _draw(self, *, force: bool) -> None:
-        if not self._running or not self._output.moves:
-            return
-        now = time.monotonic()
-        if force or now - self._drawn_at >= REDRAW_SECONDS:
-            self._drawn_at = now
-            self._output.redraw(self._line())
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.show()
+        elif self._moves:
+            self._output.redraw(f"{self._label} ")
 
-    def _wipe(self) -> None:
-        if self._running and self._output.moves:
+    def _hide(self) -> None:
+        if self._bar is not None:
+            self._bar.hide()
+        elif self._moves:
             self._output.redraw("")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from terminal import render
 
 from mmpm.cli.output import MARKS, Output, Styled
 from mmpm.cli.progress import TerminalProgress
@@ -127,4 +129,53 @@ def test_words_in_between_do_not_tear_the_bar():
     bar.start("Downloading...", 4, "bytes")
     bar.warn("slow")
     bar.abandon()
-    assert out.err.seen.endswith("\r\x1b[2Kwarning: slow\n\r\x1b[2K")
+    assert out.err.seen.endswith("\r\x1b[2Kwarning: slow\n\r\x1b[2KDownloading... \r\x1b[2K")
+
+
+@pytest.fixture
+def long_bar(monkeypatch):
+    """A bar of four units on a terminal, of which every stretch counts as long."""
+    monkeypatch.setattr("mmpm.cli.progress.MOMENT_SECONDS", 0.0)
+    out = output({"TERM": "xterm", "COLUMNS": "80"})
+    bar = TerminalProgress(out)
+    bar.start("Downloading...", 4, "files")
+    bar.advance()
+    yield bar, out.err
+    bar.abandon()
+
+
+def test_a_long_stretch_is_redrawn_and_ends_as_in_the_seed(long_bar):
+    bar, err = long_bar
+    bar.advance()
+    bar.finish()
+    assert "Downloading... █████                 25%" in err.seen
+    assert render(err.seen) == "Downloading... ████████████████████ 100%\n"
+
+
+def test_words_stand_above_a_long_bar(long_bar):
+    bar, err = long_bar
+    bar.warn("slow")
+    bar.say("Waiting")
+    bar.advance(3)
+    bar.finish()
+    bar.finish()
+    assert re.sub(r"\x1b\[33m|\x1b\[0m", "", render(err.seen)) == (
+        "warning: slow\nWaiting\nDownloading... ████████████████████ 100%\n"
+    )
+
+
+def test_an_abandoned_bar_leaves_an_empty_line_and_the_cursor(long_bar):
+    bar, err = long_bar
+    bar.abandon()
+    assert render(err.seen) == ""
+    assert "\x1b[?25l" not in err.seen
+
+
+def test_a_narrow_terminal_shows_the_start_of_the_line(monkeypatch):
+    monkeypatch.setattr("mmpm.cli.progress.MOMENT_SECONDS", 0.0)
+    out = output({"TERM": "xterm", "COLUMNS": "20"})
+    bar = TerminalProgress(out)
+    bar.start("Downloading...", 4, "files")
+    bar.advance()
+    bar.finish()
+    assert render(out.err.seen) == "Downloading... █████\n"
