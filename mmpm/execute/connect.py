@@ -102,8 +102,9 @@ def _http(context: Context, registry: RegistryConfig, url: str) -> Transport:
     try:
         authorization = authorization_for(
             url,
-            own_urls=registry.urls,
-            labels=(registry.id, registry.name) if registry.name else (registry.id,),
+            registry_id=registry.id,
+            own_urls=registry.own_urls,
+            name="" if registry.name in registry.from_project else registry.name,
             every_url=[one for other in context.registries for one in other.urls],
             environ=environ,
             netrc_file=environ.get("NETRC") or os.path.join(context.places.home, ".netrc")

@@ -33,6 +33,7 @@ def apply_add(context: Context, action: AddRegistry) -> Refreshed:
         scopes=action.scopes,
         root=action.fingerprint,
         origin=context.places.config_file,
+        from_project=frozenset(),
     )
     if action.replace:
         TrustFolder.of(context.places.trust, action.registry).forget()

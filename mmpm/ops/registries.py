@@ -101,7 +101,7 @@ def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_re
     [place] = source_of(context, probe).places
     found = introduce(place)
     known = next((one for one in context.registries if one.id == found.registry_id), None)
-    pinned = _pinned(context, found.registry_id, may_replace=may_replace) or (known.root if known else None)
+    pinned = _pinned(context, found.registry_id, may_replace=may_replace) or _own_root(known)
     if given and found.fingerprint not in given:
         raise RootMismatchError(found.registry_id, given[0], found.fingerprint, found.origin)
     if pinned is not None and pinned != found.fingerprint and not may_replace:
@@ -132,17 +132,22 @@ def plan_add(context: Context, met: Sequence[Met], addition: Addition) -> Plan:
 
 def _addition(one: Met, before: RegistryConfig | None, addition: Addition) -> AddRegistry:
     is_other_root = one.pinned is not None and one.pinned != one.introduction.fingerprint
-    urls = before.urls if before is not None and not is_other_root else ()
+    urls = before.own_urls if before is not None and not is_other_root else ()
     known_priority = before.priority if before is not None else DEFAULT_PRIORITY
     return AddRegistry(
         registry=one.introduction.registry_id,
         urls=urls if one.url in urls else (*urls, one.url),
         fingerprint=one.introduction.fingerprint,
-        name=addition.name or (before.name if before else ""),
+        name=addition.name or (before.name if before and before.name not in before.from_project else ""),
         priority=addition.priority if addition.priority is not None else known_priority,
         scopes=tuple(sorted(set(addition.scopes))) or (before.scopes if before else ()),
         replace=is_other_root,
     )
+
+
+def _own_root(known: RegistryConfig | None) -> str | None:
+    """Give the root that the person's own files name: what a clone says of itself does not vouch for it."""
+    return None if known is None or known.root in known.from_project else known.root
 
 
 def _config_of(action: AddRegistry) -> tuple[object, ...]:

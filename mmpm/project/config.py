@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, cast
 
 from mmpm.errors import BadSettingError, ConfigSyntaxError, printable
 from mmpm.project.places import expand_home
-from mmpm.project.registries import RegistryConfig, merge_registries, registries_from_gtconfig, registries_from_toml
+from mmpm.project.registries import (
+    RegistryConfig,
+    mark_project,
+    merge_registries,
+    registries_from_gtconfig,
+    registries_from_toml,
+)
 from mmpm.project.settings import SETTINGS, Setting, Value, parse_setting
 
 if TYPE_CHECKING:
@@ -168,7 +174,9 @@ def load_registries(places: Places, manifest_registries: tuple[RegistryConfig, .
     from_gt: tuple[RegistryConfig, ...] = ()
     if os.path.exists(places.gtconfig_file):
         from_gt = registries_from_gtconfig(places.gtconfig_file)
-    return merge_registries(manifest_registries, own, from_gt)
+    persons = {one.id: one for one in merge_registries(own, from_gt)}
+    merged = merge_registries(manifest_registries, tuple(persons.values()))
+    return tuple(mark_project(one, persons.get(one.id)) for one in merged)
 
 
 def find_setting(key: str) -> Setting:

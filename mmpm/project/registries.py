@@ -30,6 +30,9 @@ class RegistryConfig:
         auth: `none`, `token` or `netrc`.
         ca_file: certificates for this registry alone.
         origin: the file that names it.
+        from_project: those of urls, name and root that only a project's `mmpm.toml` states. A clone may name any
+            address and any registry, so that no credential goes there for that (`mmpm.registry.credentials`), and
+            `registry add` does not take it over.
     """
 
     id: str
@@ -41,6 +44,12 @@ class RegistryConfig:
     auth: str = "none"
     ca_file: str | None = None
     origin: str = ""
+    from_project: frozenset[str] = frozenset()
+
+    @property
+    def own_urls(self) -> tuple[str, ...]:
+        """Those of urls that the person's own files or command line give."""
+        return tuple(url for url in self.urls if url not in self.from_project)
 
     @property
     def label(self) -> str:
@@ -133,6 +142,13 @@ def merge_registries(*origins: Sequence[RegistryConfig]) -> tuple[RegistryConfig
             strong = merged.get(registry.id)
             merged[registry.id] = registry if strong is None else _overlay(strong, registry)
     return tuple(sorted(merged.values(), key=lambda registry: (registry.priority, registry.id)))
+
+
+def mark_project(merged: RegistryConfig, own: RegistryConfig | None) -> RegistryConfig:
+    """Note what of a merged registry is not in the person's `own` entry for it."""
+    known = {*own.urls, own.name, own.root} if own is not None else set()
+    stated = {*merged.urls, merged.name, merged.root} - known - {None, ""}
+    return replace(merged, from_project=frozenset(one for one in stated if one is not None))
 
 
 def _overlay(strong: RegistryConfig, weak: RegistryConfig) -> RegistryConfig:

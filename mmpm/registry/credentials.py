@@ -1,7 +1,9 @@
 """Which credentials belong to which address. Values in, a header out; the environment is read by the caller.
 
 Rule: a credential is bound to scheme, host and port of the address that it was given for. It is not sent to an
-alternate on another origin, nor along a redirect to one (the client drops it; tested).
+alternate on another origin, nor along a redirect to one (the client drops it; tested). That a project's `mmpm.toml`
+gives an address for a registry binds nothing, because a clone may name anything: to such an address the token goes
+only over https and only where its host is the registry's id, after which the token is named.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ def token_variable(label: str) -> str:
 def authorization_for(
     url: str,
     *,
+    registry_id: str,
     own_urls: Sequence[str],
-    labels: Sequence[str],
+    name: str,
     every_url: Sequence[str],
     environ: Mapping[str, str],
     netrc_file: str | None,
@@ -48,8 +51,10 @@ def authorization_for(
 
     Args:
         url: the address that is asked.
-        own_urls: all addresses of its registry; a token is for the origin of the first that is http or https.
-        labels: the registry's id and name; ``MMPM_TOKEN_<LABEL>`` is its token.
+        registry_id: of its registry; ``MMPM_TOKEN_<ID>`` is the token.
+        own_urls: the addresses of the registry that the person gave; a token is for the origin of the first that is
+            http or https.
+        name: what the person calls the registry, or empty; ``MMPM_TOKEN_<NAME>`` is the token as well.
         every_url: addresses of all configured registries: ``MMPM_TOKEN`` names none, so that it is only used where
             all of them are one origin.
         environ: the variables.
@@ -58,11 +63,13 @@ def authorization_for(
     """
     origin = origin_of(url)
     remote = [one for one in own_urls if one.startswith(("http://", "https://"))]
-    if remote and origin_of(remote[0]) == origin:
-        for label in labels:
-            token = environ.get(token_variable(label), "")
-            if _is_token(token):
-                return f"Bearer {token}"
+    is_own = bool(remote) and origin_of(remote[0]) == origin
+    labels = (registry_id, name) if is_own else (registry_id,) if _is_at(registry_id, origin) else ()
+    for label in labels:
+        token = environ.get(token_variable(label), "") if label else ""
+        if _is_token(token):
+            return f"Bearer {token}"
+    if is_own:
         origins = {origin_of(one) for one in every_url if one.startswith(("http://", "https://"))}
         token = environ.get("MMPM_TOKEN", "")
         if origins <= {origin} and _is_token(token):
@@ -70,6 +77,12 @@ def authorization_for(
     if netrc_file is not None and (origin[0] == "https" or origin[1] in _LOOPBACK):
         return _from_netrc(netrc_file, origin[1])
     return None
+
+
+def _is_at(registry_id: str, origin: tuple[str, str, int]) -> bool:
+    """Whether an origin is the one that a registry id names: its host over https."""
+    scheme, host, port = origin
+    return scheme == "https" and registry_id == (host if port == _PORTS["https"] else f"{host}_{port}")
 
 
 def _is_token(text: str) -> bool:

@@ -183,3 +183,35 @@ def test_an_outage_at_update_is_a_warning_while_the_last_state_is_young(terminal
     assert seen.err.startswith("warning: registry acme.corp at http://127.0.0.1")
     assert "answered 403" in seen.err
     assert seen.out == "acme.corp: serial 2 stays\n"
+
+
+@pytest.mark.parametrize("claimed", ['id = "evil.corp"', 'id = "evil.corp"\nname = "acme.corp"', 'id = "acme.corp"'])
+@pytest.mark.parametrize("variable", ["MMPM_TOKEN_ACME_CORP", "MMPM_TOKEN"])
+def test_no_token_goes_where_only_a_cloned_project_says(terminal, claimed, variable):
+    evil = SignedTree(terminal.home / "evil", "acme.corp" if claimed == 'id = "acme.corp"' else "evil.corp")
+    evil.release("mol-a", "1.0.0")
+    evil.show()
+    terminal.now = evil.now + timedelta(hours=1)
+    terminal.environ[variable] = "secret"
+    with Loopback(evil.folder) as server:
+        (terminal.cwd / "mmpm.toml").write_text(
+            f'[formulas]\nmol-a = "*"\n[[registries]]\n{claimed}\n'
+            f'urls = ["{server.url}"]\nroot = "{evil.fingerprint}"\n'
+        )
+        assert terminal.run("lock").status == 0
+        assert server.asked
+        assert not [path for path, headers in server.asked if "authorization" in headers]
+
+
+def test_what_a_cloned_project_says_of_a_registry_does_not_vouch_for_it(terminal, acme):
+    with Loopback(acme.folder) as server:
+        (terminal.cwd / "mmpm.toml").write_text(
+            f'[[registries]]\nid = "acme.corp"\nname = "mine"\n'
+            f'urls = ["{server.url}/elsewhere"]\nroot = "{acme.fingerprint}"\n'
+        )
+        assert terminal.run("registry", "add", server.url).status == 4
+        assert terminal.run("registry", "add", server.url, "--root", acme.fingerprint).status == 0
+        kept = (terminal.home / ".config/mmpm/config.toml").read_text()
+        assert server.url in kept
+        assert "elsewhere" not in kept
+        assert "mine" not in kept

@@ -11,8 +11,16 @@ from mmpm.registry.credentials import authorization_for, origin_of, token_variab
 URL = "https://mall.acme.corp/tree"
 
 
-def ask(url=URL, *, own=(URL,), labels=("acme.corp", "acme"), every=(URL,), environ=None, netrc=None):
-    return authorization_for(url, own_urls=own, labels=labels, every_url=every, environ=environ or {}, netrc_file=netrc)
+def ask(url=URL, *, own=(URL,), registry_id="acme.corp", name="acme", every=(URL,), environ=None, netrc=None):
+    return authorization_for(
+        url,
+        registry_id=registry_id,
+        own_urls=own,
+        name=name,
+        every_url=every,
+        environ=environ or {},
+        netrc_file=netrc,
+    )
 
 
 def test_a_token_is_found_by_id_or_name():
@@ -33,6 +41,23 @@ def test_the_token_without_a_name_is_used_only_where_there_is_one_origin():
     assert ask(environ={"MMPM_TOKEN": "one"}) == "Bearer one"
     assert ask(every=(URL, URL + "2", "/a/folder"), environ={"MMPM_TOKEN": "one"}) == "Bearer one"
     assert ask(every=(URL, "https://other.corp/"), environ={"MMPM_TOKEN": "one"}) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "registry_id", "is_given"),
+    [
+        ("https://mall.acme.corp/tree", "mall.acme.corp", True),
+        ("https://mall.acme.corp:8443/tree", "mall.acme.corp_8443", True),
+        ("https://mall.acme.corp:8443/tree", "mall.acme.corp", False),
+        ("http://mall.acme.corp/tree", "mall.acme.corp", False),
+        ("https://evil.corp/tree", "mall.acme.corp", False),
+    ],
+)
+def test_an_address_that_only_a_project_states_is_given_the_token_of_its_host_alone(url, registry_id, is_given):
+    every = {"MMPM_TOKEN_" + label: "secret" for label in ("MALL_ACME_CORP", "MALL_ACME_CORP_8443", "ACME")}
+    found = ask(url, own=(), registry_id=registry_id, every=(url,), environ=every | {"MMPM_TOKEN": "secret"})
+    assert (found is not None) == is_given
+    assert ask(url, own=(), registry_id=registry_id, every=(url,), environ={"MMPM_TOKEN": "secret"}) is None
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nHost: evil", "é", "a\x00"])
