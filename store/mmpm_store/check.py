@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from mmpm_store.errors import TreeError
 from mmpm_store.ids import ObjectId
-from mmpm_store.objects import EXECUTABLE_MODE, PLAIN_MODE, Store, parse_object_name
+from mmpm_store.layout import EXECUTABLE_MODE, PLAIN_MODE
+from mmpm_store.objects import Store, parse_object_name
 from mmpm_store.roots import list_roots
 from mmpm_store.tree import Tree
 

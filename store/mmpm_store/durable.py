@@ -5,29 +5,38 @@ Rule: data is flushed before the name that shows it, and the name before anybody
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from mmpm_store.errors import NoSpaceError
 
+TYPE_CHECKING = False  # neither typing nor contextlib is imported: a warm installation pays for every import
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _syncfs: Callable[[int], int] | None = None
 
 
-@contextlib.contextmanager
-def no_space_named(path: str) -> Iterator[None]:
+class no_space_named:  # noqa: N801 - a with-block that reads as a sentence
     """Turn a full disk or quota within the block into `NoSpaceError` about `path`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise NoSpaceError(path) from error
-        raise
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """End the block.
+
+        Raises:
+            NoSpaceError: in place of the error that says so.
+        """
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise NoSpaceError(self._path) from error
 
 
 def write_file_durably(
@@ -196,5 +205,7 @@ def _create_without_link(path: str, data: bytes, mode: int, *, durable: bool) ->
 
 
 def _discard(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    try:  # noqa: SIM105 - contextlib is not imported here
         os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 from mmpm_store.durable import is_link_refusal, no_space_named, write_all
 from mmpm_store.errors import DamagedObjectError, LinkError, MissingObjectError, TreeError, quoted
-from mmpm_store.objects import EXECUTABLE_MODE, PLAIN_MODE, object_name
+from mmpm_store.layout import EXECUTABLE_MODE, PLAIN_MODE
+from mmpm_store.objects import object_name
 from mmpm_store.paths import check_path
 from mmpm_store.tree import FileEntry
-from mmpm_store.verifying import intact_ones
+from mmpm_store.verifying import intact_ones, is_intact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from mmpm_store.tree import Tree
 
 LinkMode = Literal["auto", "hard", "copy"]
+
+# How often an object may be replaced by an equal one while it is linked.
+_ATTEMPTS = 8
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -169,7 +173,8 @@ class _Linker:
     def run(self, files: list[tuple[str, FileEntry]], *, verify: bool) -> None:
         names = [object_name(entry.id, entry.executable) for _, entry in files]
         objects = {name: entry for name, (_, entry) in zip(names, files, strict=True)}
-        verdicts = intact_ones(self._objects, list(objects.items())) if verify else self._present_ones(objects)
+        sizes = [(name, entry.size) for name, entry in objects.items()]
+        verdicts = intact_ones(self._objects, sizes) if verify else self._present_ones(objects)
         settled: set[str] = set()
         bad: dict[str, FileEntry] = {}
         waiting: list[tuple[str, str, FileEntry]] = []
@@ -236,9 +241,7 @@ class _Linker:
         reason = self._copy_reason
         if reason is None:
             try:
-                self._link_function(name, destination, src_dir_fd=self._objects, dst_dir_fd=self._into)
-            except FileNotFoundError:
-                raise MissingObjectError([entry.id]) from None  # collected since it was verified
+                self._link(name, destination, entry)
             except OSError as error:
                 if not is_link_refusal(error):
                     raise
@@ -255,6 +258,19 @@ class _Linker:
                 return
         self._copy(destination, entry)
         self._reasons[reason] = self._reasons.get(reason, 0) + 1
+
+    def _link(self, name: str, destination: str, entry: FileEntry) -> None:
+        for _ in range(_ATTEMPTS):
+            try:
+                self._link_function(name, destination, src_dir_fd=self._objects, dst_dir_fd=self._into)
+            except FileNotFoundError:
+                # Collected since it was verified; or a writer's rename put an equal one in its place between the
+                # kernel's look-up and its link.
+                if not is_intact(self._objects, name, entry.size):
+                    break
+            else:
+                return
+        raise MissingObjectError([entry.id])
 
     def _copy(self, destination: str, entry: FileEntry) -> None:
         data = self._store.read(entry.id)

@@ -25,6 +25,7 @@ from mmpm_store.errors import (
     quoted,
 )
 from mmpm_store.ids import ObjectId
+from mmpm_store.layout import READ_FLAGS, name_of
 from mmpm_store.tree import Tree
 
 if TYPE_CHECKING:
@@ -33,20 +34,15 @@ if TYPE_CHECKING:
 
 VERSION = 1
 FOLDERS = ("objects", "roots", "staging", "quarantine", "registries")
-PLAIN_MODE = 0o444
-EXECUTABLE_MODE = 0o555
 # A batch of puts is flushed in rounds of this size, so that a crash loses little and memory stays flat.
 BATCH_FILES = 4096
 
 Durability = Literal["durable", "none"]
 
-READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-
 
 def object_name(object_id: ObjectId, executable: bool) -> str:
     """Give the object's path below ``objects/``."""
-    hexadecimal = object_id.hex
-    return f"{hexadecimal[:2]}/{hexadecimal[2:]}{'-x' if executable else ''}"
+    return name_of(object_id.hex, executable)
 
 
 def parse_object_name(folder: str, name: str) -> tuple[ObjectId, bool] | None:

@@ -12,18 +12,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blake3 import blake3
-
-from mmpm_store.durable import write_file_durably
 from mmpm_store.errors import UnreadableRootError
 from mmpm_store.ids import ObjectId
+from mmpm_store.layout import root_path, vanished_path
+from mmpm_store.rooting import FORMAT, write_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mmpm_store.objects import Store
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +48,13 @@ def set_root(store: Store, key: str, trees: Iterable[ObjectId]) -> None:
     Raises:
         NoSpaceError: the root is as it was.
     """
-    path = _path(store, key)
-    document = {"format": FORMAT, "key": key, "trees": sorted({str(one) for one in trees})}
-    data = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
-    write_file_durably(path, data, durable=store.durability == "durable", staging=f"{store.path}/staging")
-    _unlink(_vanished(path))
+    write_root(store.path, key, sorted({str(one) for one in trees}), durable=store.durability == "durable")
 
 
 def remove_root(store: Store, key: str) -> bool:
     """Say that the user `key` needs nothing any more; False if it had no root."""
-    path = _path(store, key)
-    removed = [_unlink(path), _unlink(_vanished(path))]
+    path = root_path(store.path, key)
+    removed = [_unlink(path), _unlink(vanished_path(path))]
     return any(removed)
 
 
@@ -86,7 +79,7 @@ def mark_vanished(root: Root, now: float) -> None:
     if not root.is_marked_vanished:
         with contextlib.suppress(FileNotFoundError):
             os.utime(root.path, (now, now))
-            os.rename(root.path, _vanished(root.path))
+            os.rename(root.path, vanished_path(root.path))
 
 
 def unmark_vanished(root: Root) -> None:
@@ -97,14 +90,6 @@ def unmark_vanished(root: Root) -> None:
             os.unlink(root.path)
         else:
             os.rename(root.path, target)
-
-
-def _path(store: Store, key: str) -> str:
-    return f"{store.path}/roots/{blake3(os.fsencode(key)).hexdigest()}.json"
-
-
-def _vanished(path: str) -> str:
-    return path.removesuffix(".json") + ".vanished"
 
 
 def _unlink(path: str) -> bool:

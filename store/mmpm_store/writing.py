@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mmpm_store.durable import fsync_path, no_space_named, sync_filesystem, write_all
 from mmpm_store.ids import ObjectId
-from mmpm_store.objects import BATCH_FILES, EXECUTABLE_MODE, PLAIN_MODE, object_name, read_file
+from mmpm_store.layout import EXECUTABLE_MODE, PLAIN_MODE
+from mmpm_store.objects import BATCH_FILES, object_name, read_file
 
 if TYPE_CHECKING:
     from mmpm_store.objects import Store

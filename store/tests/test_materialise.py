@@ -233,6 +233,20 @@ def test_one_object_can_be_linked_alone(store: Store, tmp_path: Path) -> None:
         link_object(store, ObjectId.of(b"no"), str(tmp_path / "h"))
 
 
+def test_an_object_that_a_writer_replaces_meanwhile_is_linked(store: Store, tmp_path: Path) -> None:
+    tree = put(store, FILES)
+    refused: list[str] = []
+
+    def link(name: str, destination: str, **folders: int) -> None:
+        if destination not in refused:
+            refused.append(destination)
+            raise FileNotFoundError(errno.ENOENT, "the inode that was looked up has no name any more")
+        os.link(name, destination, **folders)
+
+    assert materialise(store, str(tmp_path / "out"), [Placement(tree)], link_function=link).linked == len(FILES)
+    assert contents(tmp_path / "out") == expected(FILES)
+
+
 def test_a_symlink_in_the_store_is_never_linked(store: Store, tmp_path: Path) -> None:
     tree = put(store, FILES)
     secret = tmp_path / "secret"
@@ -265,10 +279,13 @@ def test_a_hashing_process_that_dies_is_replaced_by_this_one(
     home = os.getpid()
     real = verifying.is_intact
 
-    def dies_elsewhere(objects_fd: int, name: str, entry: FileEntry) -> bool:
-        if os.getpid() != home and entry.path > "0300":
+    hashed: list[str] = []
+
+    def dies_elsewhere(objects_fd: int, name: str, size: int) -> bool:
+        hashed.append(name)
+        if os.getpid() != home and len(hashed) > 300:
             os._exit(7)
-        return real(objects_fd, name, entry)
+        return real(objects_fd, name, size)
 
     monkeypatch.setattr(verifying, "is_intact", dies_elsewhere)
     monkeypatch.setattr(verifying, "_may_fork", lambda: True)
