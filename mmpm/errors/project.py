@@ -138,13 +138,22 @@ class DriftError(MmpmError):
     """`sync --check` found that something would change."""
 
     code = "drift"
+    shown = 3  # of each kind of change; `details` has all
 
-    def __init__(self, root: str, counts: Mapping[str, int]) -> None:
-        what = ", ".join(f"{kind} {count}" for kind, count in counts.items() if kind not in {"set-root", "note-state"})
+    def __init__(self, root: str, changes: Iterable[tuple[str, str]]) -> None:
+        """Take (verb, what) of each change, as in ("install", "mol-a 1.0.0")."""
+        kinds: dict[str, list[str]] = {}
+        for verb, what in changes:
+            kinds.setdefault(verb, []).append(what)
+        would = []
+        for verb, whats in kinds.items():
+            more = len(whats) - self.shown
+            listed = ", ".join(printable(what, 100) for what in whats[: self.shown])
+            would.append(f"{printable(verb)} {listed}" + (f" and {more} more" if more > 0 else ""))
         super().__init__(
-            f"what is installed in {printable(root)} is not what manifest and lock say ({what})",
+            f"what is installed in {printable(root)} is not what manifest and lock say: sync would {'; '.join(would)}",
             "run `mmpm sync`",
-            {"root": root, "counts": dict(counts)},
+            {"root": root, "changes": kinds},
         )
 
 

@@ -16,7 +16,17 @@ from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
 from mmpm.lock import Locked, Lockfile, format_lock, make_lockfile, parse_lock, requirement_text
-from mmpm.plan import InstallTree, NoteState, Plan, ReplaceTree, SetRoot, WriteText
+from mmpm.plan import (
+    AdoptFile,
+    InstallTree,
+    KeepAside,
+    NoteState,
+    Plan,
+    RemoveTree,
+    ReplaceTree,
+    SetRoot,
+    WriteText,
+)
 from mmpm.project.files import (
     IGNORE_FILE,
     INSTALLED_LIST,
@@ -33,7 +43,7 @@ from mmpm.reconcile import check_names, next_receipt, place_files, reconcile
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mmpm.execute.context import Context
     from mmpm.project.files import ProjectFiles
@@ -94,7 +104,7 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
         notes=not (request.frozen or request.lock_path),
     )
     if request.check and not plan.is_empty:
-        raise DriftError(context.project.root, dict(plan.counts()))
+        raise DriftError(context.project.root, _changes(plan))
     return plan
 
 
@@ -162,6 +172,32 @@ def plan_lockfile(
         sources=sources,
         unproved=first_time,
     )
+
+
+# Texts that a plan writes, as people know them; others by their file names.
+_TEXT_NAMES = {"lock": "mmpm.lock", "manifest": "mmpm.toml", "receipt": "the receipt"}
+
+
+def _changes(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Give verb and object of everything that a person would see change."""
+    for action in plan.actions:
+        match action:
+            case InstallTree(release=release):
+                yield "install", f"{release.name} {release.version}"
+            case ReplaceTree(release=release, old_version=old) if old == release.version:
+                yield "mend", f"{release.name} {release.version}"
+            case ReplaceTree(release=release, old_version=old):
+                yield "replace", f"{release.name} {old} by {release.version}"
+            case RemoveTree(name=name, version=version):
+                yield "remove", f"{name} {version}"
+            case KeepAside(path=path):
+                yield "set aside", path
+            case AdoptFile(path=path):
+                yield "adopt", path
+            case WriteText(role=role, path=path):
+                yield "write", _TEXT_NAMES.get(role, path.rpartition("/")[2])
+            case _:
+                pass
 
 
 def _given(path: str, files: ProjectFiles) -> Lockfile | None:

@@ -68,7 +68,7 @@ def test_an_edited_file_is_named_kept_and_mended(project):
         ✗ mol-hello 2.0.0: mol-hello.formula.toml was edited
         [exit 1]
         $ mmpm sync --check --quiet
-        error[drift]: what is installed in ~/work is not what manifest and lock say (keep-aside 1, replace-tree 1)
+        error[drift]: what is installed in ~/work is not what manifest and lock say: sync would set aside mol-hello.formula.toml; mend mol-hello 2.0.0
           fix: run `mmpm sync`
         [exit 1]
         """

@@ -59,7 +59,7 @@ def test_locked_fails_where_the_lock_would_change_and_changes_nothing(site):
 
 def test_check_fails_on_drift_and_changes_nothing(site):
     locked_project(site, "mol-a")
-    with pytest.raises(DriftError):
+    with pytest.raises(DriftError, match=r"sync would install mol-a 1\.0\.0; write the receipt"):
         site.sync(check=True)
     assert not site.formulas.exists()
     site.sync()
@@ -67,6 +67,18 @@ def test_check_fails_on_drift_and_changes_nothing(site):
     (site.formulas / "mol-a.formula.toml").unlink()
     with pytest.raises(DriftError):
         site.sync(check=True)
+
+
+def test_drift_is_said_in_words_a_few_names_of_each_kind_and_complete_for_programs():
+    changes = [("install", f"mol-{letter} 1.0.0") for letter in "abcde"]
+    error = DriftError("/p", [*changes, ("write", "mmpm.lock"), ("write", "the receipt")])
+    assert error.fact.endswith(
+        ": sync would install mol-a 1.0.0, mol-b 1.0.0, mol-c 1.0.0 and 2 more; write mmpm.lock, the receipt"
+    )
+    assert error.details["changes"] == {
+        "install": [what for _, what in changes],
+        "write": ["mmpm.lock", "the receipt"],
+    }
 
 
 def test_a_lock_that_lacks_what_it_requires_is_not_installed(site):
