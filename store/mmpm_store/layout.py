@@ -20,7 +20,7 @@ def name_of(hexadecimal: str, executable: bool) -> str:
 
 def hash_in(name: str) -> str:
     """Give the hash that `name_of` put into a name."""
-    return name[:2] + name[3:67]
+    return name[:2] + name[3:65]
 
 
 def mode_of(name: str) -> int:

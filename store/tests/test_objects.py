@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from mmpm_store import durable, writing
 from mmpm_store.errors import DamagedObjectError, MissingObjectError, NewerStoreError, NoSpaceError, NotAStoreError
 from mmpm_store.ids import ObjectId
-from mmpm_store.objects import Store, StoreStatus
+from mmpm_store.layout import hash_in, mode_of
+from mmpm_store.objects import Store, StoreStatus, object_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,3 +253,11 @@ def test_importing_the_store_costs_little() -> None:
         "mmpm",
     }
     assert heavy & set(done.stdout.split()) == set()
+
+
+@pytest.mark.parametrize("executable", [False, True])
+def test_the_name_of_an_object_tells_its_hash_and_its_mode(executable: bool) -> None:
+    object_id = ObjectId.of(b"abc")
+    name = object_name(object_id, executable)
+    assert hash_in(name) == object_id.hex
+    assert mode_of(name) == (0o555 if executable else 0o444)
