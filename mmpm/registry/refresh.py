@@ -307,8 +307,13 @@ class RefreshSession:
             raise untrusted(self.source.registry_id, error, place) from None
         if self._older is not None:
             self.warnings.append(f"{place.origin} is not a complete copy; its serial {self._older} is used")
-        self._place, self._chain = place, chain
-        self._current = Snapshot.open(self._copy, self._state_of(chain))
+        current = Snapshot.open(self._copy, self._state_of(chain))
+        if self._old is not None and self._old.state.keyset == chain.epoch:
+            gone_back = current.gone_back_since(self._old)
+            if gone_back:
+                cause = f"its snapshot {current.serial} names an older {gone_back} than was seen before"
+                raise RegistryUntrustedError(self.source.registry_id, cause, place.origin)
+        self._place, self._chain, self._current = place, chain, current
         return True
 
     def _bringer(self) -> Bringer:

@@ -203,6 +203,14 @@ class Snapshot:
         """Give version, sha256 and length of a role's document as the snapshot lists it."""
         return self._roles.get(role)
 
+    def gone_back_since(self, old: Snapshot) -> str | None:
+        """Give a role of which `old` knew a newer document, or which it knew and this one lacks; None is well."""
+        for role, (version, _, _) in old._roles.items():
+            now = self._roles.get(role)
+            if now is None or now[0] < version:
+                return role
+        return None
+
     def bin_targets(self, role: str) -> dict[str, Listed] | None:
         """Give everything that the bin `role` lists, or None where it is not here."""
         return self._bin(role)

@@ -348,6 +348,23 @@ def test_two_histories_of_one_serial_are_refused(reader, tree):
     assert reader.state == state
 
 
+def test_no_role_goes_back_under_a_newer_snapshot(reader, tree):
+    role = layout.bin_of(layout.index_target("mol-a"))
+    before = tree.meta[role]
+    tree.release("mol-a", "2.0.0")
+    tree.show(days=1)
+    reader.refresh(["mol-a"])
+    tree.meta[role] = before
+    tree.sign(tree.serial + 1)
+    with pytest.raises(RegistryUntrustedError, match=role):
+        reader.refresh(["mol-a"])
+    del tree.meta[role]
+    tree.sign(tree.serial + 1)
+    with pytest.raises(RegistryUntrustedError, match=role):
+        reader.refresh(["mol-b"])
+    assert versions(reader.offline(), "mol-a") == ["1.0.0", "1.1.0", "2.0.0"]
+
+
 def test_online_an_expired_timestamp_is_refused_and_behind_a_gap_it_is_not(reader, tree):
     reader.now = tree.now + timedelta(days=8)
     assert reader.refresh(["mol-a"]).warnings == ()
