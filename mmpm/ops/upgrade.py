@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mmpm.plan import Plan
     from mmpm.project.manifest import Manifest
 
-# A formula that was left alone for years does not print a book.
-MOST_CHANGELOGS = 30
+# Of what was left alone for years; each is a small document of the registry, fetched together.
+MOST_CHANGELOGS = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,42 @@ def test_an_upgrade_shows_every_changelog_on_the_way_and_asks(terminal, mall):
     assert parse_lock((terminal.cwd / "mmpm.lock").read_bytes()).releases[0].version == "1.1.0"
 
 
+def test_of_many_changelogs_the_newest_ten_are_shown_unless_all_are_wanted(terminal, mall):
+    terminal.run("install", "mol-a@^1")
+    mall(*(("mol-a", f"1.{minor}.0") for minor in range(2, 15)))
+    seen = terminal.run("upgrade", "mol-a").err
+    assert seen.count("Changelog for ") == 10
+    assert "Changelog for 1.5.0:\n- What 1.5.0 brings\nand 3 more (`--verbose` shows all; " in seen
+    assert "`mmpm show mol-a@1.4.0` one of them)\n" in seen
+    assert terminal.run("upgrade", "mol-a", "--verbose").err.count("Changelog for ") == 13
+    document = json.loads(terminal.run("upgrade", "mol-a", "--json", "--yes").out)
+    assert len(document["moves"][0]["changelogs"]) == 13
+
+
+@pytest.mark.usefixtures("mall")
+def test_of_several_each_name_stands_above_what_was_chosen_for_it(terminal):
+    terminal.play(
+        f"""
+        $ mmpm install mol-b mol-a
+        {TIER}
+        Resolving mol-b...
+        Registry: molmall.example
+        Version: 1.0.0 (latest)
+        Author: someone@example.com
+        Skills: testing
+        Resolving mol-a...
+        Registry: molmall.example
+        Version: 1.1.0 (latest)
+        Author: someone@example.com
+        Skills: testing
+        Downloading... ✓
+        Verifying checksum... ✓
+        Installed to: ~/work/.beads/formulas/mol-b.formula.toml
+        Installed to: ~/work/.beads/formulas/mol-a.formula.toml
+        """
+    )
+
+
 @pytest.mark.usefixtures("mall")
 def test_what_cannot_be_met_is_explained_and_changes_nothing(terminal):
     before = (terminal.cwd / "mmpm.toml").read_bytes()

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,9 @@ from mmpm.cli.operands import parse_reference
 from mmpm.cli.output import Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
-from mmpm.errors import UsageError
+from mmpm.errors import MmpmError, UsageError
+
+SHOWN_CHANGELOGS = 10
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context, Progress
@@ -50,23 +52,41 @@ def install(
             raise UsageError("a path is installed by a command of its own", f"run `mmpm install {paths[0]}`")
         import_command(paths[0], session=session)
         return
-    out = session.output
     operands = tuple(_operand(reference) for reference in references)
     is_pinned = all(operand.reference.is_pin for operand in operands)
-    for operand in operands:
-        if operand.reference.is_pin:
-            out.say(f"Installing {operand.reference.name}@{operand.reference.range} (pinned)...")
-        else:
-            out.say(f"Resolving {operand.reference}...")
+    # Of several, each name's line stands above what was chosen for it, which is known only when all are.
+    are_several = len(operands) > 1 and not is_pinned
+    if not are_several:
+        _say_resolving(session, operands)
     context = session.context()
-    request = InstallRequest(operands, pre, as_, not no_save, session.options.dry_run)
-    change = prepare_install(context, request)
-    if not is_pinned:
-        for one in change.described:
-            if len(change.described) > 1:
-                out.say(Styled(f"{one.name}:", "bold"))
+    try:
+        change = prepare_install(context, InstallRequest(operands, pre, as_, not no_save, session.options.dry_run))
+    except MmpmError:
+        if are_several:
+            _say_resolving(session, operands)
+        raise
+    described = {} if is_pinned else {one.name: one for one in change.described}
+    if are_several:
+        _say_resolving(session, operands, described)
+    else:
+        for one in described.values():
             _describe(session, one)
     _apply_install(session, context, change, is_pinned=is_pinned)
+
+
+def _say_resolving(
+    session: Session, operands: "Sequence[Operand]", described: "Mapping[str, Described] | None" = None
+) -> None:
+    """Print each operand's line, and below it what was chosen, where that is known."""
+    for operand in operands:
+        reference = operand.reference
+        if reference.is_pin:
+            session.output.say(f"Installing {reference.name}@{reference.range} (pinned)...")
+        else:
+            session.output.say(f"Resolving {reference}...")
+        one = (described or {}).get(str(reference.name))
+        if one is not None:
+            _describe(session, one)
 
 
 def _apply_install(session: Session, context: "Context", change: "Change", *, is_pinned: bool) -> None:
@@ -192,10 +212,14 @@ def _show_upgrade(session: Session, found: "Upgrade", names: Sequence[str]) -> N
             out.say(Styled(f"{move.name}", "bold"))
         out.say(f"Current: {move.old}")
         out.say(f"Latest: {move.new}")
-        for version, text in move.changelogs:
+        shown = len(move.changelogs) if out.verbose else SHOWN_CHANGELOGS
+        for version, text in move.changelogs[:shown]:
             out.say(f"Changelog for {version}:")
             for line in text.splitlines():
                 out.say(f"{line}")
+        older = move.changelogs[shown:]
+        if older:
+            out.say(f"and {len(older)} more (`--verbose` shows all; `mmpm show {move.name}@{older[0][0]}` one of them)")
     if names:
         for name, version in found.unchanged:
             out.say(f"{name} {version} stays")
