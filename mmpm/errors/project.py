@@ -47,6 +47,19 @@ class ManifestError(MmpmError):
         )
 
 
+class FragmentError(MmpmError):
+    """A molecules fragment was to be installed as a formula."""
+
+    code = "fragment"
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(
+            f"{name} {version} is a fragment of molecules: it belongs into a catalogue, not among the formulas",
+            "this version publishes and carries fragments; installing them comes with `mmpm mol`",
+            {"name": name, "version": version},
+        )
+
+
 class InstallConflictError(MmpmError):
     """Two releases would bear the same unscoped name in one formulas folder."""
 

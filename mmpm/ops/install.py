@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import UsageError
+from mmpm.errors import FragmentError, UsageError
 from mmpm.ops.change import describe, edited, plan_change
 from mmpm.project.manifest import Wanted
 
@@ -54,6 +54,7 @@ def prepare_install(context: Context, request: InstallRequest) -> Change:
 
     Raises:
         UsageError: `--as` with several names, or a name twice.
+        FragmentError: a named release is a fragment of molecules.
         MmpmError: as for `plan_change`.
     """
     names = [str(operand.reference.name) for operand in request.operands]
@@ -77,6 +78,10 @@ def prepare_install(context: Context, request: InstallRequest) -> Change:
         if operand.has_range and operand.reference.range.is_any
     )
     change = plan_change(context, edit, moving=moving, saves=request.saves, dry_run=request.dry_run)
+    for name in names:
+        locked = change.resolved.lock.get(name)
+        if locked is not None and locked.kind == "molecules":
+            raise FragmentError(name, locked.version)
     return replace(change, described=describe(context, change.resolved, names))
 
 
