@@ -26,6 +26,9 @@ def report(error: BaseException, output: Output) -> int:
         return BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):
         output.say("interrupted")
+        if output.as_json:
+            remedy = "run the command again: it completes what it had begun"
+            _print_json(output, _body("interrupted", "interrupted", remedy, INTERRUPTED))
         return INTERRUPTED
     if isinstance(error, OSError) and not isinstance(error, MmpmError):
         error = _refused(error)
@@ -34,10 +37,7 @@ def report(error: BaseException, output: Output) -> int:
         return _report_bug(error, output)
     code, fact, remedy, status, details = facts
     if output.as_json:
-        body = {"code": code, "fact": fact, "remedy": remedy, "exit_status": status, "details": details}
-        document = {"schema": "mmpm.error/1", "error": body, "warnings": output.warnings}
-        output.out.write(json.dumps(document, default=str) + "\n")
-        output.out.flush()
+        _print_json(output, {**_body(code, fact, remedy, status), "details": details})
         return status
     quiet, output.quiet = output.quiet, False
     first, *others = fact.split("\n")
@@ -86,16 +86,18 @@ def _report_bug(error: BaseException, output: Output) -> int:
     output.say("  fix: please report the lines above, with the command that you ran")
     output.quiet, output.as_json = quiet, as_json
     if as_json:
-        body = {
-            "code": "bug",
-            "fact": f"{type(error).__name__}: {error}",
-            "remedy": "please report this",
-            "exit_status": BUG,
-            "details": {},
-        }
-        output.out.write(json.dumps({"schema": "mmpm.error/1", "error": body, "warnings": output.warnings}) + "\n")
-        output.out.flush()
+        _print_json(output, _body("bug", f"{type(error).__name__}: {error}", "please report this", BUG))
     return BUG
+
+
+def _body(code: str, fact: str, remedy: str, status: int) -> dict[str, object]:
+    return {"code": code, "fact": fact, "remedy": remedy, "exit_status": status, "details": {}}
+
+
+def _print_json(output: Output, body: Mapping[str, object]) -> None:
+    document = {"schema": "mmpm.error/1", "error": body, "warnings": output.warnings}
+    output.out.write(json.dumps(document, default=str) + "\n")
+    output.out.flush()
 
 
 def as_usage(message: str, line: Sequence[str]) -> UsageError:

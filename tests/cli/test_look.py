@@ -128,6 +128,17 @@ def test_nothing_installed_is_said_in_words(terminal):
     )
 
 
+def test_of_a_long_description_the_first_paragraph_is_shown_and_the_whole_on_demand(terminal, project):
+    text = 'formula = "mol-long"\nversion = 1\ndescription = """\nDoes one thing,\nand well.\n\n## How\nSo."""\n'
+    project(mol_long=text)
+    out = terminal.run("show", "mol-long").out
+    assert '"Does one thing,\nand well."\n(and 3 more lines: mmpm show mol-long --verbose)\n' in out
+    assert '"Does one thing,\nand well.\n\n## How\nSo."\n' in terminal.run("show", "mol-long", "-v").out
+    assert json.loads(terminal.run("show", "mol-long", "--json").out)["about"]["description"].endswith("So.")
+    project(mol_long=text.replace("\n\n", "\n" + "more\n" * 20))
+    assert "(and 12 more lines: " in terminal.run("show", "mol-long").out
+
+
 def test_resolution_names_every_tier_and_the_file_that_is_used(terminal, project):
     project(mol_incident=TEXT.decode().replace("mol-a", "mol-incident"))
     seen = terminal.tidy(terminal.run("show", "mol-incident", "--resolve").out)

@@ -44,6 +44,13 @@ def test_an_interrupt_shows_no_traceback(failing):
     assert failing(KeyboardInterrupt()).run("config", "list").both == "interrupted\n"
 
 
+def test_an_interrupt_is_a_document_for_programs(failing):
+    seen = failing(KeyboardInterrupt()).run("config", "list", "--json")
+    assert seen.err == ""
+    error = json.loads(seen.out)["error"]
+    assert (error["code"], error["exit_status"]) == ("interrupted", 130)
+
+
 def test_a_bug_shows_its_traceback_and_asks_for_a_report(failing):
     seen = failing(FAILURES["bug"]).run("config", "list")
     assert "Traceback" in seen.err

@@ -8,6 +8,7 @@ from mmpm.ops.showing import About, Place, Shown, show_formula
 from mmpm.project.tiers import search_order
 
 SHOWN_VERSIONS = 12
+SHOWN_LINES = 12  # of a description whose first paragraph does not end
 
 
 def list_command(*, installed: bool = False, session: Session) -> None:
@@ -104,7 +105,7 @@ def _print_head(out: Output, shown: Shown) -> None:
     out.result(Styled(shown.name, "bold"), f" {shown.version}".rstrip(), latest, Styled(yanked, "red"))
     about = shown.about
     if about and about.description:
-        out.result(f'"{about.description.strip()}"')
+        _print_description(out, shown.name, about.description.strip())
     if found:
         out.result(f"Registry: {found.registry}")
         versions = [version if yanked is None else f"{version} (yanked)" for version, yanked in found.versions]
@@ -121,6 +122,16 @@ def _print_head(out: Output, shown: Shown) -> None:
         out.result(
             " ".join(part for part in ("Here:", used.listed.version, mark, f"in {used.tier}, {used.path}") if part)
         )
+
+
+def _print_description(out: Output, name: str, text: str) -> None:
+    """Print the first paragraph; the whole with `--verbose`."""
+    lines = text.splitlines()
+    end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
+    shown = len(lines) if out.verbose else min(end, SHOWN_LINES)
+    out.result('"' + "\n".join(lines[:shown]) + '"')
+    if shown < len(lines):
+        out.result(Styled(f"(and {len(lines) - shown} more lines: mmpm show {name} --verbose)", "dim"))
 
 
 def _facts(about: About | None) -> list[tuple[str, str]]:
