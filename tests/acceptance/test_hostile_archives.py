@@ -110,7 +110,9 @@ def machine(tmp_path_factory):
     with World(tmp_path_factory.mktemp("hostile")) as world:
         world.registry("acme").release("mol-base")
         world.settle()
-        yield world.registries["acme"].publisher
+        publisher = world.registries["acme"].publisher
+        publisher.run("init")
+        yield publisher
 
 
 def stored_names(machine):
@@ -153,6 +155,20 @@ def test_it_is_refused_and_leaves_no_trace(machine, tmp_path, kind):
     assert stored_names(machine) == stored
     assert not os.path.lexists("/tmp/escaped-by-mmpm-test")
     assert not list(tmp_path.parent.rglob("escaped"))
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_importing_it_leaves_the_project_as_it_was(machine, tmp_path, kind):
+    path = tmp_path / "mol-evil-1.0.0.bundle.tar.gz"
+    path.write_bytes(HOSTILE[kind]())
+    before = read_tree(machine.project)
+
+    status, err, memory_bytes = run_measured(machine, "import", str(path))
+
+    assert status == 1, err
+    assert len([line for line in err.splitlines() if line.startswith("error[")]) == 1, err
+    assert memory_bytes < MEMORY_BYTES, f"{memory_bytes / 2**20:.0f} MiB"
+    assert read_tree(machine.project) == before
 
 
 def test_the_same_archive_without_the_trick_is_accepted(machine, tmp_path):
