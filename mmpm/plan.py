@@ -243,6 +243,14 @@ class CollectStore:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearQuarantine:
+    """Unlink the damaged files that were put aside; `files` and `size` as found when the plan was made."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class RepairStore:
     """Quarantine damaged objects, fetch them and missing ones again, and set modes right.
 
@@ -280,6 +288,7 @@ Action = (
     | RemoveRegistry
     | RefreshRegistries
     | CollectStore
+    | ClearQuarantine
     | RepairStore
     | SetConfig
 )
@@ -300,6 +309,7 @@ class Plan:
         sources: registry ids that are asked for them, in order.
         unproved: releases whose checksum and tree have not been found to agree on this machine: both are recomputed
             from the bytes before anything is linked.
+        lock: the text of the lock that this installs where nothing is installed yet; empty for any other plan.
     """
 
     actions: tuple[Action, ...] = ()
@@ -309,6 +319,7 @@ class Plan:
     fetch: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     unproved: tuple[Locked, ...] = ()
+    lock: bytes = b""
 
     @property
     def is_empty(self) -> bool:

@@ -122,6 +122,8 @@ def sentence_of(action: Action) -> str:
             return f"ask {', '.join(registries)} what is new"
         case p.CollectStore(objects=objects):
             return f"remove {objects} object{'s' * (objects != 1)} from the store"
+        case p.ClearQuarantine(files=files):
+            return f"remove {files} file{'s' * (files != 1)} from quarantine"
         case p.RepairStore(damaged=damaged, missing=missing, wrong_mode=wrong_mode):
             number = len(damaged) + len(missing) + len(wrong_mode)
             return f"mend {number} object{'s' * (number != 1)} of the store"

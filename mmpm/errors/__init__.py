@@ -34,6 +34,7 @@ from mmpm.errors.base import (
     MmpmError,
     printable,
     quoted,
+    size_text,
 )
 from mmpm.errors.machine import (
     BadSettingError,
@@ -43,6 +44,7 @@ from mmpm.errors.machine import (
     LockedByOtherError,
     NoHomeError,
     NoProjectError,
+    NotEnoughSpaceError,
     NotFoundInStoreError,
     OfflineError,
     QuestionUnansweredError,
@@ -124,6 +126,7 @@ __all__ = [
     "NoProjectError",
     "NoSolutionError",
     "NotARegistryError",
+    "NotEnoughSpaceError",
     "NotFetchedError",
     "NotFoundHereError",
     "NotFoundInStoreError",
@@ -162,4 +165,5 @@ __all__ = [
     "VersionTakenError",
     "printable",
     "quoted",
+    "size_text",
 ]

@@ -52,6 +52,14 @@ def quoted(text: str, limit: int = 80) -> str:
     return f"'{printable(text, limit)}'"
 
 
+def size_text(size_bytes: int) -> str:
+    """Give a size as messages show it: ``12.3 MB``, in powers of ten."""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size_bytes >= step:
+            return f"{size_bytes / step:.1f} {unit}"
+    return f"{size_bytes} B"
+
+
 class MmpmError(Exception):
     """A failure that mmpm foresees.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm.errors.base import UNREACHABLE, USAGE, MmpmError, printable
+from mmpm.errors.base import UNREACHABLE, USAGE, MmpmError, printable, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -157,6 +157,19 @@ class LockedByOtherError(MmpmError):
             f"{printable(owner)} has been changing {printable(folder)} for over {waited_seconds} seconds",
             "wait for it to end, or end it; its lock goes with it",
             {"folder": folder, "owner": owner, "waited_seconds": waited_seconds},
+        )
+
+
+class NotEnoughSpaceError(MmpmError):
+    """The disk of the store has less room than what is to be fetched; nothing was fetched."""
+
+    code = "not-enough-space"
+
+    def __init__(self, store: str, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(
+            f"{size_text(needed_bytes)} are to be fetched, and {printable(store)} has room for {size_text(free_bytes)}",
+            "free some space there, with `mmpm store prune --everything` for one, or set store.path to another disk",
+            {"store": store, "needed_bytes": needed_bytes, "free_bytes": free_bytes},
         )
 
 

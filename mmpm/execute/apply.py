@@ -27,6 +27,7 @@ HANDLERS: dict[str, str] = {
     "RemoveRegistry": "mmpm.execute.registries:apply_remove",
     "RefreshRegistries": "mmpm.execute.registries:apply_refresh",
     "CollectStore": "mmpm.execute.storing:apply_collect",
+    "ClearQuarantine": "mmpm.execute.storing:apply_clear_quarantine",
     "RepairStore": "mmpm.execute.storing:apply_repair",
     "SetConfig": "mmpm.project.config_file:apply_set_config",
 }
@@ -74,6 +75,10 @@ def apply(context: Context, plan: Plan) -> Outcome:
 
             installed = True
             apply_project(context, plan, outcome)
+    if outcome.fetched_bytes and context.settings["store.max_size"] is not None:
+        from mmpm.execute.storing import shrink
+
+        shrink(context)
     return outcome
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NotWhatWasLockedError, ObjectsMissingError
+from mmpm.errors import NotEnoughSpaceError, NotWhatWasLockedError, ObjectsMissingError
 from mmpm.execute.trees import read_trees
 from mmpm.plan import InstallTree, ReplaceTree
 
@@ -35,10 +35,14 @@ def prove(context: Context, plan: Plan) -> int:
         The bytes that were fetched.
 
     Raises:
+        NotEnoughSpaceError: the disk of the store has less room than that.
         ObjectsMissingError: no registry at hand has some of them.
         NotWhatWasLockedError: the files of a release do not have its checksum.
     """
-    fetched = fetch(context, plan.fetch, plan.sources, _needing(plan, plan.fetch)) if plan.fetch else 0
+    fetched = 0
+    if plan.fetch:
+        _check_room(context.store.path, plan.bytes_to_fetch)
+        fetched = fetch(context, plan.fetch, plan.sources, _needing(plan, plan.fetch))
     if plan.unproved:
         trees, _ = read_trees(context.store, [locked.tree for locked in plan.unproved])
         lines = []
@@ -53,6 +57,14 @@ def prove(context: Context, plan: Plan) -> int:
             lines.append(_proof(locked))
         _note_proved(context.places.state, lines)
     return fetched
+
+
+def _check_room(store: str, needed_bytes: int) -> None:
+    disk = os.statvfs(store)
+    free_bytes = disk.f_bavail * disk.f_frsize
+    # A file system without blocks (some network ones) does not say how much room it has.
+    if disk.f_blocks and free_bytes < needed_bytes:
+        raise NotEnoughSpaceError(store, needed_bytes, free_bytes)
 
 
 def payload_checksum(store: Store, locked: Locked, tree: Tree) -> str:

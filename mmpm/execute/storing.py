@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MmpmError
-from mmpm_store.check import Repaired, StoreHealth, mend
+from mmpm.errors import MmpmError, size_text
+from mmpm_store.check import Repaired, StoreHealth, clear_quarantine, mend
 from mmpm_store.collect import Collected, collect
+from mmpm_store.errors import StoreError
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mmpm.execute.context import Context
-    from mmpm.plan import CollectStore, RepairStore
+    from mmpm.plan import ClearQuarantine, CollectStore, RepairStore
     from mmpm_store.check import Variant
 
 
@@ -31,6 +32,32 @@ def apply_collect(context: Context, action: CollectStore) -> Collected:
         max_bytes=action.max_bytes,
         force=action.force,
     )
+
+
+def shrink(context: Context) -> None:
+    """Collect down to `store.max_size`, after something was fetched; what failed is a warning, for the work is done.
+
+    What is in use or younger than `store.grace` stays, however large the store is.
+    """
+    max_bytes, grace = context.settings["store.max_size"], context.settings.seconds("store.grace")
+    if not isinstance(max_bytes, int) or grace is None:
+        return
+    try:
+        done = collect(context.store, grace_seconds=grace, now=context.now.timestamp(), max_bytes=max_bytes)
+    except StoreError as error:
+        context.progress.warn(f"the store was not brought down to store.max_size: {error.fact}")
+        return
+    if done.removed:
+        freed = size_text(done.freed_bytes)
+        context.progress.say(f"Removed from the store, for store.max_size: {len(done.removed)} unused ({freed})")
+    if done.kept_bytes > max_bytes:
+        limit, held = size_text(max_bytes), size_text(done.kept_bytes)
+        context.progress.say(f"The store holds {held}, above store.max_size ({limit}): in use, or within store.grace")
+
+
+def apply_clear_quarantine(context: Context, _action: ClearQuarantine) -> int:
+    """Unlink the damaged files that were put aside; give how many there were."""
+    return clear_quarantine(context.store)
 
 
 def apply_repair(context: Context, action: RepairStore) -> Repaired:

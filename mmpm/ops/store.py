@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NotFoundInStoreError, StoreIncompleteError
-from mmpm.plan import CollectStore, Plan, RepairStore
+from mmpm.plan import ClearQuarantine, CollectStore, Plan, RepairStore
 from mmpm.project.files import read_project
 from mmpm_store.check import users_of, verify_store
 from mmpm_store.collect import collect
@@ -91,7 +91,7 @@ def plan_repair(context: Context) -> Plan:
     return Plan((RepairStore(_texts(health.damaged), _texts(health.missing), _texts(health.wrong_mode)),))
 
 
-def plan_prune(context: Context, *, everything: bool = False, force: bool = False) -> Plan:
+def plan_prune(context: Context, *, everything: bool = False, force: bool = False, quarantine: bool = False) -> Plan:
     """Plan to remove what no receipt and not this project's lock needs.
 
     Args:
@@ -99,12 +99,21 @@ def plan_prune(context: Context, *, everything: bool = False, force: bool = Fals
             larger than the other (all of it where there is no such limit).
         everything: without regard to both.
         force: although it is not known what some releases in use need.
+        quarantine: also what is damaged and was put aside.
 
     Raises:
         StoreIncompleteError: without `force`: it is not known what some releases in use need.
         UnreadableRootError: what is in use cannot be read.
         DocumentUnreadableError, NewerFormatError: the lock cannot be read.
     """
+    plan = _plan_collection(context, everything=everything, force=force)
+    held = context.store.status()
+    if not (quarantine and held.quarantined):
+        return plan
+    return replace(plan, actions=(*plan.actions, ClearQuarantine(held.quarantined, held.quarantined_bytes)))
+
+
+def _plan_collection(context: Context, *, everything: bool, force: bool) -> Plan:
     lock = read_project(context.project).lock
     keep = tuple(sorted({locked.tree for locked in lock.releases})) if lock else ()
     grace = 0 if everything else context.settings.seconds("store.grace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -125,6 +126,71 @@ def test_damage_is_found_named_and_put_aside(later, store):
     assert json.loads(seen.out)["unused"] == [{"id": str(object_id), "executable": False}]
     assert store.status().quarantined == 1
     assert later.run("store", "verify").status == 0
+
+
+def test_the_quarantine_is_emptied_on_demand(later, store):
+    object_id = store.put(CONTENT)
+    damage(store, object_id)
+    later.run("store", "repair")
+    later.play(
+        """
+        $ mmpm store status
+        Store:       ~/.local/share/mmpm/store
+        Objects:     0 (0 B)
+        Quarantine:  1 (7 B), emptied by `mmpm store prune --quarantine`
+        Used by:     0 receipts
+        $ mmpm store prune
+        Nothing to do
+        $ mmpm store prune --quarantine --dry-run
+        would remove 1 file from quarantine
+        $ mmpm store prune --quarantine
+        Removed 1 file from quarantine
+        $ mmpm store prune --quarantine
+        Nothing to do
+        """
+    )
+
+
+@pytest.fixture
+def mall(later):
+    """A project and a registry with one formula, which is not installed yet."""
+    made = later.run("registry", "init", "../reg", "--id", "molmall.example", "--no-passphrase")
+    fingerprint = re.search(r"[0-9a-f]{64}", made.out)[0]
+    for words in (("init",), ("new", "mol-first"), ("publish", "mol-first.formula.toml", "--to", "../reg", "--yes")):
+        assert later.run(*words).status == 0
+    assert later.run("registry", "add", "../reg", "--root", fingerprint).status == 0
+    return later
+
+
+def test_what_is_fetched_pushes_out_what_nothing_uses_where_the_store_has_a_limit(mall, store):
+    unused = store.put(CONTENT)
+    assert mall.run("config", "set", "store.max_size", "10B").status == 0
+    seen = mall.run("install", "mol-first")
+    assert seen.status == 0
+    assert "Removed from the store, for store.max_size: " in seen.err
+    assert "above store.max_size (10 B): in use, or within store.grace\n" in seen.err
+    assert not store.has(unused)
+    assert mall.run("verify").status == 0
+    assert mall.run("store", "verify").status == 0
+
+
+def test_without_a_limit_nothing_is_removed_by_an_install(mall, store):
+    unused = store.put(CONTENT)
+    assert mall.run("install", "mol-first").status == 0
+    assert store.has(unused)
+
+
+def test_what_the_disk_has_no_room_for_is_not_fetched(mall, monkeypatch):
+    full = os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _path: full)
+    seen = mall.run("install", "mol-first")
+    assert seen.status == 1
+    assert "error[not-enough-space]: " in seen.err
+    assert "has room for 0 B\n" in seen.err
+    assert not (mall.cwd / "mmpm.lock").exists()
+    unknown = os.statvfs_result((0,) * 9 + (255,))
+    monkeypatch.setattr(os, "statvfs", lambda _path: unknown)
+    assert mall.run("install", "mol-first").status == 0
 
 
 def test_an_edited_install_is_found_and_what_cannot_be_mended_is_said(later, store):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
+from mmpm.errors import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,10 +27,11 @@ def status(*, session: Session) -> None:
     counts = held.status
     out = session.output
     out.result(f"Store:       {held.path}")
-    out.result(f"Objects:     {counts.objects} ({_size(counts.bytes)})")
+    out.result(f"Objects:     {counts.objects} ({size_text(counts.bytes)})")
     if held.max_bytes is not None:
-        out.result(f"Limit:       {_size(held.max_bytes)}")
-    out.result(f"Quarantine:  {counts.quarantined} ({_size(counts.quarantined_bytes)})")
+        out.result(f"Limit:       {size_text(held.max_bytes)}")
+    empties = ", emptied by `mmpm store prune --quarantine`" if counts.quarantined else ""
+    out.result(f"Quarantine:  {counts.quarantined} ({size_text(counts.quarantined_bytes)}){empties}")
     out.result(f"Used by:     {len(held.users)} receipt{'s' * (len(held.users) != 1)}")
     for key, trees in held.users:
         out.result(f"  {key} ({trees} release{'s' * (trees != 1)})")
@@ -68,7 +70,7 @@ def verify(*, session: Session) -> int:
     for path in health.strangers:
         out.warn(f"objects/{path} in the store is not an object")
     if health.is_sound:
-        out.result(f"{out.mark('done', out.out)} {_objects(health.objects)} ({_size(health.bytes)}): sound")
+        out.result(f"{out.mark('done', out.out)} {_objects(health.objects)} ({size_text(health.bytes)}): sound")
     else:
         out.say("  fix: run `mmpm store repair`")
     out.document(
@@ -122,12 +124,13 @@ def repair(*, session: Session) -> int:
     return FORESEEN if done.lost else 0
 
 
-def prune(*, everything: bool = False, force: bool = False, session: Session) -> None:
+def prune(*, everything: bool = False, force: bool = False, quarantine: bool = False, session: Session) -> None:
     """Remove what no installed release and not this project's lock needs.
 
     Args:
         everything: Also what is younger than store.grace, and however small the store is.
         force: Although it cannot be read what some installed releases need.
+        quarantine: Also what is damaged and was put aside.
         session: This run.
     """
     from mmpm.ops.store import plan_prune
@@ -141,16 +144,22 @@ def prune(*, everything: bool = False, force: bool = False, session: Session) ->
             "freed_bytes": done.freed_bytes if done else 0,
             "kept": done.kept_objects if done else None,
             "kept_bytes": done.kept_bytes if done else None,
+            "quarantine_removed": _cleared(outcome) if outcome else 0,
         }
 
-    plan = plan_prune(context, everything=everything, force=force)
+    plan = plan_prune(context, everything=everything, force=force, quarantine=quarantine)
     outcome = run_plan(session, context, plan, schema="mmpm.store-prune/1", body=body)
-    if outcome is not None:
-        done = _collected(outcome)
-        session.output.result(
-            f"Removed {_objects(len(done.removed))} ({_size(done.freed_bytes)}), kept {_objects(done.kept_objects)} "
-            f"({_size(done.kept_bytes)})"
+    if outcome is None:
+        return
+    done, cleared = _collected(outcome), _cleared(outcome)
+    out = session.output
+    if done is not None:
+        out.result(
+            f"Removed {_objects(len(done.removed))} ({size_text(done.freed_bytes)}), kept {_objects(done.kept_objects)}"
+            f" ({size_text(done.kept_bytes)})"
         )
+    if cleared:
+        out.result(f"Removed {cleared} file{'s' * (cleared != 1)} from quarantine")
 
 
 def path(object_id: str | None = None, /, *, session: Session) -> None:
@@ -176,12 +185,14 @@ def _repaired(outcome: "Outcome") -> "Repaired":
     return done
 
 
-def _collected(outcome: "Outcome") -> "Collected":
+def _collected(outcome: "Outcome") -> "Collected | None":
     from mmpm_store.collect import Collected
 
-    (done,) = outcome.results
-    assert isinstance(done, Collected)
-    return done
+    return next((done for done in outcome.results if isinstance(done, Collected)), None)
+
+
+def _cleared(outcome: "Outcome") -> int:
+    return sum(done for done in outcome.results if isinstance(done, int))
 
 
 def _variant(variant: "Variant", users: "Mapping[ObjectId, tuple[str, ...]] | None" = None) -> dict[str, object]:
@@ -192,10 +203,3 @@ def _variant(variant: "Variant", users: "Mapping[ObjectId, tuple[str, ...]] | No
 
 def _objects(number: int) -> str:
     return f"{number} object{'s' * (number != 1)}"
-
-
-def _size(size: int) -> str:
-    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= step:
-            return f"{size / step:.1f} {unit}"
-    return f"{size} B"
