@@ -21,6 +21,7 @@ from obstore.store import HTTPStore
 from mmpm.errors import printable
 from mmpm.registry.transport import (
     THREADS,
+    ByteBudget,
     Forbidden,
     NotFound,
     Request,
@@ -114,12 +115,15 @@ class HttpTransport:
         Raises:
             TransportError: the subclass that fits; never anything of obstore's.
         """
+        return self._get(path, max_bytes, ByteBudget())
+
+    def _get(self, path: str, max_bytes: int, budget: ByteBudget) -> bytes:
         check_request_path(path)
         patience = self._patience
         end = time.monotonic() + patience.total_seconds
         for attempt in range(patience.attempts):
             try:
-                return self._get_once(path, max_bytes, end)
+                return self._get_once(path, max_bytes, end, budget)
             except Unavailable:
                 wait = patience.backoff_seconds * 2**attempt * (0.5 + random.random())  # noqa: S311 - jitter only
                 if attempt + 1 == patience.attempts or time.monotonic() + wait > end:
@@ -129,15 +133,23 @@ class HttpTransport:
 
     def get_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, bytes | TransportError]]:
         """Read many files on a few threads; obstore lets go of the interpreter while it waits."""
-        return read_in_threads(self.get, requests, self._threads)
+        budget = ByteBudget()
+        return read_in_threads(
+            lambda path, max_bytes: self._get(path, max_bytes, budget), requests, self._threads, budget
+        )
 
-    def _get_once(self, path: str, max_bytes: int, end: float) -> bytes:
+    def _get_once(self, path: str, max_bytes: int, end: float, budget: ByteBudget) -> bytes:
         try:
             answer = self._store.get(path)
             size = answer.meta["size"]
             if size > max_bytes:
                 raise TooLarge(self.origin, path, f"{path} has {size} bytes where at most {max_bytes} may be")
-            return self._collect(path, answer, size, end)
+            budget.take(size)
+            try:
+                return self._collect(path, answer, size, end)
+            except BaseException:
+                budget.give_back(size)
+                raise
         except FileNotFoundError:
             raise NotFound(self.origin, path, f"answered 404, not found, to {path}") from None
         except UnauthenticatedError:
@@ -150,13 +162,17 @@ class HttpTransport:
     def _collect(self, path: str, answer: GetResult, size: int, end: float) -> bytes:
         patience = self._patience
         begun = time.monotonic()
-        pieces: list[bytes] = []
+        # Filled in place: thousands of small pieces kept until they are joined stay with their thread's allocator.
+        buffer = bytearray()
         got = 0
         for piece in answer.stream(min_chunk_size=1):
-            pieces.append(bytes(piece))
-            got += len(piece)
-            if got > size:
+            if got + len(piece) > size:
                 raise TooLarge(self.origin, path, f"sent more of {path} than the {size} bytes it announced")
+            if not got and len(piece) == size:
+                return bytes(piece)
+            buffer = buffer or bytearray(size)
+            buffer[got : got + len(piece)] = piece
+            got += len(piece)
             if got == size:
                 break
             now = time.monotonic()
@@ -169,7 +185,7 @@ class HttpTransport:
                 )
         if got != size:
             raise Truncated(self.origin, path, f"ended {path} after {got} of {size} bytes")
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return bytes(buffer)
 
     def _translate(self, path: str, text: str) -> TransportError:
         """Read what obstore can only say in words; anything unknown counts as no answer."""

@@ -23,6 +23,41 @@ THREADS = 8
 _LOT_ANSWERS = 16
 _LOT_BYTES = 1 << 20
 _LOTS_WAITING = 16
+_HEAVY_BYTES = 32 << 20
+
+
+class ByteBudget:
+    """Bounds how many bytes of heavy answers are in memory at once, from the head of an answer to its consumer.
+
+    Without it every thread could hold the longest answer that is allowed, which a server needs no key to send. Light
+    answers are bounded by their number and cost nothing here.
+    """
+
+    def __init__(self, total: int = _HEAVY_BYTES) -> None:
+        self._total = total
+        self._used = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def take(self, size: int) -> None:
+        """Wait until an answer of `size` bytes may be read; one alone always may."""
+        if size > _LOT_BYTES:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or not self._used or self._used + size <= self._total)
+                self._used += size
+
+    def give_back(self, size: int) -> None:
+        """Say that the bytes of such an answer are gone or used."""
+        if size > _LOT_BYTES:
+            with self._changed:
+                self._used -= size
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let everybody go on who waits: the work is over."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +142,22 @@ class Transport(Protocol):
 
 
 def read_in_threads(
-    get: Callable[[str, int], bytes], requests: Iterable[Request], threads: int = THREADS
+    get: Callable[[str, int], bytes],
+    requests: Iterable[Request],
+    threads: int = THREADS,
+    budget: ByteBudget | None = None,
 ) -> Iterator[tuple[Request, bytes | TransportError]]:
     """Answer `requests` by calling `get` on several threads: `Transport.get_many` for whatever has a `get`.
 
     An exception that is not a `TransportError` is a bug: it ends the iteration and is raised to the consumer.
+
+    Args:
+        get: reads one file; with a `budget` it takes each answer's bytes from it.
+        requests: what to read.
+        threads: how many at once.
+        budget: what the consumer has had is given back to it.
     """
+    budget = budget or ByteBudget()
     readers = _Readers(get, iter(requests))
     workers = [
         threading.Thread(target=readers.work, daemon=True, name=f"mmpm-read-{index}") for index in range(threads)
@@ -128,9 +173,14 @@ def read_in_threads(
             elif isinstance(lot, BaseException):
                 raise lot
             else:
-                yield from lot
+                for request, answer in lot:
+                    yield request, answer
+                    if isinstance(answer, bytes):
+                        budget.give_back(len(answer))
+                del lot, answer  # or a heavy one would stay until the next lot has come
     finally:
         readers.stopped.set()
+        budget.close()
         for worker in workers:
             worker.join()
 
@@ -163,19 +213,22 @@ class _Readers:
                 request = next(self._source, None)
             if request is None:
                 break
-            answer: bytes | TransportError
-            try:
-                answer = self._get(request.path, request.max_bytes)
-                heavy += len(answer)
-            except TransportError as error:
-                answer = error
-            lot.append((request, answer))
+            # No name of this thread's may keep an answer alive while the next one is waited for.
+            lot.append((request, self._answer(request)))
+            size = _size_of(lot[-1][1])
+            heavy += size or 0
             # A failure is handed over at once: the consumer may want to stop asking a place that is dead.
-            if len(lot) >= _LOT_ANSWERS or heavy >= _LOT_BYTES or isinstance(answer, TransportError):
+            if len(lot) >= _LOT_ANSWERS or heavy >= _LOT_BYTES or size is None:
                 self._hand_over(lot)
                 lot, heavy = [], 0
         if lot:
             self._hand_over(lot)
+
+    def _answer(self, request: Request) -> bytes | TransportError:
+        try:
+            return self._get(request.path, request.max_bytes)
+        except TransportError as error:
+            return error
 
     def _hand_over(self, lot: _Lot | BaseException | None) -> None:
         while not self.stopped.is_set():
@@ -184,6 +237,10 @@ class _Readers:
             except queue.Full:
                 continue
             return
+
+
+def _size_of(answer: bytes | TransportError) -> int | None:
+    return len(answer) if isinstance(answer, bytes) else None
 
 
 def check_request_path(path: str) -> str:

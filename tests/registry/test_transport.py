@@ -14,6 +14,7 @@ from loopback import Loopback
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.http import Connection, HttpTransport, Patience
 from mmpm.registry.transport import (
+    ByteBudget,
     Forbidden,
     NotFound,
     Request,
@@ -22,6 +23,7 @@ from mmpm.registry.transport import (
     Truncated,
     Unauthorized,
     Unavailable,
+    read_in_threads,
 )
 
 QUICK = Patience(
@@ -119,6 +121,41 @@ def test_requests_are_drawn_lazily_and_an_abandoned_iteration_stops(transport):
     after = len(drawn)
     assert threading.active_count() < 30
     assert len(drawn) == after
+
+
+@pytest.mark.parametrize("size", [3 << 20, 9 << 20])
+def test_heavy_answers_wait_for_the_consumer_so_that_memory_is_bounded(size):
+    budget = ByteBudget(6 << 20)
+    counting = threading.Lock()
+    held, most = 0, 0
+
+    def get(_path, _max_bytes):
+        nonlocal held, most
+        budget.take(size)
+        with counting:
+            held += 1
+            most = max(most, held)
+        return bytes(size)
+
+    answers = read_in_threads(get, [Request(str(number), size) for number in range(20)], 8, budget)
+    seen = 0
+    for _, answer in answers:
+        assert len(answer) == size
+        seen += 1
+        with counting:
+            held -= 1
+    assert seen == 20
+    assert most <= max(1, (6 << 20) // size)
+
+
+def test_leaving_early_frees_whoever_waits_with_a_heavy_answer():
+    budget = ByteBudget(1)
+    answers = read_in_threads(
+        lambda _path, _max_bytes: budget.take(2 << 20) or bytes(2 << 20), (Request("a", 9) for _ in range(9)), 8, budget
+    )
+    next(answers)
+    answers.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("mmpm-read")]
 
 
 def test_a_bug_in_the_requests_is_raised_to_the_consumer(transport):
