@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 
@@ -69,3 +72,17 @@ def test_the_installed_command_runs(wheel, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "install" in done.stdout
+
+
+def test_every_dependency_is_used_and_nothing_else_is():
+    declared = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.match(r"[\w-]+", one)[0].replace("-", "_").replace("pyyaml", "yaml") for one in declared}
+    used = set()
+    for folder in ("mmpm", "store/mmpm_store"):
+        for path in (CHECKOUT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    used |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    used.add(node.module.partition(".")[0])
+    assert used - set(sys.stdlib_module_names) - {"mmpm", "mmpm_store"} == names
