@@ -122,12 +122,19 @@ def plan_add(context: Context, met: Sequence[Met], addition: Addition) -> Plan:
         before = next((old for old in context.registries if old.id == one.introduction.registry_id), None)
         action = _addition(one, before, addition)
         for other in context.registries:
-            if action.name and other.id != action.registry and action.name in {other.name, other.id}:
+            if other.id == action.registry or _is_entry_for(context, other, one.url):
+                continue
+            if action.name and action.name in {other.name, other.id}:
                 raise UsageError(f"{action.name} is the name of registry {other.id}", "choose another with --name")
         is_known = one.pinned == action.fingerprint and before is not None
         if not is_known or _config_of(action) != _config_of_config(before):
             actions.append(action)
     return Plan(actions=tuple(actions))
+
+
+def _is_entry_for(context: Context, other: RegistryConfig, url: str) -> bool:
+    """Whether `other` is no more than an entry of `~/.gtconfig.yaml` (which knows no ids) with this address."""
+    return other.origin == context.places.gtconfig_file and url in other.urls
 
 
 def _addition(one: Met, before: RegistryConfig | None, addition: Addition) -> AddRegistry:

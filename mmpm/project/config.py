@@ -16,6 +16,7 @@ from mmpm.project.registries import (
     RegistryConfig,
     mark_project,
     merge_registries,
+    recognise,
     registries_from_gtconfig,
     registries_from_toml,
 )
@@ -164,7 +165,8 @@ def load_registries(places: Places, manifest_registries: tuple[RegistryConfig, .
     """Give the configured registries, first to be asked first.
 
     One that manifest and configuration both name is one: the manifest decides what it states, the configuration
-    gives the rest, most of all the URLs.
+    gives the rest, most of all the URLs. `~/.gtconfig.yaml` has no ids: its entry for a registry of `config.toml` is
+    known by address or name, and adds to that one.
 
     Raises:
         BadSettingError: an entry is not well formed.
@@ -173,7 +175,7 @@ def load_registries(places: Places, manifest_registries: tuple[RegistryConfig, .
     own = registries_from_toml(read_toml_file(places.config_file), places.config_file)
     from_gt: tuple[RegistryConfig, ...] = ()
     if os.path.exists(places.gtconfig_file):
-        from_gt = registries_from_gtconfig(places.gtconfig_file)
+        from_gt = recognise(registries_from_gtconfig(places.gtconfig_file), own)
     persons = {one.id: one for one in merge_registries(own, from_gt)}
     merged = merge_registries(manifest_registries, tuple(persons.values()))
     return tuple(mark_project(one, persons.get(one.id)) for one in merged)

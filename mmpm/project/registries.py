@@ -127,8 +127,28 @@ def registries_from_gtconfig(path: str) -> tuple[RegistryConfig, ...]:
             raise BadSettingError(f"registries[{position}].url", path, "expected a URL")
         known = {key: entry[key] for key in ("name", "auth", "priority") if key in entry}
         key_path = f"registries[{position}]"
-        found.append(_from_entry({**known, "urls": [url], "id": _id_of_url(url, key_path, path)}, key_path, path))
+        known |= {"urls": [url.rstrip("/")], "id": _id_of_url(url, key_path, path)}
+        found.append(_from_entry(known, key_path, path))
     return tuple(found)
+
+
+def recognise(entries: Sequence[RegistryConfig], configured: Sequence[RegistryConfig]) -> tuple[RegistryConfig, ...]:
+    """Give each entry of a list that has no ids the id of the configured registry that it means.
+
+    That is the one with its address, else the one with the id that its address suggests, else the one with its name.
+    An entry that means none of them keeps the id that its address suggests.
+    """
+    return tuple(replace(entry, id=_meant(entry, configured) or entry.id) for entry in entries)
+
+
+def _meant(entry: RegistryConfig, configured: Sequence[RegistryConfig]) -> str | None:
+    urls = set(entry.urls)
+    for one in configured:
+        if any(url.rstrip("/") in urls for url in one.urls):
+            return one.id
+    if any(one.id == entry.id for one in configured):
+        return entry.id
+    return next((one.id for one in configured if entry.name and entry.name in {one.id, one.name}), None)
 
 
 def merge_registries(*origins: Sequence[RegistryConfig]) -> tuple[RegistryConfig, ...]:

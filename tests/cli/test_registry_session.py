@@ -118,6 +118,22 @@ def test_another_address_of_a_known_registry_becomes_an_alternate(terminal, acme
         assert listed["priority"] == 7
 
 
+@pytest.mark.parametrize("more", [(), ("--name", "acme")], ids=["plain", "with its name"])
+def test_an_entry_of_gtconfig_works_once_its_root_key_is_accepted(terminal, acme, more):
+    with Loopback(acme.folder) as server:
+        entry = f"registries: [{{name: acme, url: '{server.url}/', priority: 1}}]"
+        (terminal.home / ".gtconfig.yaml").write_text(entry)
+        refused = terminal.run("update")
+        assert refused.status == 4
+        remedy = f"`mmpm registry add {server.url} --root sha256:{acme.fingerprint}`"
+        assert remedy in refused.err
+        assert terminal.run(*remedy.strip("`").split()[1:], *more).status == 0
+        assert terminal.run("update").out == "acme.corp: nothing new since serial 2\n"
+        assert "It is there already" in terminal.run("registry", "add", server.url).err
+        [listed] = json.loads(terminal.run("registry", "list", "--json").out)["registries"]
+        assert (listed["id"], listed["name"], listed["priority"]) == ("acme.corp", "acme", 1)
+
+
 def test_a_removed_registry_cannot_come_back_with_an_older_state_or_another_key(terminal, acme):
     shutil.copytree(acme.folder, terminal.home / "old")
     acme.show(days=1)

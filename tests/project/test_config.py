@@ -165,6 +165,37 @@ def test_an_empty_gtconfig_has_no_registries(places):
     assert load_registries(places) == ()
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [("http://mirror.example:81/acme/", "boss"), ("https://acme.corp", "boss"), ("https://other.example", "acme")],
+    ids=["its address", "its host", "its name"],
+)
+def test_an_entry_of_gtconfig_is_the_registry_that_it_means(places, url, name):
+    mine = f'id = "acme.corp"\nurls = ["http://mirror.example:81/acme"]\nroot = "{ROOT}"\nname = "acme"\n'
+    write(places.config_file, f"[[registries]]\n{mine}")
+    write(places.gtconfig_file, f"registries: [{{name: {name}, url: '{url}', auth: token, priority: 3}}]")
+    (found,) = load_registries(places)
+    assert (found.id, found.root, found.auth, found.priority) == ("acme.corp", ROOT, "token", 3)
+    assert found.urls == ("http://mirror.example:81/acme",)
+
+
+def test_two_entries_of_gtconfig_with_one_host_are_told_apart_by_their_addresses(places):
+    entries = [f'[[registries]]\nid = "{name}.example"\nurls = ["https://m.example/{name}"]\n' for name in "ab"]
+    write(places.config_file, "".join(entries))
+    listed = [f"{{name: {name}, url: 'https://m.example/{name}'}}" for name in "ba"]
+    write(places.gtconfig_file, f"registries: [{', '.join(listed)}]")
+    assert [(one.id, one.name) for one in load_registries(places)] == [("a.example", "a"), ("b.example", "b")]
+
+
+def test_an_entry_of_gtconfig_is_not_taken_for_a_registry_that_a_project_names(places):
+    write(places.gtconfig_file, "registries: [{name: acme, url: 'https://m.example'}]")
+    stated = RegistryConfig(id="evil.example", name="acme", urls=("https://m.example",), root=ROOT)
+    assert {one.id: one.root for one in load_registries(places, (stated,))} == {
+        "evil.example": ROOT,
+        "m.example": None,
+    }
+
+
 def test_manifest_and_configuration_describe_one_registry_together(places):
     write(places.config_file, '[[registries]]\nid = "a.example"\nurls = ["https://m.example/a"]\npriority = 7\n')
     stated = RegistryConfig(id="a.example", root=ROOT, scopes=("@acme",), priority=1)
