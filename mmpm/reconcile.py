@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import InstallConflictError
+from mmpm.errors import InstallConflictError, ReleaseMalformedError
 from mmpm.plan import AdoptFile, InstallTree, KeepAside, RemoveTree, ReplaceTree
 from mmpm.receipt import Installed, InstalledFile, Receipt
 
@@ -43,13 +43,18 @@ def place_files(locked: Locked, tree: Tree) -> tuple[InstalledFile, ...]:
 
     A formula is one flat file. A bundle is a folder, and a flat copy of its formula beside it, since `bd` reads
     only flat files (MOLECULES, "Living beside bd and gt"). Fragments of molecules have no place here.
+
+    Raises:
+        ReleaseMalformedError: a formula of no or several files, of which the others would be installed unseen.
     """
     name = locked.installed_name
     flat = f"{name}{FLAT_SUFFIX}"
     if locked.kind == "molecules":
         return ()
     if locked.kind == "formula":
-        return tuple(InstalledFile(flat, str(entry.id), entry.executable) for entry in tree.entries[:1])
+        if len(tree.entries) != 1:
+            raise ReleaseMalformedError(locked.name, locked.version, len(tree.entries))
+        return tuple(InstalledFile(flat, str(entry.id), entry.executable) for entry in tree.entries)
     files = [InstalledFile(f"{name}/{entry.path}", str(entry.id), entry.executable) for entry in tree.entries]
     files += [
         InstalledFile(flat, str(entry.id), entry.executable) for entry in tree.entries if entry.path == BUNDLE_FORMULA

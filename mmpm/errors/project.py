@@ -100,6 +100,20 @@ class NotWhatWasLockedError(MmpmError):
         )
 
 
+class ReleaseMalformedError(MmpmError):
+    """A release's files are not what its kind has: a formula is one file."""
+
+    code = "release-malformed"
+    exit_status = UNTRUSTED
+
+    def __init__(self, name: str, version: str, files: int) -> None:
+        super().__init__(
+            f"{printable(name)} {printable(version)} is to be one formula file, but its listing has {files} files",
+            "do not use it; tell the registry's owner",
+            {"name": name, "version": version, "files": files},
+        )
+
+
 class ObjectsMissingError(MmpmError):
     """Files that are to be installed are not in the store, and no registry at hand gave them."""
 
