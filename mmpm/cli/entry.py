@@ -12,14 +12,14 @@ def main() -> None:
         sys.stdout.write("mmpm " + mmpm.__version__ + "\n")
         return
     if line == ["sync"]:
-        said = _nothing_to_do()
+        from mmpm.cli.quick import nothing_to_do
+
+        said = nothing_to_do()
         if said is not None:
             sys.stderr.write(said + "\n")
             return
     try:
-        from mmpm.cli.app import run
-
-        status = run(line)
+        status = _run(line)
     except KeyboardInterrupt:
         status = 130
     try:
@@ -33,24 +33,15 @@ def main() -> None:
     sys.exit(status)
 
 
-def _nothing_to_do() -> str | None:
-    """Give what a `sync` that has nothing to do says, or `None` where the real one has to look."""
-    import os
+def _run(line: "list[str]") -> int:
+    if "--frozen" in line:
+        from mmpm.cli.quick import installed_again
 
-    from mmpm.project.walk import nearest_root
+        if installed_again(line):
+            return 0
+    from mmpm.cli.app import run
 
-    environ = os.environ
-    home = environ.get("HOME", "")
-    town = environ.get("GT_ROOT") or environ.get("GT_HOME") or home + "/gt"
-    try:
-        nearest = nearest_root(os.getcwd(), home, town)
-        if nearest is None or not nearest[1]:
-            return None
-        from mmpm.project.state import is_noop
-
-        return is_noop(nearest[0], environ)
-    except (ImportError, OSError):
-        return None
+    return run(line)
 
 
 if __name__ == "__main__":

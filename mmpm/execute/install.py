@@ -6,9 +6,10 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from mmpm.errors import ChangedMeanwhileError
+from mmpm.errors import ChangedMeanwhileError, DocumentUnreadableError
 from mmpm.execute import locking
-from mmpm.execute.journal import STAGING_PREFIX, drop_journal, flush, has_journal, recover, write_journal
+from mmpm.execute.again import FEW
+from mmpm.execute.journal import drop_journal, flush, has_journal, recover, write_journal
 from mmpm.execute.staging import stage_files
 from mmpm.execute.steps import Step, Work
 from mmpm.plan import InstallTree, KeepAside, NoteState, RemoveTree, ReplaceTree, SetRoot, WriteText
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from mmpm.execute.apply import Outcome
     from mmpm.execute.context import Context
     from mmpm.plan import Plan
-
-# Up to this many links are flushed folder by folder: syncfs also waits for what other programs wrote.
-_FEW = 16
 
 checkpoint: Callable[[str], None] = lambda _: None  # noqa: E731 - tests put a function in its place that ends the process
 
@@ -75,8 +73,9 @@ def apply_project(context: Context, plan: Plan, outcome: Outcome) -> None:
                 raise ChangedMeanwhileError(action.path)
         forget(state, context.project.root)
         _set_roots(context, plan)
-        staging = f"{os.path.dirname(formulas)}/{STAGING_PREFIX}{os.urandom(6).hex()}"
+        staging = f"{os.path.dirname(formulas)}/{locking.STAGING_PREFIX}{os.urandom(6).hex()}"
         work = Work(formulas, staging, checkpoint)
+        is_fresh = not os.path.lexists(formulas)
         try:
             _change(context, plan, outcome, work)
         except BaseException:
@@ -91,6 +90,10 @@ def apply_project(context: Context, plan: Plan, outcome: Outcome) -> None:
         for action in plan.of(NoteState):
             assert isinstance(action, NoteState)
             note(state, context.project.root, action.sentence, list(action.paths))
+        if is_fresh and not outcome.copied:
+            from mmpm.execute.remembering import remember
+
+            remember(context, plan, formulas)
     finally:
         end_change(context)
 
@@ -115,7 +118,7 @@ def _change(context: Context, plan: Plan, outcome: Outcome, work: Work) -> None:
     outcome.copied += report.copied
     outcome.reasons = tuple(reason for reason, _ in report.reasons)
     checkpoint("staged")
-    is_large = report.linked > _FEW or report.copied > 0
+    is_large = report.linked > FEW or report.copied > 0
     steps = _steps(plan, work, is_fresh=is_fresh, flush_texts=not is_large)
     if is_large:
         sync_filesystem(work.staging)
@@ -185,7 +188,11 @@ def _ours(formulas: str) -> dict[str, list[str]]:
     data = read_optional(f"{formulas}/{FILE_NAME}")
     if data is None:
         return {}
-    return {file.path: [file.id] for entry in parse_receipt(data).entries for file in entry.files}
+    try:
+        receipt = parse_receipt(data)
+    except DocumentUnreadableError:  # `sync` makes it again; until then nothing there is known to be ours
+        return {}
+    return {file.path: [file.id] for entry in receipt.entries for file in entry.files}
 
 
 def _set_roots(context: Context, plan: Plan) -> None:

@@ -13,7 +13,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from mmpm.execute.locking import folder_key
+from mmpm.execute.locking import STAGING_PREFIX, journal_path
 from mmpm.execute.steps import Step, Work
 from mmpm.project.files import read_optional
 from mmpm_store.durable import fsync_path, write_file_durably
@@ -21,13 +21,7 @@ from mmpm_store.durable import fsync_path, write_file_durably
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STAGING_PREFIX = ".mmpm-staging-"
 _FORMAT = 1
-
-
-def journal_path(state: str, formulas: str) -> str:
-    """Give the journal's path for a formulas folder."""
-    return f"{state}/journals/{folder_key(formulas)}.json"
 
 
 def write_journal(state: str, formulas: str, staging: str, steps: Sequence[Step]) -> None:

@@ -12,17 +12,19 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from mmpm.errors import LockedByOtherError
-
+TYPE_CHECKING = False  # typing is not imported: a warm installation pays for every import
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filelock import BaseFileLock
 
     from mmpm.execute.context import Progress
 
+# What stages a change lies beside the formulas folder under a name of this kind, until it is renamed into place.
+STAGING_PREFIX = ".mmpm-staging-"
 WAIT_SECONDS = 600.0
 _FIRST_WORD_SECONDS = 0.5
 _STEP_SECONDS = 0.05
@@ -34,6 +36,16 @@ _held: dict[str, tuple[int, BaseFileLock | None]] = {}
 def folder_key(folder: str) -> str:
     """Give the name under which lock and journal of a formulas folder (absolute, real path) are kept."""
     return blake3(os.fsencode(folder)).hexdigest()[:32]
+
+
+def journal_path(state: str, folder: str) -> str:
+    """Give the file that tells of a change of a formulas folder (absolute, real path) that is not done yet."""
+    return f"{state}/journals/{folder_key(folder)}.json"
+
+
+def hold_at_once(state: str, folder: str) -> bool:
+    """Keep others from `folder` until `release`, if nobody changes it now."""
+    return folder in _held or _take(state, folder, lambda _path, _fd: None)
 
 
 def hold(state: str, folder: str, progress: Progress, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -50,19 +62,29 @@ def hold(state: str, folder: str, progress: Progress, wait_seconds: float = WAIT
     Raises:
         LockedByOtherError: another process kept it for longer.
     """
-    if folder in _held:
-        return
+    if folder not in _held:
+        _take(state, folder, lambda path, fd: _wait(path, fd, folder, progress, wait_seconds))
+
+
+def _take(state: str, folder: str, wait: Callable[[str, int], BaseFileLock | None]) -> bool:
+    """Take the lock; where another has it `wait` decides: what it gives holds the lock, None gives up."""
     os.makedirs(f"{state}/locks", exist_ok=True)
     path = f"{state}/locks/{folder_key(folder)}"
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = None
     try:
-        lock = None if _try(fd) else _wait(path, fd, folder, progress, wait_seconds)
+        if not _try(fd):
+            lock = wait(path, fd)
+            if lock is None:
+                os.close(fd)
+                return False
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"process {os.getpid()}".encode(), 0)
     except BaseException:
         os.close(fd)
         raise
     _held[folder] = fd, lock
+    return True
 
 
 def _wait(path: str, fd: int, folder: str, progress: Progress, wait_seconds: float) -> BaseFileLock:
@@ -83,6 +105,8 @@ def _wait(path: str, fd: int, folder: str, progress: Progress, wait_seconds: flo
         try:
             lock.acquire(timeout=wait_seconds - unsaid)
         except Timeout:
+            from mmpm.errors import LockedByOtherError
+
             raise LockedByOtherError(folder, _owner(fd), round(wait_seconds)) from None
     return lock
 

@@ -171,6 +171,7 @@ def plan_lockfile(
         fetch=tuple(missing),
         sources=sources,
         unproved=first_time,
+        lock=b"" if observed or receipt.entries or open_ends(lock) else format_lock(lock),
     )
 
 

@@ -15,10 +15,14 @@ json costs as much as the whole interpreter). The file's text (FORMAT 1), a line
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _HEAD = "mmpm-state 1"
 
 
-def state_home(environ: "os._Environ[str] | dict[str, str]") -> str:
+def state_home(environ: "Mapping[str, str]") -> str:
     """Give ``$XDG_STATE_HOME/mmpm`` as `Places` does; empty if there is no home."""
     base = environ.get("XDG_STATE_HOME", "")
     if not base.startswith("/"):
@@ -34,7 +38,7 @@ def state_path(state: str, root: str) -> str:
     return state + "/installs" + root.rstrip("/") + "/@state"
 
 
-def is_noop(root: str, environ: "os._Environ[str] | dict[str, str]") -> "str | None":
+def is_noop(root: str, environ: "Mapping[str, str]") -> "str | None":
     """Give the sentence that a `sync` of the tier at `root` prints if it has nothing to do, else None.
 
     Sound, not complete: None only means that the whole command must look. Every installed file is looked at (not
@@ -57,21 +61,39 @@ def is_noop(root: str, environ: "os._Environ[str] | dict[str, str]") -> "str | N
     except (OSError, ValueError):
         return None
     try:
-        stat = os.stat
+        return sentence if looks_the_same(lines, folder) else None
+    finally:
+        os.close(folder)
+
+
+def look(path: str, folder: "int | None" = None) -> str:
+    """Give a line for what lies at `path` (absolute, or relative to the open `folder`).
+
+    Raises:
+        OSError: a relative path has nothing.
+    """
+    if path[0] == "/" and not os.path.lexists(path):
+        return f"- - - {path}"
+    found = os.stat(path, dir_fd=folder, follow_symlinks=False)
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {path}"
+
+
+def looks_the_same(lines: "list[str]", folder: "int | None" = None) -> bool:
+    """Tell whether `look` would give these lines again."""
+    stat = os.stat
+    try:
         for line in lines:
             path = line.split(" ", 3)[3]
             if line[0] == "-":
                 if os.path.lexists(path):
-                    return None
+                    return False
                 continue
             found = stat(path, dir_fd=folder, follow_symlinks=False)
             if line != f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {path}":
-                return None
+                return False
     except (OSError, ValueError, IndexError):
-        return None
-    finally:
-        os.close(folder)
-    return sentence
+        return False
+    return True
 
 
 def note(state: str, root: str, sentence: str, paths: "list[str]") -> bool:
@@ -97,11 +119,7 @@ def note(state: str, root: str, sentence: str, paths: "list[str]") -> bool:
         for path in paths:
             if "\n" in path:
                 return False
-            if path[0] == "/" and not os.path.lexists(path):
-                lines.append(f"- - - {path}\n")
-                continue
-            found = os.stat(path, dir_fd=folder, follow_symlinks=False)
-            lines.append(f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {path}\n")
+            lines.append(look(path, folder) + "\n")
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             file.write(f"{_HEAD}\n{sentence}\n{root}\n")

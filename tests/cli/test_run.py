@@ -140,7 +140,8 @@ sys.argv = ["mmpm", *{words!r}]
 before = set(sys.modules)
 import mmpm.cli.entry as entry
 if {words!r} == ["sync"]:
-    entry._nothing_to_do()
+    import mmpm.cli.quick
+    mmpm.cli.quick.nothing_to_do()
 else:
     entry.main()
 print(sorted(name for name in {HEAVY!r} if name in sys.modules and name not in before))

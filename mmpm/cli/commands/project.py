@@ -4,14 +4,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from mmpm.cli.plans import run_plan
+from mmpm.cli.quick import NAMED_CHANGES, installed_line
 from mmpm.cli.session import Session
 
 if TYPE_CHECKING:
     from mmpm.execute.apply import Outcome
     from mmpm.plan import Plan
-
-# Up to this many changes are named one by one.
-NAMED_CHANGES = 20
 
 
 def init(folder: str = ".", /, *, session: Session) -> None:
@@ -70,7 +68,7 @@ def say_changes(session: Session, plan: "Plan") -> None:
     for action in plan.actions:
         if isinstance(action, InstallTree):
             counts["installed"] += 1
-            lines.append(f"Installed: {action.release.name}@{action.release.version}")
+            lines.append(installed_line(f"{action.release.name}@{action.release.version}"))
         elif isinstance(action, ReplaceTree) and action.old_version == action.release.version:
             counts["mended"] += 1
             lines.append(f"Mended: {action.release.name}@{action.release.version}")
