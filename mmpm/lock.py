@@ -81,6 +81,23 @@ def requirement_text(
     return "; ".join([range_text, *extras])
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a `requirement_text` says: the range, and what else the manifest says of the requirement."""
+
+    range: str
+    registry: str | None = None
+    alias: str | None = None
+    prerelease: bool = False
+
+
+def parse_requirement_text(text: str) -> Asked:
+    """Read what `requirement_text` wrote; an extra that is not known is left out, the range is not looked at."""
+    range_text, *extras = text.split("; ")
+    said = dict(extra.partition("=")[::2] for extra in extras)
+    return Asked(range_text, said.get("registry"), said.get("as"), "pre" in said)
+
+
 def make_lockfile(requirements: set[tuple[str, str, str]], releases: list[Locked]) -> Lockfile:
     """Make the one value for these requirements and releases, whatever order they come in."""
     return Lockfile(tuple(sorted(requirements)), tuple(sorted(releases, key=lambda locked: locked.name)))
@@ -124,7 +141,7 @@ def _parse_release(reader: Reader, line: object, number: int) -> Locked:
     kind = entry.get("kind", "formula")
     if kind not in KINDS:
         reader.fail(f"{where}: `kind` is none that mmpm knows")
-    source = reader.text(entry.get("source"), f"{where}: `source`")
+    source = reader.source(entry.get("source"), f"{where}: `source`")
     if not source.startswith(SOURCES):
         reader.fail(f"{where}: `source` is neither hop://, import: nor local:")
     alias = entry.get("as")

@@ -129,7 +129,7 @@ def _parse_entry(reader: Reader, key: str, value: object) -> Installed:
         reader.flag(entry.get("pinned", False), f"{name}: `pinned`"),
         reader.checksum(entry.get("checksum"), f"{name}: `checksum`"),
         reader.text(entry.get("installed_at", ""), f"{name}: `installed_at`", 40),
-        reader.text(entry.get("source", ""), f"{name}: `source`"),
+        reader.source(entry.get("source", ""), f"{name}: `source`"),
         reader.object_id(tree, f"{name}: `tree`") if tree else "",
         reader.text(entry.get("kind", "formula"), f"{name}: `kind`", 40),
         reader.number(entry.get("size", 0), f"{name}: `size`"),
@@ -138,17 +138,21 @@ def _parse_entry(reader: Reader, key: str, value: object) -> Installed:
         reader.number(entry.get("serial", 0), f"{name}: `serial`"),
         alias,
         None if origin is None else reader.text(origin, f"{name}: `origin`"),
-        _parse_files(reader, name, entry.get("files", [])),
+        _parse_files(reader, name, alias or name.rpartition("/")[2], entry.get("files", [])),
     )
 
 
-def _parse_files(reader: Reader, name: str, value: object) -> tuple[InstalledFile, ...]:
+def _parse_files(reader: Reader, name: str, installed_name: str, value: object) -> tuple[InstalledFile, ...]:
     if not isinstance(value, list):
         reader.fail(f"{name}: `files` is not a list")
     files = []
+    flat, folder = f"{installed_name}.formula.toml", f"{installed_name}/"
     for row in value:
         if not isinstance(row, list) or len(row) < 3 or not _is_safe(row[0]) or row[1] not in (0, 1):
             reader.fail(f"{name}: `files` has a row that is not [path, 0 or 1, blake3 id] with a safe path")
+        # A release has no other places than these: what lies elsewhere is somebody's own, whatever a receipt says.
+        if row[0] != flat and not row[0].startswith(folder):
+            reader.fail(f"{name}: `files` has a path that is not of {installed_name}")
         files.append(InstalledFile(row[0], reader.object_id(row[2], f"{name}: `files`"), row[1] == 1))
     return tuple(files)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from mmpm.errors import DocumentUnreadableError, NewerFormatError
-from mmpm.model.names import FormulaName
+from mmpm.model.names import FormulaName, RegistryId
 
 # 100,000 releases make a lock of 33 MB; what is larger is not ours.
 MAX_BYTES = 64 << 20
@@ -121,6 +122,13 @@ class Reader:
             self.fail(f"{where} is not a sha256 checksum")
         return value
 
+    def source(self, value: object, where: str) -> str:
+        """Take where a release came from; a registry's id in it is one, since it names a folder of ours."""
+        text = self.text(value, where)
+        if text.startswith("hop://") and not _is_registry_id(text[6:].partition("/")[0]):
+            self.fail(f"{where} names no registry")
+        return text
+
     def object_id(self, value: object, where: str) -> str:
         """Take ``blake3:<hex>``."""
         if not isinstance(value, str) or not _BLAKE3(value):
@@ -138,6 +146,15 @@ class Reader:
 # One encoder for all: json.dumps with options of its own makes one each time.
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Writes a value on one line, without spaces, keys in the order given, characters as they are."""
+
+
+@lru_cache(maxsize=1024)
+def _is_registry_id(text: str) -> bool:
+    try:
+        RegistryId(text)
+    except ValueError:
+        return False
+    return True
 
 
 class _DuplicateKeyError(Exception):

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmpm.errors import DocumentUnreadableError, NewerFormatError
-from mmpm.lock import KINDS, Locked, Lockfile, format_lock, make_lockfile, parse_lock
+from mmpm.lock import (
+    KINDS,
+    Asked,
+    Locked,
+    Lockfile,
+    format_lock,
+    make_lockfile,
+    parse_lock,
+    parse_requirement_text,
+    requirement_text,
+)
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 BASES = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,10}[a-z0-9])?", fullmatch=True).filter(
@@ -51,6 +61,11 @@ def test_a_lock_survives_its_text(lock):
 
 
 @given(LOCKS, st.randoms())
+def test_what_was_asked_survives_its_text(asked):
+    text = requirement_text(asked.range, registry=asked.registry, alias=asked.alias, prerelease=asked.prerelease)
+    assert parse_requirement_text(text) == asked
+
+
 def test_order_does_not_enter_the_text(lock, chance):
     releases = list(lock.releases)
     chance.shuffle(releases)
@@ -150,3 +165,11 @@ def test_reading_a_lock_imports_nothing_heavy():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
     assert not loaded & {"pydantic", "rich", "cyclopts", "tuf", "tomlkit", "asyncio", "logging", "tomllib"}
+
+
+@pytest.mark.parametrize("registry", ["..", ".", "", "a\\b", "a" * 300, "-a", "con"])
+def test_a_source_that_names_no_registry_is_refused(registry):
+    document = json.loads(format_lock(Lockfile((), (ONE,))))
+    document["releases"][0]["source"] = f"hop://{registry}/formulas/mol-polecat-work@4.0.0"
+    with pytest.raises(DocumentUnreadableError, match="names no registry"):
+        parse_lock(json.dumps(document).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,12 @@ PATHS = st.lists(
     min_size=1,
     max_size=4,
 ).map("/".join)
+
+
+def below_its_name(entry: Installed) -> Installed:
+    return replace(entry, files=tuple(replace(one, path=f"{entry.installed_name}/{one.path}") for one in entry.files))
+
+
 ENTRIES = st.builds(
     Installed,
     st.sampled_from(["mol-a", "mol-b", "@acme/mol-a"]),
@@ -36,7 +43,7 @@ ENTRIES = st.builds(
     st.none() | st.just("other"),
     st.none() | st.just("mol-x@1.0.0"),
     st.lists(st.builds(InstalledFile, PATHS, IDS, st.booleans()), max_size=4).map(tuple),
-)
+).map(below_its_name)
 SEED = b"""{
 "version": 1,
 "formulas": {
@@ -94,3 +101,13 @@ def test_any_bytes_are_read_or_refused(data):
         parse_receipt(data)
     except DocumentUnreadableError as error:
         assert error.fact.isprintable()  # noqa: PT017 - it need not raise
+
+
+@pytest.mark.parametrize(
+    "path", ["mine.formula.toml", "other/x", "mol-polecat-work.txt", "mol-polecat-work.formula.toml/x"]
+)
+def test_a_path_that_is_not_of_the_release_is_refused(path):
+    document = json.loads(SEED)
+    document["formulas"]["mol-polecat-work"]["files"] = [[path, 0, "blake3:" + "a" * 64]]
+    with pytest.raises(DocumentUnreadableError, match="not of mol-polecat-work"):
+        parse_receipt(json.dumps(document).encode())

@@ -69,7 +69,7 @@ def plan_change(
     files = read_project(context.project)
     old = files.lock or lock_from_receipt(files.receipt)
     before = read_manifest(context.project.manifest_path)
-    manifest = edit(before, old)
+    manifest = edit(before.or_asking_for(old.requirements), old)
     resolved = resolve(context, manifest.wanted, old, moving=moving, moves_everything=moves_everything)
     trees = [ObjectId.parse(locked.tree) for locked in resolved.lock.releases if locked.kind != "molecules"]
     fetch_quietly(context, trees, resolved.serials, [])

@@ -92,7 +92,8 @@ def plan_local(
     files = read_project(context.project)
     lock = files.lock or lock_from_receipt(files.receipt)
     manifest = read_manifest(context.project.manifest_path)
-    text = manifest.with_requirement(Wanted("formulas", locked.name, locked.version, installed_as=locked.alias))
+    asked_before = manifest.or_asking_for(lock.requirements)
+    text = asked_before.with_requirement(Wanted("formulas", locked.name, locked.version, installed_as=locked.alias))
     asked_now = parse_manifest(text, manifest.path)
     releases = [one for one in lock.releases if one.name != locked.name]
     new = make_lockfile(set(requirements_of(asked_now)), [*releases, locked])

@@ -49,7 +49,7 @@ def plan_lock(context: Context, request: LockRequest) -> Plan:
         if request.check or data is None or not any(line.startswith(_MARKERS) for line in data.splitlines()):
             raise
         old = merged_lock(data)
-    new = relock(context, read_manifest(context.project.manifest_path), old)
+    new = relock(context, read_manifest(context.project.manifest_path).or_asking_for(old.requirements), old)
     text = format_lock(new)
     if text == data or (data is None and new == Lockfile()):
         return Plan(folder=files.formulas)

@@ -6,6 +6,7 @@ Rule: nothing here follows a link below the formulas folder, and a file is only 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -13,14 +14,15 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from mmpm.errors import LeadsOutsideError
+from mmpm.errors import DocumentUnreadableError, LeadsOutsideError
 from mmpm.lock import Lockfile, parse_lock
 from mmpm.project.state import read_identities
 from mmpm.receipt import FILE_NAME, Receipt, parse_receipt
 from mmpm.reconcile import FLAT_SUFFIX, Seen
+from mmpm.textform import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mmpm.project.tiers import Project
 
@@ -38,11 +40,13 @@ class ProjectFiles:
     Attributes:
         formulas: the folder of installed formulas, absolute, links on the way to it resolved.
         lock_data, receipt_data: bytes, None where there is no file.
+        tell_unreadable: hears why the receipt cannot be read, which then counts as lost; None: that is an error.
     """
 
     formulas: str
     lock_data: bytes | None
     receipt_data: bytes | None
+    tell_unreadable: Callable[[str], None] | None = None
 
     @property
     def lock(self) -> Lockfile | None:
@@ -60,18 +64,31 @@ class ProjectFiles:
         Raises:
             DocumentUnreadableError, NewerFormatError: as `parse_receipt`.
         """
-        return Receipt() if self.receipt_data is None else parse_receipt(self.receipt_data)
+        if self.receipt_data is None:
+            return Receipt()
+        try:
+            return parse_receipt(self.receipt_data)
+        except DocumentUnreadableError as error:
+            if self.tell_unreadable is None:
+                raise
+            self.tell_unreadable(f"{error.fact}; it is written again, and nothing that only it told of is removed")
+            return Receipt()
 
 
-def read_project(project: Project, lock_path: str | None = None) -> ProjectFiles:
-    """Read a tier's texts; `lock_path` stands for its own lock (`--lock FILE`).
+def read_project(
+    project: Project, lock_path: str | None = None, tell_unreadable: Callable[[str], None] | None = None
+) -> ProjectFiles:
+    """Read a tier's texts; `lock_path` stands for its own lock (`--lock FILE`), `tell_unreadable` as in the value.
 
     Raises:
         LeadsOutsideError: the project's formulas folder is a link out of it.
     """
     formulas = real_path(project, project.formulas)
     return ProjectFiles(
-        formulas, read_optional(lock_path or project.lock_path), read_optional(f"{formulas}/{FILE_NAME}")
+        formulas,
+        read_optional(lock_path or project.lock_path),
+        read_optional(f"{formulas}/{FILE_NAME}"),
+        tell_unreadable,
     )
 
 
@@ -92,12 +109,20 @@ def real_path(project: Project, path: str) -> str:
 
 
 def read_optional(path: str) -> bytes | None:
-    """Give a file's bytes, None where there is none."""
+    """Give a file's bytes, None where there is none; of a file that is too large for any document only the first.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file (a pipe would be waited for without end).
+    """
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        # Not blocking: opening a pipe that nobody writes to would wait for somebody who does.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", path)
+        return file.read(MAX_BYTES + 1)
 
 
 def content_id(data: bytes | None) -> str:
@@ -240,4 +265,4 @@ def installed_list(data: bytes | None, before: Receipt, after: Receipt) -> str |
     for entry in after.entries:
         entries[entry.installed_name + FLAT_SUFFIX] = _FOREIGN
     document["formulas"] = dict(sorted(entries.items()))
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"

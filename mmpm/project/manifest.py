@@ -13,7 +13,7 @@ from mmpm.project.config_file import read_text
 from mmpm.project.registries import RegistryConfig, registries_from_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 SECTIONS = ("formulas", "molecules")
 EMPTY = """\
@@ -80,6 +80,18 @@ class Manifest:
     def find(self, name: str, section: str = "formulas") -> Wanted | None:
         """Give the requirement of a name, or `None`."""
         return next((one for one in self.wanted if one.name == name and one.section == section), None)
+
+    def or_asking_for(self, requirements: Iterable[tuple[str, str, str]]) -> Manifest:
+        """Give this manifest; where there is none, the one that a lock was made for (the head of it, `Lockfile`)."""
+        if self.exists:
+            return self
+        manifest = self
+        for section, name, text in requirements:
+            version, *more = text.split("; ")
+            said = dict(part.partition("=")[::2] for part in more)
+            wanted = Wanted(section, name, version, said.get("registry"), said.get("as"), "pre" in said)
+            manifest = parse_manifest(manifest.with_requirement(wanted), self.path)
+        return manifest
 
     def with_requirement(self, wanted: Wanted) -> str:
         """Give the text with this requirement set; a manifest that is not there yet begins with a comment."""

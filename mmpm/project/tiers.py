@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NoProjectError, UsageError
@@ -52,8 +52,8 @@ class Project:
 def choose_project(places: Places, start: str, *, tier: str | None = None, folder: str | None = None) -> Project:
     """Say which tier a command is about.
 
-    `--project DIR` is that folder; `--tier T` that tier; else the project if it has an `mmpm.toml`, else the town
-    if there is one, else the user.
+    `--project DIR` is that folder; `--tier T` that tier; else the project if it has an `mmpm.toml` or `mmpm.lock`,
+    else the town if there is one, else the user.
 
     Args:
         places: the person's folders.
@@ -78,7 +78,8 @@ def choose_project(places: Places, start: str, *, tier: str | None = None, folde
         return _tier_root(places, start, tier)
     nearest = nearest_root(start, places.home, places.town)
     if nearest is not None and nearest[1]:
-        return Project("project", nearest[0], "the nearest mmpm.toml")
+        project = Project("project", nearest[0], "the nearest mmpm.toml")
+        return project if os.path.isfile(project.manifest_path) else replace(project, chosen="the nearest mmpm.lock")
     if os.path.isdir(places.town):
         return Project("town", places.town, "no mmpm.toml here, and there is a town")
     return Project("user", places.home, "no mmpm.toml here, and no town")

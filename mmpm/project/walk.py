@@ -4,16 +4,16 @@ import os
 
 
 def nearest_root(start: str, home: str, town: str) -> tuple[str, bool] | None:
-    """Give the nearest folder at or above `start` that has `mmpm.toml` or `.beads/`, and whether it has the first.
+    """Give the nearest folder at or above `start` with `mmpm.toml`, `mmpm.lock` or `.beads/`, and whether with ours.
 
     The walk stops below `home` and `town`: these are tiers of their own, never projects.
 
     Returns:
-        `(folder, has_manifest)`, or `None` where no folder on the way has either.
+        `(folder, has manifest or lock)`, or `None` where no folder on the way has any.
     """
     folder = start
     while folder not in (home, town):
-        if os.path.isfile(os.path.join(folder, "mmpm.toml")):
+        if os.path.isfile(os.path.join(folder, "mmpm.toml")) or os.path.isfile(os.path.join(folder, "mmpm.lock")):
             return folder, True
         if os.path.isdir(os.path.join(folder, ".beads")):
             return folder, False

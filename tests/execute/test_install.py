@@ -270,3 +270,21 @@ def test_nothing_is_left_beside_the_formulas(site):
     site.install()
     assert os.listdir(site.root / ".beads") == ["formulas"]
     assert list((site.home / ".local/state/mmpm/journals").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".lock.json", ".installed.json", ".gitignore"])
+def test_a_pipe_in_place_of_a_text_is_refused_and_not_waited_for(site, name):
+    site.formulas.mkdir(parents=True)
+    os.mkfifo(site.formulas / name)
+    with pytest.raises(OSError, match="not a plain file"):
+        site.install(site.release("mol-a", "1.0.0", b"a"))
+
+
+def test_what_gt_s_list_says_of_others_stays_whatever_its_characters(site):
+    site.formulas.mkdir(parents=True)
+    listed = site.formulas / ".installed.json"
+    listed.write_bytes(b'{"formulas": {"odd-\\ud800": "x"}, "other": 1}')
+    site.install(site.release("mol-a", "1.0.0", b"a"))
+    document = json.loads(listed.read_bytes())
+    assert document["formulas"]["odd-\ud800"] == "x"
+    assert (document["other"], len(document["formulas"])) == (1, 2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError, NoSolutionError
+from mmpm.lock import parse_lock
+from mmpm.ops.local import plan_import
 from mmpm.ops.sync import SyncRequest, plan_sync
 from mmpm.project.state import is_noop
 
@@ -130,3 +132,31 @@ def test_the_lock_has_no_place_time_serial_or_level(site):
     assert str(site.home) not in text
     assert "installed_at" not in text
     assert "2026" not in text
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b'{"version":1,', b"\xff", b'{"version":1,"formulas":{"../x":{}}}', b"<<<<<<< HEAD\n"]
+)
+def test_a_receipt_that_cannot_be_read_is_made_again_and_nobody_s_files_go(site, data):
+    locked_project(site, "mol-a")
+    site.sync()
+    receipt = site.formulas / ".lock.json"
+    before = receipt.read_bytes()
+    (site.formulas / "mine.formula.toml").write_bytes(b"mine")
+    receipt.write_bytes(data)
+    site.sync()
+    assert receipt.read_bytes() == before
+    assert site.files() == {"mol-a.formula.toml": A, "mine.formula.toml": b"mine"}
+
+
+def test_a_lock_without_a_manifest_asks_for_what_it_was_made_for(site):
+    locked_project(site, "mol-a", "mol-b")
+    (site.root / "mmpm.toml").unlink()
+    before = (site.root / "mmpm.lock").read_bytes()
+    site.sync()
+    site.apply(
+        plan_import(site.context, None, b'formula = "mol-c"\nversion = 1\ndescription = "d"\n[[steps]]\nid = "a"\n')
+    )
+    assert sorted(site.files()) == ["mol-a.formula.toml", "mol-b.formula.toml", "mol-c.formula.toml"]
+    assert (site.root / "mmpm.toml").read_text().count("mol-") == 3
+    assert site.read_lock().releases[:2] == parse_lock(before).releases

@@ -109,3 +109,12 @@ def test_names_are_looked_up_in_project_user_town_system(places, home):
     tiers = search_order(places, str(home / "app"))
     assert [project.tier for project in tiers] == ["project", "user", "town", "system"]
     assert os.path.isabs(tiers[-1].formulas)
+
+
+def test_a_folder_with_a_lock_alone_is_a_project(places, home):
+    app = home / "app" / "sub"
+    app.mkdir(parents=True)
+    (home / "app" / "mmpm.lock").touch()
+    (home / "gt").mkdir()
+    project = choose_project(places, str(app))
+    assert (project.tier, project.root, project.chosen) == ("project", str(home / "app"), "the nearest mmpm.lock")
