@@ -81,7 +81,7 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
     """
     if not (request.dry_run or request.check):
         begin_change(context)
-    files = read_project(context.project, request.lock_path)
+    files = read_project(context.project, request.lock_path, context.progress.warn)
     old = _given(request.lock_path, files) if request.lock_path else files.lock
     if old is None and (request.frozen or request.lock_path):
         raise LockMissingError(request.lock_path or context.project.lock_path)
@@ -238,15 +238,16 @@ def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_ch
     from mmpm.project.manifest import read_manifest
 
     manifest = read_manifest(context.project.manifest_path)
-    asked = requirements_of(manifest)
     before = old.requirements if old else ()
+    # A lock that came without its manifest asks for what it was made for.
+    asked = requirements_of(manifest) if manifest.exists else known.requirements
     if asked == before and not (old and open_ends(old)):
         return old
     if not may_change:
         raise LockOutOfDateError(sorted({name for _, name, _ in set(asked) ^ set(before)}))
     from mmpm.ops.resolve import relock
 
-    return relock(context, manifest, known)
+    return relock(context, manifest.or_asking_for(known.requirements), known)
 
 
 def open_ends(lock: Lockfile) -> list[str]:
