@@ -83,11 +83,12 @@ class Session:
         self.output.set_color(settings.text("color") or "auto")
         return settings
 
-    def context(self, *, read_manifest: bool = True) -> Context:
+    def context(self, *, read_manifest: bool = True, read_registries: bool = True) -> Context:
         """Make the context, once: store opened, settings and registries read, the offline guard set where asked.
 
         Args:
             read_manifest: `False` for `sync --frozen` and whatever else the manifest must not decide.
+            read_registries: `False` for `config`, which has to work where an entry of a registry is refused.
 
         Raises:
             MmpmError: settings, manifest or store cannot be read.
@@ -109,7 +110,9 @@ class Session:
                 places=self.places,
                 project=project,
                 settings=settings,
-                registries=load_registries(self.places, manifest.registries if manifest else ()),
+                registries=load_registries(self.places, manifest.registries if manifest else ())
+                if read_registries
+                else (),
                 now=self.now,
                 progress=self.progress,
                 offline=settings.offline,

@@ -61,12 +61,24 @@ class BadSettingError(MmpmError):
     code = "bad-setting"
     exit_status = USAGE
 
-    def __init__(self, key: str, origin: str, reason: str) -> None:
+    def __init__(self, key: str, origin: str, reason: str, line: int | None = None) -> None:
+        """Take what was refused.
+
+        Args:
+            key: as in `install.link` or `registries[0].url`.
+            origin: the file or the variable that says it; empty where it was typed.
+            reason: a sentence.
+            line: of the file.
+        """
         where = f" in {printable(origin)}" if origin else ""
+        where += f", line {line}" if line else ""
+        remedy = "run `mmpm config list --origin` to see every setting and where it comes from"
+        if origin.startswith("MMPM_"):
+            remedy = f"correct it, or run `unset {printable(origin)}`"
+        elif origin:
+            remedy = f"correct {'that line' if line else printable(key, 80)} in {printable(origin)}"
         super().__init__(
-            f"{printable(key, 80)}{where}: {printable(reason)}",
-            "run `mmpm config list --origin` to see every setting and where it comes from",
-            {"key": key, "origin": origin},
+            f"{printable(key, 80)}{where}: {printable(reason)}", remedy, {"key": key, "origin": origin, "line": line}
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from mmpm.errors import BadSettingError, ConfigSyntaxError, printable
 from mmpm.project.places import expand_home
+from mmpm.project.placing import refused
 from mmpm.project.registries import (
     RegistryConfig,
     mark_project,
@@ -157,7 +158,7 @@ def load_settings(
             found[key] = Origin(flags[key], "flag")
     hop = document.get("hop", {})
     if not isinstance(hop, dict) or not all(isinstance(url, str) for url in hop.values()):
-        raise BadSettingError("hop", path, "expected a table of host = url")
+        raise refused("hop", path, "expected a table of host = url")
     return Settings(found, hop, tuple(_unknown_keys(document, path)))
 
 
@@ -210,7 +211,7 @@ def _checked(setting: Setting, value: object, origin: str) -> Value:
     try:
         return parse_setting(setting, value)
     except ValueError as error:
-        raise BadSettingError(setting.key, origin, f"{error}, found {printable(repr(value), 80)}") from error
+        raise refused(setting.key, origin, f"{error}, found {printable(repr(value), 80)}") from error
 
 
 def _placed(setting: Setting, value: Value, places: Places, folder: str) -> Value:

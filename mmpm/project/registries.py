@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from mmpm.errors import BadSettingError, ConfigSyntaxError, printable
+from mmpm.errors import ConfigSyntaxError, printable
+from mmpm.project.placing import refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,12 +85,12 @@ def registries_from_toml(document: Mapping[str, object], origin: str) -> tuple[R
     """
     entries = document.get("registries", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadSettingError("registries", origin, "expected tables, each [[registries]]")
+        raise refused("registries", origin, "expected tables, each [[registries]]")
     found: dict[str, RegistryConfig] = {}
     for position, entry in enumerate(cast("Sequence[Mapping[str, object]]", entries)):
         registry = _from_entry(entry, f"registries[{position}]", origin)
         if registry.id in found:
-            raise BadSettingError(f"registries[{position}].id", origin, f"{registry.id} is named twice")
+            raise refused(f"registries[{position}].id", origin, f"{registry.id} is named twice")
         found[registry.id] = registry
     return tuple(found.values())
 
@@ -119,12 +120,12 @@ def registries_from_gtconfig(path: str) -> tuple[RegistryConfig, ...]:
         raise ConfigSyntaxError(path, "is not YAML") from error
     entries = (document.get("registries") or []) if isinstance(document, dict) else []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadSettingError("registries", path, "expected a list of name, url, auth, priority")
+        raise refused("registries", path, "expected a list of name, url, auth, priority")
     found: list[RegistryConfig] = []
     for position, entry in enumerate(entries):
         url = entry.get("url")
         if not isinstance(url, str):
-            raise BadSettingError(f"registries[{position}].url", path, "expected a URL")
+            raise refused(f"registries[{position}].url", path, "expected a URL")
         known = {key: entry[key] for key in ("name", "auth", "priority") if key in entry}
         key_path = f"registries[{position}]"
         known |= {"urls": [url.rstrip("/")], "id": _id_of_url(url, key_path, path)}
@@ -190,13 +191,13 @@ def _from_entry(entry: Mapping[str, object], key: str, origin: str) -> RegistryC
     def text(name: str) -> str | None:
         value = entry.get(name)
         if value is not None and (not isinstance(value, str) or not value or not value.isprintable()):
-            raise BadSettingError(f"{key}.{name}", origin, "expected a text")
+            raise refused(f"{key}.{name}", origin, "expected a text")
         return value
 
     def texts(name: str) -> tuple[str, ...]:
         value = entry.get(name, [])
         if not isinstance(value, list) or not all(isinstance(one, str) and one.isprintable() for one in value):
-            raise BadSettingError(f"{key}.{name}", origin, "expected a list of texts")
+            raise refused(f"{key}.{name}", origin, "expected a list of texts")
         return tuple(value)
 
     from mmpm.model.names import RegistryId
@@ -204,21 +205,21 @@ def _from_entry(entry: Mapping[str, object], key: str, origin: str) -> RegistryC
     try:
         identity = str(RegistryId.parse(text("id") or ""))
     except ValueError as error:
-        raise BadSettingError(f"{key}.id", origin, str(error)) from error
+        raise refused(f"{key}.id", origin, str(error)) from error
     priority = entry.get("priority", DEFAULT_PRIORITY)
     if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= 10**6:
-        raise BadSettingError(f"{key}.priority", origin, "expected a whole number, lower is asked first")
+        raise refused(f"{key}.priority", origin, "expected a whole number, lower is asked first")
     auth = text("auth") or "none"
     if auth not in AUTH_KINDS:
-        raise BadSettingError(f"{key}.auth", origin, f"expected one of {', '.join(AUTH_KINDS)}")
+        raise refused(f"{key}.auth", origin, f"expected one of {', '.join(AUTH_KINDS)}")
     root = text("root")
     if root is not None:
         root = root.removeprefix("sha256:").lower()
         if len(root) != 64 or set(root) - set("0123456789abcdef"):
-            raise BadSettingError(f"{key}.root", origin, "expected the 64 digits of a root fingerprint")
+            raise refused(f"{key}.root", origin, "expected the 64 digits of a root fingerprint")
     scopes = texts("scopes")
     if not all(scope.startswith("@") for scope in scopes):
-        raise BadSettingError(f"{key}.scopes", origin, "expected scopes such as @acme")
+        raise refused(f"{key}.scopes", origin, "expected scopes such as @acme")
     url = text("url")
     return RegistryConfig(
         id=identity,
@@ -241,7 +242,7 @@ def _id_of_url(url: str, key: str, origin: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise BadSettingError(f"{key}.url", origin, "expected a URL") from error
+        raise refused(f"{key}.url", origin, "expected a URL") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadSettingError(f"{key}.url", origin, "expected an http or https URL")
+        raise refused(f"{key}.url", origin, "expected an http or https URL")
     return parts.hostname if port is None else f"{parts.hostname}_{port}"

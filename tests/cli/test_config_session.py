@@ -104,3 +104,46 @@ def test_a_failure_in_json_has_code_remedy_and_status(terminal):
     assert document["error"]["exit_status"] == seen.status == 2
     assert document["error"]["remedy"]
     assert seen.err == ""
+
+
+def test_a_refused_entry_of_a_registry_is_named_with_its_line_and_config_works_on(terminal):
+    (terminal.home / ".gtconfig.yaml").write_text("registries:\n- name: acme\n  url: /media/usb\n")
+    terminal.play(
+        """
+        $ mmpm registry list
+        error[bad-setting]: registries[0].url in ~/.gtconfig.yaml, line 3: expected an http or https URL
+          fix: correct that line in ~/.gtconfig.yaml
+        [exit 2]
+        $ mmpm config get install.link
+        auto
+        $ mmpm config set install.link hard
+        Set install.link = hard
+        """
+    )
+    assert terminal.run("config", "list", "--origin").status == 0
+
+
+def test_a_refused_setting_is_named_with_its_line(terminal):
+    folder = terminal.home / ".config" / "mmpm"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text('offline = false\n[install]\nlink = "soft"\n')
+    terminal.play(
+        """
+        $ mmpm list
+        error[bad-setting]: install.link in ~/.config/mmpm/config.toml, line 3: expected one of auto, hard, copy, found 'soft'
+          fix: correct that line in ~/.config/mmpm/config.toml
+        [exit 2]
+        """
+    )
+
+
+def test_a_refused_variable_is_named(terminal):
+    terminal.environ["MMPM_INSTALL_LINK"] = "soft"
+    terminal.play(
+        """
+        $ mmpm list
+        error[bad-setting]: install.link in MMPM_INSTALL_LINK: expected one of auto, hard, copy, found 'soft'
+          fix: correct it, or run `unset MMPM_INSTALL_LINK`
+        [exit 2]
+        """
+    )

@@ -106,7 +106,9 @@ def test_mmpm_offline_equals_the_flag(places, value):
 
 def test_a_wrong_value_names_key_and_origin(places):
     write(places.config_file, '[install]\nlink = "soft"\n')
-    with pytest.raises(BadSettingError, match=r"install\.link in .*config\.toml: expected one of auto, hard, copy"):
+    with pytest.raises(
+        BadSettingError, match=r"install\.link in .*config\.toml, line 2: expected one of auto, hard, copy"
+    ):
         load_settings(places, {})
 
 
@@ -163,6 +165,21 @@ def test_a_broken_gtconfig_is_refused_with_its_name(places, text):
 def test_an_empty_gtconfig_has_no_registries(places):
     write(places.gtconfig_file, "")
     assert load_registries(places) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: 1\nregistries: 3", 2),
+        ("registries:\n- {name: x}", 2),
+        ("registries:\n- name: x\n  url: https://x.example\n  priority: first", 4),
+        ("registries:\n- url: https://x.example\n-\n  url: 'file:///x'", 4),
+    ],
+)
+def test_a_refused_entry_of_gtconfig_is_found_by_its_line(places, text, line):
+    write(places.gtconfig_file, text)
+    with pytest.raises(BadSettingError, match=rf"gtconfig\.yaml, line {line}: "):
+        load_registries(places)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ def list_settings(*, origin: bool = False, session: Session) -> None:
         origin: Show where each value comes from.
         session: This run.
     """
-    shown = ops.list_settings(session.context())
+    shown = ops.list_settings(session.context(read_registries=False))
     out = session.output
     width = max(len(f"{one.key} = {one.text}") for one in shown)
     for one in shown:
@@ -31,7 +31,7 @@ def get(key: str, /, *, session: Session) -> None:
         key: Its dotted name, such as install.link.
         session: This run.
     """
-    one = ops.show(session.context(), key)
+    one = ops.show(session.context(read_registries=False), key)
     session.output.result(one.text)
     session.output.document("mmpm.config-get/1", {"key": one.key, "value": one.value, "origin": one.origin})
 
@@ -44,7 +44,7 @@ def set_setting(key: str, value: str, /, *, session: Session) -> None:
         value: The new value, as you would write it in the file.
         session: This run.
     """
-    context = session.context()
+    context = session.context(read_registries=False)
     run_plan(
         session, context, ops.plan_set(context, key, value), schema="mmpm.config-set/1", done=f"Set {key} = {value}"
     )
@@ -57,5 +57,5 @@ def unset(key: str, /, *, session: Session) -> None:
         key: Its dotted name, such as install.link.
         session: This run.
     """
-    context = session.context()
+    context = session.context(read_registries=False)
     run_plan(session, context, ops.plan_unset(context, key), schema="mmpm.config-unset/1", done=f"Unset {key}")
