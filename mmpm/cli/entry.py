@@ -1,10 +1,13 @@
 """Where the process begins. Rule: a no-op `sync` and `--version` are answered with `os` and `sys` alone."""
 
+import gc
 import sys
 
 
 def main() -> None:
     """Run the command line of this process and end it."""
+    # A command makes many small values and drops them at its end: looking for cycles so often finds none.
+    gc.set_threshold(50_000)
     line = sys.argv[1:]
     if line in (["--version"], ["-V"]):
         import mmpm
