@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import ObjectsMissingError
 from mmpm.execute.connect import fetch_from_registries
 from mmpm.execute.context import SILENT
-from mmpm.registry.documents import ReleaseDocument
+from mmpm.registry.documents import parse_document_of
 from mmpm_store.errors import DamagedObjectError, MissingObjectError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.model.release import Release
+    from mmpm.registry.documents import ReleaseDocument
     from mmpm_store.ids import ObjectId
 
 
@@ -42,7 +43,7 @@ def read_documents(context: Context, registry: str, releases: Iterable[Release])
     found: dict[str, ReleaseDocument] = {}
     for release in listed:
         try:
-            found[str(release.version)] = ReleaseDocument.parse(context.store.read(release.document))
+            found[str(release.version)] = parse_document_of(release, context.store.read(release.document))
         except (MissingObjectError, DamagedObjectError, ValueError):
             continue
     return found

@@ -12,7 +12,7 @@ from mmpm.model.formula import parse_formula
 from mmpm.ops.knowledge import Knowledge, Known
 from mmpm.ops.known import newest
 from mmpm.ops.listing import FLAT_SUFFIX, Listed, list_formulas
-from mmpm.registry.documents import ReleaseDocument
+from mmpm.registry.documents import parse_document_of
 from mmpm.registry.state import TrustFolder
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _about_release(context: Context, found: Published) -> About | None:
             context.progress.warn(error.fact)
             return None
     try:
-        document = ReleaseDocument.parse(context.store.read(document_id))
+        document = parse_document_of(found.release, context.store.read(document_id))
     except ValueError as error:
         context.progress.warn(f"the release document of {found.release.name} cannot be read: {error}")
         return None

@@ -278,6 +278,20 @@ class ReleaseDocument:
         )
 
 
+def parse_document_of(release: Release, data: bytes) -> ReleaseDocument:
+    """Read the release document that an index line names, whose object id was checked.
+
+    Raises:
+        ValueError: as for `ReleaseDocument.parse`, or it speaks of another release than its line does.
+    """
+    found = ReleaseDocument.parse(data)
+    told = (found.name, str(found.version), found.kind, found.checksum, found.tree.id, found.size, found.requires)
+    line = (release.name, str(release.version), release.kind, release.checksum, release.tree, release.size)
+    if told != (*line, release.requires):
+        raise ValueError(f"the release document of {release.name} {release.version} is not that of its index line")
+    return found
+
+
 def _read_files(rows: Sequence[object]) -> Tree:
     entries = []
     for row in rows:

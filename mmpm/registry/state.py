@@ -146,7 +146,10 @@ class TrustFolder:
         write_file_durably(os.path.join(self.path, "pinned"), fingerprint.encode() + b"\n")
 
     def forget(self) -> None:
-        """Remove everything that is believed of this registry."""
+        """Remove everything that is believed of this registry; the pin last, which says whose the rest was."""
+        for name in ("state.json", "root.json"):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.path, name))
         shutil.rmtree(self.path, ignore_errors=True)
 
     def promote(self, state: TrustState, root: bytes) -> bool:

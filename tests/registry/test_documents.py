@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from mmpm.registry.documents import (
     ReleaseDocument,
     catalog_to_bytes,
     parse_catalog,
+    parse_document_of,
     parse_page,
     parse_registry_json,
     parse_release_line,
@@ -134,6 +136,25 @@ def test_a_release_document_comes_back_and_its_listing_must_be_its_tree(item):
     document["files"][0][0] = "../outside"
     with pytest.raises(ValueError):  # noqa: PT011
         ReleaseDocument.parse(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"name": FormulaName.parse("mol-b")}, {"version": Version.parse("1.0.1")}, {"version": Version.parse("1.0.0+b")},
+        {"kind": "bundle"}, {"checksum": Checksum.of(b"other")}, {"tree": ObjectId.of(b"other")}, {"size": 1 << 50},
+        {"requires": (Requirement.parse("mol-x"),)},
+    ],
+)  # fmt: skip
+def test_a_release_document_speaks_of_its_index_line_and_no_other(edit):
+    document = formula("mol-a").document
+    line = Release(
+        document.name, document.version, document.kind, document.requires, document.soft, document.checksum,
+        document.tree.id, document.size, document.published_at, 1, ObjectId.of(document.to_bytes()),
+    )  # fmt: skip
+    assert parse_document_of(line, document.to_bytes()) == document
+    with pytest.raises(ValueError, match="not that of its index line"):
+        parse_document_of(replace(line, **edit), document.to_bytes())
 
 
 @given(st.lists(NAMES, unique=True, max_size=6))
