@@ -62,9 +62,10 @@ def run_plan(
         output.document(schema, {**about, **(body(outcome) if body else {})})
 
     if session.options.dry_run:
-        for action in plan.actions:
-            output.result(f"would {sentence_of(action)}")
-        if plan.is_empty:
+        sentences = sentences_of(plan)
+        for sentence in sentences:
+            output.result(f"would {sentence}")
+        if not sentences:
             output.say(nothing)
         document(None)
         return None
@@ -81,6 +82,28 @@ def run_plan(
         output.result(done)
     document(outcome)
     return outcome
+
+
+_WRITTEN = {"receipt": "the receipt ", "installed": "gt's list "}
+"""What stands before the path of a file whose name does not say what it is."""
+
+
+def sentences_of(plan: Plan) -> list[str]:
+    """Say what a plan will do: formulas, then files that a person reads, then the rest.
+
+    What mmpm notes for itself alone is left to `--json`.
+    """
+    from mmpm import plan as p
+
+    about_formulas = (p.InstallTree, p.ReplaceTree, p.RemoveTree, p.AdoptFile, p.KeepAside)
+
+    def rank(action: Action) -> int:
+        if isinstance(action, about_formulas):
+            return 0
+        return 2 if isinstance(action, p.WriteText) and action.role in _WRITTEN else 1
+
+    shown = [action for action in plan.actions if not isinstance(action, (p.SetRoot, p.NoteState))]
+    return [sentence_of(action) for action in sorted(shown, key=rank)]
 
 
 def sentence_of(action: Action) -> str:
@@ -101,8 +124,12 @@ def sentence_of(action: Action) -> str:
         case p.AdoptFile(name=name, path=path):
             return f"adopt {path} as {name}"
         case p.WriteText(role=role, path=path):
-            return f"write the {role} {path}"
-        case p.WriteFiles(files=files):
+            return f"write {_WRITTEN.get(role, '')}{path}"
+        case p.SetRoot(key=key):
+            return f"tell the store what {key} uses"
+        case p.NoteState(sentence=sentence):
+            return f"note for the next sync: {sentence}"
+        case p.PlaceFiles(files=files) | p.WriteFiles(files=files):
             return "write " + ", ".join(path for path, _, _ in files)
         case p.SetConfig(path=path, key=key, value=None):
             return f"unset {key} in {path}"

@@ -89,6 +89,30 @@ def test_a_dry_run_shows_the_plan_and_asks_nothing(attempt):
     assert not attempt.is_set()
 
 
+def test_a_dry_run_names_formulas_before_files_and_nothing_that_mmpm_notes_for_itself(terminal):
+    formula = 'formula = "mol-a"\ndescription = "A."\n[package]\nversion = "1.2.0"\n'
+    (terminal.cwd / "mmpm.toml").write_text("")
+    (terminal.cwd / "a.formula.toml").write_text(formula)
+    terminal.run("import", "a.formula.toml")
+    (terminal.cwd / "mol-b.formula.toml").write_text(formula.replace("mol-a", "mol-b"))
+    terminal.play(
+        """
+        $ mmpm --quiet --dry-run import mol-b.formula.toml
+        would install mol-b 1.2.0
+        would write ~/work/mmpm.lock
+        would write ~/work/mmpm.toml
+        would write the receipt ~/work/.beads/formulas/.lock.json
+        would write gt's list ~/work/.beads/formulas/.installed.json
+        $ mmpm --quiet --dry-run uninstall mol-a
+        would remove mol-a 1.2.0
+        would write ~/work/mmpm.lock
+        would write ~/work/mmpm.toml
+        would write the receipt ~/work/.beads/formulas/.lock.json
+        would write gt's list ~/work/.beads/formulas/.installed.json
+        """
+    )
+
+
 def test_a_dry_run_for_programs_is_the_plan_as_json(attempt):
     out, _ = attempt("--dry-run", "--json", body=lambda outcome: {"outcome": outcome})
     document = json.loads(out)
