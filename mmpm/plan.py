@@ -92,6 +92,17 @@ class AdoptFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceFiles:
+    """Put files that are the person's from now on (a fork) into the formulas folder, over unedited files of ours.
+
+    Attributes:
+        files: (path relative to the formulas folder, bytes, mode).
+    """
+
+    files: tuple[tuple[str, bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WriteText:
     """Write one of the project's own text files, as a whole, atomically.
 
@@ -135,7 +146,7 @@ class NoteState:
 
 @dataclass(frozen=True, slots=True)
 class WriteFiles:
-    """Write files that must not be there yet (`new`, `build -o`, `export`): (absolute path, bytes, mode)."""
+    """Write files that must not be there yet (`init`, `new`, `build -o`): (absolute path, bytes, mode)."""
 
     files: tuple[tuple[str, bytes, int], ...]
     overwrite: bool = False
@@ -277,6 +288,7 @@ Action = (
     | RemoveTree
     | KeepAside
     | AdoptFile
+    | PlaceFiles
     | WriteText
     | SetRoot
     | NoteState
@@ -293,7 +305,17 @@ Action = (
     | SetConfig
 )
 
-PROJECT_ACTIONS = (InstallTree, ReplaceTree, RemoveTree, KeepAside, AdoptFile, WriteText, SetRoot, NoteState)
+PROJECT_ACTIONS = (
+    InstallTree,
+    ReplaceTree,
+    RemoveTree,
+    KeepAside,
+    AdoptFile,
+    PlaceFiles,
+    WriteText,
+    SetRoot,
+    NoteState,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from mmpm.execute.again import FEW
 from mmpm.execute.journal import drop_journal, flush, has_journal, recover, write_journal
 from mmpm.execute.staging import stage_files
 from mmpm.execute.steps import Step, Work
-from mmpm.plan import InstallTree, KeepAside, NoteState, RemoveTree, ReplaceTree, SetRoot, WriteText
+from mmpm.plan import InstallTree, KeepAside, NoteState, PlaceFiles, RemoveTree, ReplaceTree, SetRoot, WriteText
 from mmpm.project.files import content_id, read_optional, real_path
 from mmpm.project.state import forget, note
 from mmpm.receipt import FILE_NAME, parse_receipt
@@ -156,6 +156,7 @@ def _steps(plan: Plan, work: Work, *, is_fresh: bool, flush_texts: bool) -> list
             if isinstance(action, (RemoveTree, ReplaceTree)):
                 steps += [["remove", file.path, file.id] for file in action.remove]
         steps += _install_steps(plan, work)
+        steps += _place_steps(plan, work, durable=flush_texts)
         for text in inside:
             name = os.path.basename(text.path)
             write_file_durably(f"{work.staging}/{name}", text.text.encode(), durable=flush_texts)
@@ -180,6 +181,20 @@ def _install_steps(plan: Plan, work: Work) -> list[Step]:
                     steps.append(["install", f"new/{top}", top, []])
             if not slash or not tops[top]:
                 steps.append(["install", f"new/{file.path}", file.path, [file.id, *ours.get(file.path, ())]])
+    return steps
+
+
+def _place_steps(plan: Plan, work: Work, *, durable: bool) -> list[Step]:
+    """Stage what becomes a person's, and say where it is renamed to: over ours; what is in the way is kept."""
+    ours = _ours(work.formulas)
+    steps: list[Step] = []
+    for action in plan.of(PlaceFiles):
+        assert isinstance(action, PlaceFiles)
+        for path, data, mode in action.files:
+            staged = f"{work.staging}/placed/{path}"
+            os.makedirs(os.path.dirname(staged), exist_ok=True)
+            write_file_durably(staged, data, mode, durable=durable)
+            steps.append(["install", f"placed/{path}", path, ours.get(path, [])])
     return steps
 
 

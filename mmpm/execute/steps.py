@@ -81,7 +81,8 @@ class Work:
         if found == identity:
             os.unlink(f"{self.formulas}/{path}")
             self.touched.add(os.path.dirname(f"{self.formulas}/{path}"))
-        elif found:
+        elif found and not os.path.isdir(f"{self.formulas}/{path}"):
+            # A folder there is what this change has put in the file's place already, or holds a person's files.
             self._keep(path, kept_name(path, found))
         folder = path.rpartition("/")[0]
         while folder:

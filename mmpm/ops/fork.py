@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import FileInTheWayError, NotInstalledError, UsageError
@@ -11,7 +12,7 @@ from mmpm.execute.trees import read_trees
 from mmpm.model.names import FormulaName
 from mmpm.ops.sync import plan_lockfile
 from mmpm.ops.uninstall import drop, lock_of
-from mmpm.plan import Plan, WriteFiles
+from mmpm.plan import PlaceFiles, Plan, RemoveTree
 from mmpm.project.files import read_project
 from mmpm.project.manifest import read_manifest
 from mmpm.project.toml_edit import set_in_table
@@ -45,12 +46,12 @@ def plan_fork(context: Context, name: str, new: str | None = None, *, dry_run: b
             raise UsageError(f"{target}: an installed name has no scope")
     except ValueError as error:
         raise UsageError(str(error)) from None
-    writes = _copies(context, entry, files.formulas, target)
+    copies = _copies(context, entry, target)
     if new is not None and target != entry.installed_name:
-        for path, _, _ in writes.files:
-            if os.path.lexists(path):
-                raise FileInTheWayError(path)
-        return Plan((writes,), folder=files.formulas)
+        for path, _, _ in copies.files:
+            if os.path.lexists(f"{files.formulas}/{path}"):
+                raise FileInTheWayError(f"{files.formulas}/{path}")
+        return Plan((copies,), folder=files.formulas)
     manifest = read_manifest(context.project.manifest_path)
     text = manifest.without_requirement(entry.name) if manifest.text else ""
     plan = plan_lockfile(
@@ -60,10 +61,18 @@ def plan_fork(context: Context, name: str, new: str | None = None, *, dry_run: b
         manifest=text if text != manifest.text else None,
         dry_run=dry_run,
     )
-    return Plan((*plan.actions, writes), folder=files.formulas, sources=plan.sources)
+    placed = {path for path, _, _ in copies.files}
+    # The copies take these places in the same change: there is no moment at which neither is there.
+    actions = [
+        replace(one, remove=tuple(file for file in one.remove if file.path not in placed))
+        if isinstance(one, RemoveTree)
+        else one
+        for one in plan.actions
+    ]
+    return replace(plan, actions=(*actions, copies))
 
 
-def _copies(context: Context, entry: Installed, formulas: str, target: str) -> WriteFiles:
+def _copies(context: Context, entry: Installed, target: str) -> PlaceFiles:
     trees, _ = read_trees(context.store, [entry.tree])
     tree = trees.get(entry.tree)
     if tree is None:
@@ -72,14 +81,14 @@ def _copies(context: Context, entry: Installed, formulas: str, target: str) -> W
     for file in tree.entries:
         data = context.store.read(file.id)
         if entry.kind != "bundle":
-            rows.append((f"{formulas}/{target}{FLAT_SUFFIX}", _marked(data, entry, target), 0o644))
+            rows.append((f"{target}{FLAT_SUFFIX}", _marked(data, entry, target), 0o644))
             break
         mode = 0o755 if file.executable else 0o644
         if file.path == BUNDLE_FORMULA:
             data = _marked(data, entry, target)
-            rows.append((f"{formulas}/{target}{FLAT_SUFFIX}", data, mode))
-        rows.append((f"{formulas}/{target}/{file.path}", data, mode))
-    return WriteFiles(tuple(rows))
+            rows.append((f"{target}{FLAT_SUFFIX}", data, mode))
+        rows.append((f"{target}/{file.path}", data, mode))
+    return PlaceFiles(tuple(rows))
 
 
 def _marked(data: bytes, entry: Installed, target: str) -> bytes:

@@ -11,10 +11,13 @@ import pytest
 from sites import Site
 
 from mmpm.execute import install, journal
+from mmpm.execute.install import begin_change, end_change
+from mmpm.ops.fork import plan_fork
 
 OLD = {"formula.toml": b"old", "a": b"old a", "gone": b"goes"}
 NEW = {"formula.toml": b"new", "a": b"new a", "b/c": b"comes"}
 MINE = b"written by a person"
+FORKED = {"formula.toml": b'formula = "mol-b"\n', "a": b"a", "d/e": b"e"}
 
 
 def prepare(folder, *, fresh):
@@ -160,3 +163,55 @@ def test_eight_processes_that_install_the_same_all_succeed(tmp_path):
         children.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 8
     check_completed(site, releases, fresh=True)
+
+
+@pytest.mark.parametrize("new", [None, "mine"])
+def test_a_fork_that_is_ended_is_there_as_a_whole_or_not_at_all(tmp_path, new):
+    stop_at = 0
+    while True:
+        site = Site(tmp_path / str(stop_at))
+        site.install(site.release("mol-b", "1.0.0", FORKED))
+        before = site.files()
+
+        def stop(_name, state={"left": stop_at}):  # noqa: B006 - a counter of this round
+            if state["left"] == 0:
+                os._exit(9)
+            state["left"] -= 1
+
+        def work(site=site, stop=stop):
+            install.checkpoint = stop
+            site.apply(plan_fork(site.context, "mol-b", new))
+
+        status = in_child(work)
+        begin_change(site.context)
+        end_change(site.context)
+        found = site.files()
+        if found != before:
+            name = new or "mol-b"
+            assert b"forked_from" in found[f"{name}.formula.toml"]
+            assert {path for path in found if path.startswith(f"{name}/")} == {f"{name}/{path}" for path in FORKED}
+            assert bool(site.read_lock().get("mol-b")) == bool(new)
+            assert not [path for path in found if ".kept-" in path]
+        if status == 0:
+            assert found != before
+            break
+        stop_at += 1
+
+
+def test_a_file_that_became_a_folder_is_left_when_the_steps_are_done_again(tmp_path):
+    site = Site(tmp_path)
+    site.install(site.release("mol-b", "1.0.0", {"formula.toml": b"f", "x": b"file"}))
+    release = site.release("mol-b", "2.0.0", {"formula.toml": b"f", "x/y": b"inside"})
+
+    def stop(name):
+        if name == "done":
+            os._exit(9)
+
+    def work():
+        install.checkpoint = stop
+        site.install(release)
+
+    assert in_child(work) != 0
+    begin_change(site.context)
+    end_change(site.context)
+    assert site.files() == {"mol-b.formula.toml": b"f", "mol-b/formula.toml": b"f", "mol-b/x/y": b"inside"}
