@@ -37,10 +37,11 @@ def known_releases(snapshot: Snapshot, name: str) -> tuple[Release, ...] | None:
         return None
 
 
-def newest(releases: tuple[Release, ...]) -> Release | None:
-    """Give the latest release: the highest version that is no pre-release and was not withdrawn."""
-    return max(
-        (one for one in releases if one.yanked is None and not one.tombstone and not one.version.is_prerelease),
-        key=lambda one: one.version,
-        default=None,
-    )
+def newest(releases: tuple[Release, ...], *, prereleases: bool = False) -> Release | None:
+    """Give the latest release: the highest version that is no pre-release and was not withdrawn.
+
+    With `prereleases` it is the highest pre-release where there is nothing else.
+    """
+    chosen = [one for one in releases if one.yanked is None and not one.tombstone]
+    steady = [one for one in chosen if not one.version.is_prerelease]
+    return max(steady or (chosen if prereleases else []), key=lambda one: one.version, default=None)

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.model.ranges import VersionRange
+from mmpm.lock import parse_requirement_text
+from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.versions import Version
 from mmpm.ops.known import known_releases, newest, open_snapshot
 from mmpm.project.files import installed_identities, observe, read_project, unmanaged
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mmpm.execute.context import Context
+    from mmpm.model.release import Release
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed
     from mmpm.registry.snapshot import Snapshot
@@ -34,6 +36,8 @@ class Listed:
         state: `pinned`, `latest`, `range` (there is a range, and nothing newer is known in it), `outdated` (a newer
             one that the range allows is known), `local` (forked or imported), `unmanaged`, `official` (system tier).
         requested: the range that the person asked for; empty for a dependency.
+        prerelease: a pre-release may be chosen where nothing else exists.
+        yanked: the publisher withdrew this version; it is never `latest`.
         available: the newest version that the range allows, where it is newer; else empty.
         problem: `edited`, `missing` or empty.
         source: where it came from.
@@ -51,6 +55,8 @@ class Listed:
     source: str = ""
     level: str = ""
     shadowed_by: str = ""
+    prerelease: bool = False
+    yanked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,39 +144,46 @@ class _Latest:
 
     def judge(self, entry: Installed) -> Listed:
         """Describe an entry of a receipt, its problem on disk left out."""
+        asked = parse_requirement_text(entry.requested)
         listed = Listed(
             name=entry.name,
             installed_name=entry.installed_name,
             version=entry.version,
             state="pinned" if entry.pinned else "range",
-            requested=entry.requested,
+            requested=asked.range,
             source=entry.source,
             level=entry.level,
+            prerelease=asked.prerelease,
         )
         if entry.origin or entry.source.startswith(("local:", "import:")):
             return replace(listed, state="local")
-        if entry.pinned:
-            return listed
-        best, allowed = self._newest(entry)
-        if best is None:
-            return listed
+        releases = self._releases(entry)
         version = Version.parse(entry.version)
-        if version >= best:
-            return replace(listed, state="latest")
-        if allowed is not None and allowed > version:
-            return replace(listed, state="outdated", available=str(allowed))
+        listed = replace(listed, yanked=any(one.yanked is not None and one.version == version for one in releases))
+        best = newest(releases, prereleases=asked.prerelease)
+        if entry.pinned or best is None:
+            return listed
+        if version >= best.version:
+            return listed if listed.yanked else replace(listed, state="latest")
+        wanted = _range(asked.range)
+        within = tuple(one for one in releases if wanted.allows(one.version))
+        allowed = newest(within, prereleases=asked.prerelease)
+        if allowed is not None and allowed.version > version:
+            return replace(listed, state="outdated", available=str(allowed.version))
         return listed
 
-    def _newest(self, entry: Installed) -> tuple[Version | None, Version | None]:
-        """Give the newest known version, and the newest that the entry's range allows."""
+    def _releases(self, entry: Installed) -> tuple[Release, ...]:
+        """Give what is known here of the name in the registry that the entry came from."""
         registry = entry.source.removeprefix("hop://").partition("/")[0]
         if registry not in self._snapshots:
             self._snapshots[registry] = open_snapshot(self._context, registry) if registry else None
         snapshot = self._snapshots[registry]
-        releases = known_releases(snapshot, entry.name) if snapshot else None
-        if not releases:
-            return None, None
-        wanted = VersionRange.parse(entry.requested or "*")
-        best = newest(releases)
-        allowed = newest(tuple(one for one in releases if wanted.allows(one.version)))
-        return best.version if best else None, allowed.version if allowed else None
+        return (known_releases(snapshot, entry.name) if snapshot else None) or ()
+
+
+def _range(text: str) -> VersionRange:
+    # A receipt may say anything; what is no range must not hide the list.
+    try:
+        return VersionRange.parse(text) if text else ANY
+    except ValueError:
+        return ANY

@@ -16,7 +16,7 @@ TEXT = b'formula = "mol-a"\nversion = 4\ndescription = "Does A."\n'
 
 
 def installed(name, version, *, pinned=False, requested="*", data=TEXT, **other):
-    base = name.rpartition("/")[2]
+    base = other.get("alias") or name.rpartition("/")[2]
     return Installed(
         name=name,
         version=version,
@@ -183,9 +183,45 @@ def test_newer_versions_are_told_apart_from_the_latest(terminal, project):
         """
         $ mmpm list --installed
         mol-a 4.1.0 [~4.1]
-        mol-b 1.0.0 [pinned]
+        mol-b 1.0.0 [pinned, yanked]
         """
     )
+
+
+def test_what_else_was_asked_for_does_not_hide_the_list(terminal, project, registry):
+    registry.release("mol-pre", "1.0.0-rc.1", "1.0.0-rc.2")
+    registry.show()
+    for name in ("mol-a", "mol-b", "mol-pre"):
+        terminal.run("show", name)
+    project(
+        installed("mol-a", "4.1.0", requested="^4; registry=molmall.example; as=mol-z", alias="mol-z"),
+        installed("mol-b", "1.1.0", requested="what is no range"),
+        installed("mol-pre", "1.0.0-rc.1", requested="*; pre"),
+    )
+    terminal.play(
+        """
+        $ mmpm list --installed
+        mol-b 1.1.0 [latest]
+        mol-pre 1.0.0-rc.1 [1.0.0-rc.2 available]
+        mol-a as mol-z 4.1.0 [^4, 4.2.0 available]
+        """
+    )
+    for name in ("mol-a", "mol-b", "mol-pre"):
+        assert terminal.run("show", name).status == 0
+    tier = json.loads(terminal.run("list", "--installed", "--json").out)["tiers"][0]
+    assert [(one["requested"], one["prerelease"]) for one in tier["formulas"][1:]] == [("*", True), ("^4", False)]
+
+
+def test_a_withdrawn_version_is_marked_and_not_the_latest(terminal, project, registry):
+    registry.yank("mol-b", "1.1.0")
+    registry.show()
+    terminal.run("show", "mol-b")
+    project(installed("mol-b", "1.1.0"))
+    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [yanked]\n"
+    project(installed("mol-b", "1.1.0", requested="1.1"))
+    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [1.1, yanked]\n"
+    project(installed("mol-b", "1.1.0", requested="1.1.0", pinned=True))
+    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [pinned, yanked]\n"
 
 
 @pytest.mark.usefixtures("registry")

@@ -49,7 +49,7 @@ def _line(one: Listed) -> list[str | Styled]:
         pieces.append(f" {one.version}")
     mark = mark_of(one)
     if mark:
-        pieces += [" ", Styled(mark, "yellow" if one.state == "outdated" else "dim")]
+        pieces += [" ", Styled(mark, "yellow" if one.state == "outdated" or one.yanked else "dim")]
     if one.problem:
         pieces += [" ", Styled(one.problem, "red")]
     if one.shadowed_by:
@@ -58,14 +58,15 @@ def _line(one: Listed) -> list[str | Styled]:
 
 
 def mark_of(one: Listed) -> str:
-    """Give the mark in brackets: `[pinned]`, `[latest]`, `[^4]`, `[^4, 4.2.0 available]`, or the word `unmanaged`."""
+    """Give the mark in brackets: `[pinned]`, `[latest]`, `[^4, 4.2.0 available]`, `[2, yanked]`; or `unmanaged`."""
     if one.state == "unmanaged":
         return "unmanaged"
     if one.state in {"pinned", "latest", "local", "official"}:
-        return f"[{one.state}]"
-    requested = one.requested if one.requested not in {"", "*", "latest"} else ""
+        first = one.state
+    else:
+        first = one.requested if one.requested not in {"", "*", "latest"} else ""
     available = f"{one.available} available" if one.available else ""
-    inside = ", ".join(part for part in (requested, available) if part)
+    inside = ", ".join(part for part in (first, available, "yanked" * one.yanked) if part)
     return f"[{inside}]" if inside else ""
 
 
