@@ -246,3 +246,14 @@ def test_debug_solve_answers_as_json_one_problem_or_many(terminal):
     assert set(third) == {"error"}
     assert fourth["unsat"] is True
     assert "b is in no registry" in fourth["explanation"]
+
+
+@pytest.mark.parametrize("path", ["./nope.formula.toml", "nope.formula.toml", "../nope", "~/nope", "nope/nope.tar.gz"])
+def test_a_path_where_nothing_lies_is_no_misspelled_name(terminal, path):
+    seen = terminal.run("install", path)
+    assert seen.status == 1
+    assert "no such file or folder" in seen.err
+
+
+def test_a_scoped_name_is_no_path(terminal):
+    assert "@acme/nope is in no registry" in terminal.run("install", "@acme/nope").err

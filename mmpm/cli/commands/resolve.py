@@ -348,11 +348,12 @@ def _operand(text: str) -> "Operand":
 
 
 def _is_path(session: Session, text: str) -> bool:
-    """Whether an operand is a path: it looks like nothing else, and something lies there."""
+    """Whether an operand is a path: no name looks like it, or it may be both and something lies there."""
     if text.startswith(("hop://", "@")):
         return False
-    looks = text.startswith((".", "/", "~")) or text.endswith((".toml", ".tar.gz", ".tar.zst", ".tar", ".bundle"))
-    return looks and os.path.exists(session.path(text))
+    if "/" in text.partition("@")[0] or text.startswith((".", "~")) or text.endswith((".toml", ".jsonl")):
+        return True
+    return text.endswith((".tar.gz", ".tar.zst", ".tar", ".bundle")) and os.path.exists(session.path(text))
 
 
 def _place(context: "Context", change: "Change", name: str) -> str:
