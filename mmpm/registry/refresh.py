@@ -117,6 +117,7 @@ class RefreshSession:
         self._wants_catalog = False
         self._older: int | None = None
         self._failure: RegistryUnreachableError | None = None
+        self._answering: TrustState | None = None  # the state that `fetch` was answered from last
 
     # ---- the three steps
 
@@ -145,15 +146,20 @@ class RefreshSession:
         """Bring what answers for `names`: their bins, index documents and pages; `ALL` for every name there is.
 
         Raises:
-            RegistryUnreachableError: it cannot answer, and what is here cannot either for one of `names`.
+            RegistryUnreachableError: it cannot answer, and what is here cannot either for one of `names`, or could
+                only from an older snapshot than the one that answered for names before.
             RegistryUntrustedError: as for `begin`.
         """
         wanted = None if names == ALL else self.snapshot.needs(names)
+        answering, self._answering = self._answering, self.snapshot.state
         if wanted is not None and not wanted:
             return
         if not self.is_held:
             self._wanted = None if wanted is None or self._wanted is None else self._wanted | wanted
             self._in_rounds(lambda: self._bringer().bring(wanted))
+            if self._failure is not None and answering is not None and answering != self.snapshot.state:
+                raise self._failure  # one command does not choose from two states of a registry
+            self._answering = self.snapshot.state
         if self._failure is not None and wanted and (unknown := self.snapshot.needs(wanted)):
             cause, origin = str(self._failure.details["cause"]), str(self._failure.details["origin"])
             known = f"what is known of it does not say whether it has {', '.join(sorted(unknown)[:5])}"

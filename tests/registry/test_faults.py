@@ -9,11 +9,11 @@ import pytest
 from loopback import Loopback
 from signed_tree import SignedTree
 
-from mmpm.errors import UNREACHABLE, UNTRUSTED, MmpmError
+from mmpm.errors import UNREACHABLE, UNTRUSTED, MmpmError, RegistryUnreachableError
 from mmpm.registry import layout
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.http import HttpTransport, Patience
-from mmpm.registry.refresh import RegistrySource, refresh
+from mmpm.registry.refresh import RefreshSession, RegistrySource, refresh
 from mmpm.registry.state import TrustFolder
 from mmpm.trust.clock import AgePolicy
 
@@ -237,6 +237,31 @@ def test_a_place_that_dies_in_the_middle_is_left_for_the_next(machine):
     refresh(source, str(machine.folder / "store"), str(machine.folder / "trust"), machine.now, "all")
     assert machine.state.serial == 3
     assert len(served) < 150  # tries in flight on each thread, not one for each of the 300 files
+
+
+def test_one_command_never_chooses_from_two_states_of_a_registry(machine):
+    machine.tree.release("mol-b", "1.0.0")
+    machine.tree.show()
+    place = HttpTransport(machine.server.url, patience=QUICK)
+    source = RegistrySource(ID, (place,), machine.tree.fingerprint)
+    where = (str(machine.folder / "store"), str(machine.folder / "trust"))
+    refresh(source, *where, machine.now, ["mol-a", "mol-b"])
+    machine.tree.release("mol-a", "2.0.0")
+    machine.tree.release("mol-b", "2.0.0")
+    machine.tree.show(days=1)
+    session = RefreshSession(source, *where, machine.tree.now)
+    session.begin()
+    session.fetch(["mol-a"])
+    assert [str(one.version) for one in session.snapshot.releases("mol-a")] == ["1.0.0", "2.0.0"]
+    machine.server.fault = "500"
+    with pytest.raises(RegistryUnreachableError, match="500"):
+        session.fetch(["mol-b"])
+    assert machine.state.serial == 3
+    session = RefreshSession(source, *where, machine.tree.now)  # from its beginning, the state from before decides
+    session.begin()
+    for name in ("mol-a", "mol-b"):
+        session.fetch([name])
+        assert [str(one.version) for one in session.snapshot.releases(name)] == ["1.0.0"]
 
 
 def test_the_message_carries_no_control_character_of_a_server(machine):
