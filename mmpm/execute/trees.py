@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _read: dict[tuple[str, str], Tree] = {}
 
 
+def know_tree(store: Store, tree: Tree) -> None:
+    """Answer `read_trees` with this listing, which was made just now and is not in the store: for a dry run."""
+    _read[store.path, str(tree.id)] = tree
+
+
 def read_trees(store: Store, ids: Iterable[str]) -> tuple[dict[str, Tree], list[str]]:
     """Read listings by ``blake3:..``.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NothingToAdoptError
 from mmpm.execute.install import begin_change
+from mmpm.execute.trees import know_tree
 from mmpm.lock import Locked, make_lockfile
-from mmpm.ops.sync import lock_from_receipt, open_ends, plan_lockfile, requirements_of
+from mmpm.ops.receipts import standing_lock
+from mmpm.ops.sync import open_ends, plan_lockfile, requirements_of
 from mmpm.project.files import read_project
 from mmpm.project.manifest import Wanted, parse_manifest, read_manifest
 from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from mmpm.model.versions import Version
     from mmpm.plan import Plan
     from mmpm.registry.payload import Collected
+    from mmpm_store.tree import Tree
 
 
 def plan_import(
@@ -79,18 +83,20 @@ def plan_local(
     """Plan the installation of a payload at hand: the manifest then asks for exactly this version.
 
     Args:
-        context: the project and the store, which gets the payload's objects now (bytes, no trust).
+        context: the project and the store, which gets the payload's objects now (bytes, no trust), if not dry.
         collected: the payload.
         scheme: ``import`` or ``local``, for the lock's source.
         installed_as: its name on disk, if another than its own.
         dry_run: nothing will be applied.
     """
-    if not dry_run:
+    if dry_run:
+        know_tree(context.store, collected.payload.tree)
+    else:
         begin_change(context)
-    put_payload(context.store, collected)
+        put_payload(context.store, collected)
     locked = locked_from(collected, scheme, installed_as)
     files = read_project(context.project)
-    lock = files.lock or lock_from_receipt(files.receipt)
+    lock = standing_lock(context, files)
     manifest = read_manifest(context.project.manifest_path)
     asked_before = manifest.or_asking_for(lock.requirements)
     text = asked_before.with_requirement(Wanted("formulas", locked.name, locked.version, installed_as=locked.alias))
@@ -103,13 +109,22 @@ def plan_local(
         new = relock(context, asked_now, new)
     for name in open_ends(new):
         context.progress.warn(f"{name} is required and not installed: no registry is configured")
-    return plan_lockfile(
+    plan = plan_lockfile(
         context,
         new,
         files=files,
         manifest=text if text != manifest.text else None,
         dry_run=dry_run,
     )
+    return _without(plan, collected.payload.tree) if dry_run else plan
+
+
+def _without(plan: Plan, tree: Tree) -> Plan:
+    """Give a dry run's plan without the fetching of files that are at hand and would have been stored."""
+    sizes = {str(entry.id): entry.size for entry in tree.entries}
+    at_hand = sum(sizes.get(one, 0) for one in plan.fetch)
+    fetch = tuple(one for one in plan.fetch if one not in sizes)
+    return replace(plan, fetch=fetch, bytes_to_fetch=plan.bytes_to_fetch - at_hand)
 
 
 def locked_from(collected: Collected, scheme: str, installed_as: str | None = None) -> Locked:

@@ -159,3 +159,23 @@ def test_verify_reads_every_byte(site):
     path.unlink()
     ((problem,),) = [one.problems for one in verify_installed(site.context)]
     assert "missing" in problem
+
+
+def test_a_dry_run_of_import_and_adopt_changes_nothing_at_all(site):
+    site.install(site.release("mol-x", "1.0.0", b"x"))
+    (site.formulas / "mol-a.formula.toml").write_bytes(FORMULA)
+
+    def everything():
+        return {
+            path: (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+            for path in site.home.rglob("*")
+        }
+
+    before = everything()
+    for plan in (
+        plan_import(site.context, None, FORMULA.replace(b"mol-a", b"mol-c"), dry_run=True),
+        plan_adopt(site.context, "mol-a", dry_run=True),
+    ):
+        assert not plan.is_empty
+        assert (plan.fetch, plan.bytes_to_fetch) == ((), 0)
+    assert everything() == before
