@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from mmpm.cli.failures import as_usage, report
+from mmpm.cli.failures import report
 from mmpm.cli.options import take_options
 from mmpm.cli.output import Output, can_show, is_terminal
 from mmpm.cli.session import Session
@@ -107,7 +107,9 @@ def _dispatch(words: list[str], session: Session) -> int:
     try:
         command, bound, ignored = app.parse_args(words, print_error=False, exit_on_error=False)
     except CycloptsError as error:
-        raise as_usage(str(error), words) from error
+        from mmpm.cli.usage import as_usage
+
+        raise as_usage(error, words) from error
     given = {"session": session} if "session" in ignored else {}
     row = find_row(words)
     if given and row is not None and row.changes_tier:

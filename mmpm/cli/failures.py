@@ -7,10 +7,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from mmpm.errors import BUG, FORESEEN, INTERRUPTED, MmpmError, SystemRefusedError, UsageError
+from mmpm.errors import BUG, FORESEEN, INTERRUPTED, MmpmError, SystemRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mmpm.cli.output import Output
 
@@ -98,18 +98,3 @@ def _print_json(output: Output, body: Mapping[str, object]) -> None:
     document = {"schema": "mmpm.error/1", "error": body, "warnings": output.warnings}
     output.out.write(json.dumps(document, default=str) + "\n")
     output.out.flush()
-
-
-def as_usage(message: str, line: Sequence[str]) -> UsageError:
-    """Turn the command line parser's complaint into an error of ours that points to the right help."""
-    words: list[str] = []
-    for word in line:
-        if word.startswith("-") or len(words) == 2:
-            break
-        words.append(word)
-    from mmpm.cli.table import knows_command
-
-    while words and not knows_command(words):
-        words.pop()
-    message = " ".join(message.split()).partition(" Available commands:")[0]
-    return UsageError(message, f"run `{' '.join(['mmpm', *words])} --help`")

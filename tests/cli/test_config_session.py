@@ -36,15 +36,15 @@ def test_refusals_name_the_thing_and_the_remedy(terminal):
           fix: run `mmpm config list --origin` to see every setting and where it comes from
         [exit 2]
         $ mmpm config set install.link
-        error[usage]: Command "config set" parameter VALUE requires an argument.
+        error[usage]: config set: VALUE is missing
           fix: run `mmpm config set --help`
         [exit 2]
         $ mmpm confg list
-        error[usage]: Unknown command "confg". Did you mean "config"?
+        error[usage]: there is no command 'confg'; did you mean config?
           fix: run `mmpm --help`
         [exit 2]
         $ mmpm config list --orign
-        error[usage]: Unknown option: --orign. Did you mean --origin?
+        error[usage]: config list: there is no option --orign; did you mean --origin?
           fix: run `mmpm config list --help`
         [exit 2]
         """
