@@ -125,6 +125,21 @@ class ObjectsMissingError(MmpmError):
         super().__init__(f"files of {some} are not in the store, and {reason}", remedy, {"names": names})
 
 
+class EntryIncompleteError(MmpmError):
+    """A receipt of the seed's program lists a release whose bytes are neither beside it nor at a registry."""
+
+    code = "entry-incomplete"
+
+    def __init__(self, name: str, version: str, source: str) -> None:
+        shown = f"{printable(name)} {version}"
+        super().__init__(
+            f"the receipt lists {shown}, but neither the file beside it nor a registry at hand has those bytes",
+            "put its file back or run `mmpm registry add` for where it came from, "
+            f"or take {printable(name)} out of .lock.json and run `mmpm adopt` for your own file",
+            {"name": name, "version": version, "source": source},
+        )
+
+
 class LockMissingError(MmpmError):
     """A command needs a lock, and there is none."""
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from mmpm.execute.install import begin_change
 from mmpm.ops.known import newest
+from mmpm.ops.receipts import standing_lock
 from mmpm.ops.release_documents import Described, fetch_quietly, read_documents
 from mmpm.ops.resolve import resolve
-from mmpm.ops.sync import lock_from_receipt, plan_lockfile
+from mmpm.ops.sync import plan_lockfile
 from mmpm.project.files import read_project
 from mmpm.project.manifest import parse_manifest, read_manifest
 from mmpm_store.ids import ObjectId
@@ -67,9 +68,9 @@ def plan_change(
     if not dry_run:
         begin_change(context)
     files = read_project(context.project)
-    old = files.lock or lock_from_receipt(files.receipt)
-    before = read_manifest(context.project.manifest_path)
-    manifest = edit(before.or_asking_for(old.requirements), old)
+    old = standing_lock(context, files)
+    before = read_manifest(context.project.manifest_path).or_asking_for(old.requirements)
+    manifest = edit(before, old)
     resolved = resolve(context, manifest.wanted, old, moving=moving, moves_everything=moves_everything)
     trees = [ObjectId.parse(locked.tree) for locked in resolved.lock.releases if locked.kind != "molecules"]
     fetch_quietly(context, trees, resolved.serials, [])

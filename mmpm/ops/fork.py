@@ -10,6 +10,7 @@ from mmpm.errors import FileInTheWayError, NotInstalledError, UsageError
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
 from mmpm.model.names import FormulaName
+from mmpm.ops.receipts import completed
 from mmpm.ops.sync import plan_lockfile
 from mmpm.ops.uninstall import drop, lock_of
 from mmpm.plan import PlaceFiles, Plan, RemoveTree
@@ -40,6 +41,7 @@ def plan_fork(context: Context, name: str, new: str | None = None, *, dry_run: b
     entry = next((one for one in files.receipt.entries if name in {one.name, one.installed_name}), None)
     if entry is None:
         raise NotInstalledError(name, context.project.root)
+    entry = completed(context, entry, files.formulas)
     target = new or entry.installed_name
     try:
         if FormulaName.parse(target).scope is not None:

@@ -10,6 +10,7 @@ from mmpm.lock import parse_requirement_text
 from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.versions import Version
 from mmpm.ops.known import known_releases, newest, open_snapshot
+from mmpm.ops.receipts import problem_of_unlisted
 from mmpm.project.files import installed_identities, observe, read_project, unmanaged
 from mmpm.project.state import state_path
 
@@ -101,7 +102,7 @@ def _tier(context: Context, project: Project, latest: _Latest, *, installed_only
     seen = observe(files.formulas, paths, identities)
     listed: list[Listed] = []
     for entry in receipt.entries:
-        problem = ""
+        problem = "" if entry.files else problem_of_unlisted(files.formulas, entry)
         for file in entry.files:
             if file.path not in seen:
                 problem = "missing"

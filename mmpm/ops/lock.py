@@ -9,8 +9,8 @@ from mmpm.errors import DocumentUnreadableError, LockOutOfDateError
 from mmpm.execute.install import begin_change
 from mmpm.lock import Lockfile, format_lock, parse_lock
 from mmpm.model.versions import Version
+from mmpm.ops.receipts import standing_lock
 from mmpm.ops.resolve import relock
-from mmpm.ops.sync import lock_from_receipt
 from mmpm.plan import Plan, WriteText
 from mmpm.project.files import content_id, read_project
 from mmpm.project.manifest import read_manifest
@@ -44,7 +44,7 @@ def plan_lock(context: Context, request: LockRequest) -> Plan:
     files = read_project(context.project)
     data = files.lock_data
     try:
-        old = files.lock or lock_from_receipt(files.receipt)
+        old = standing_lock(context, files)
     except DocumentUnreadableError:
         if request.check or data is None or not any(line.startswith(_MARKERS) for line in data.splitlines()):
             raise

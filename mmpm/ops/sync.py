@@ -8,6 +8,7 @@ keeps), looks at the folder, and gives the one plan that also writes lock and ma
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError, TrustS
 from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
-from mmpm.lock import Locked, Lockfile, format_lock, make_lockfile, parse_lock, requirement_text
+from mmpm.lock import Locked, Lockfile, format_lock, parse_lock, requirement_text
+from mmpm.ops.receipts import lock_from_receipt, speaks_alone, standing_lock, with_files
 from mmpm.plan import (
     AdoptFile,
     InstallTree,
@@ -82,18 +84,23 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
     if not (request.dry_run or request.check):
         begin_change(context)
     files = read_project(context.project, request.lock_path, context.progress.warn)
-    old = _given(request.lock_path, files) if request.lock_path else files.lock
-    if old is None and (request.frozen or request.lock_path):
+    old = _given(context, request.lock_path, files) if request.lock_path else files.lock
+    is_told = not request.lock_path and speaks_alone(context, files)
+    if old is None and not is_told and (request.frozen or request.lock_path):
         raise LockMissingError(request.lock_path or context.project.lock_path)
+    known = old or standing_lock(context, files)
     if request.frozen or request.lock_path:
-        new = old
-        if old is not None and (missing := open_ends(old)):
+        new: Lockfile | None = known
+        if missing := open_ends(known):
             raise LockOutOfDateError(missing)
+    elif is_told and not request.locked:
+        new = known
     else:
-        new = _relocked(context, old or lock_from_receipt(files.receipt), old, may_change=not request.locked)
+        new = _relocked(context, known, old, may_change=not request.locked)
     if new is None:
         new = Lockfile()
-    writes_lock = request.lock_path is None and new != old and not (old is None and new == Lockfile())
+    is_ours = not (request.frozen or request.lock_path)
+    writes_lock = is_ours and new != old and not (old is None and new == Lockfile())
     plan = plan_lockfile(
         context,
         new,
@@ -101,7 +108,7 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
         writes_lock=writes_lock,
         dry_run=request.dry_run or request.check,
         # Whether the lock covers the manifest is not known then, and a plain `sync` must look.
-        notes=not (request.frozen or request.lock_path),
+        notes=is_ours,
     )
     if request.check and not plan.is_empty:
         raise DriftError(context.project.root, _changes(plan))
@@ -139,7 +146,7 @@ def plan_lockfile(
     """
     check_names(lock.releases)
     files = files or read_project(context.project)
-    receipt = files.receipt
+    receipt = with_files(files.receipt, files.formulas)
     sources = tuple(dict.fromkeys(_registry_of(locked) for locked in lock.releases if _registry_of(locked)))
     trees = _trees(context, lock, sources)
     entries = _entries(context, lock, trees, levels or _serials(context, sources))
@@ -201,33 +208,11 @@ def _changes(plan: Plan) -> Iterator[tuple[str, str]]:
                 pass
 
 
-def _given(path: str, files: ProjectFiles) -> Lockfile | None:
+def _given(context: Context, path: str, files: ProjectFiles) -> Lockfile | None:
     """Read what `--lock` names: a lock, or a receipt, which is enough to install the same bytes elsewhere."""
     if files.lock_data is not None and is_receipt(files.lock_data):
-        return lock_from_receipt(parse_receipt(files.lock_data, path))
+        return lock_from_receipt(context, parse_receipt(files.lock_data, path), os.path.dirname(path))
     return None if files.lock_data is None else parse_lock(files.lock_data, path)
-
-
-def lock_from_receipt(receipt: Receipt) -> Lockfile:
-    """Give the lock that a receipt still tells of: the releases, without what they require."""
-    entries = [entry for entry in receipt.entries if entry.tree and entry.source]
-    return make_lockfile(
-        {("formulas", entry.name, entry.requested) for entry in entries if entry.requested},
-        [
-            Locked(
-                entry.name,
-                entry.version,
-                entry.kind,
-                entry.pinned,
-                entry.checksum,
-                entry.tree,
-                entry.size,
-                entry.source,
-                alias=entry.alias,
-            )
-            for entry in entries
-        ],
-    )
 
 
 def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_change: bool) -> Lockfile | None:

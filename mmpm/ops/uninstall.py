@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import LockMissingError, NotInstalledError, StillRequiredError
 from mmpm.execute.install import begin_change
 from mmpm.lock import Lockfile
+from mmpm.ops.receipts import speaks_alone, standing_lock
 from mmpm.ops.sync import plan_lockfile
 from mmpm.project.files import read_project
 from mmpm.project.manifest import parse_manifest, read_manifest
@@ -47,15 +48,14 @@ def plan_uninstall(context: Context, names: Sequence[str], *, dry_run: bool = Fa
 
 
 def lock_of(context: Context, files: ProjectFiles) -> Lockfile:
-    """Give the project's lock; an empty one where nothing is installed either.
+    """Give the project's lock, or what the receipt tells where that alone speaks; an empty one where nothing is.
 
     Raises:
-        LockMissingError: something is installed, and without a lock nobody knows what requires what.
+        LockMissingError: there is a manifest, and without a lock nobody knows what was chosen for it.
     """
-    lock = files.lock
-    if lock is None and files.receipt.entries:
+    if files.lock is None and files.receipt.entries and not speaks_alone(context, files):
         raise LockMissingError(context.project.lock_path)
-    return lock or Lockfile()
+    return standing_lock(context, files)
 
 
 def drop(lock: Lockfile, names: set[str]) -> Lockfile:

@@ -10,8 +10,8 @@ from mmpm.model.ranges import VersionRange
 from mmpm.model.versions import Version
 from mmpm.ops.change import plan_change
 from mmpm.ops.known import newest
+from mmpm.ops.receipts import standing_lock
 from mmpm.ops.release_documents import read_documents
-from mmpm.ops.sync import lock_from_receipt
 from mmpm.project.files import read_project
 from mmpm.project.manifest import read_manifest
 
@@ -100,7 +100,7 @@ def prepare_upgrade(context: Context, request: UpgradeRequest) -> Upgrade:
     """
     manifest = read_manifest(context.project.manifest_path)
     files = read_project(context.project)
-    lock = files.lock or lock_from_receipt(files.receipt)
+    lock = standing_lock(context, files)
     known = {one.name for one in manifest.wanted} | {locked.name for locked in lock.releases}
     unknown = set(request.names) - known
     if unknown:

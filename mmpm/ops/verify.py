@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NotFetchedError
+from mmpm.ops.receipts import flat_name, problem_of_unlisted
 from mmpm.project.files import observe, read_project
 
 if TYPE_CHECKING:
@@ -56,15 +57,23 @@ def verify_installed(context: Context, *, against_lock: bool = False) -> list[Ve
     lock = files.lock
     indexes = _Indexes(context) if against_lock else None
     for entry in receipt.entries:
-        found.append(_check(entry, seen, lock, indexes))
+        found.append(_check(entry, files.formulas, seen, lock, indexes))
         context.progress.advance()
     context.progress.finish()
     return found + _not_installed(lock, receipt)
 
 
-def _check(entry: Installed, seen: dict[str, Seen], lock: Lockfile | None, indexes: _Indexes | None) -> Verified:
+def _check(
+    entry: Installed, folder: str, seen: dict[str, Seen], lock: Lockfile | None, indexes: _Indexes | None
+) -> Verified:
     problems = []
     good = 0
+    if not entry.files:
+        # The seed's program lists no files: what it installed is one, and known by its checksum.
+        wrong = problem_of_unlisted(folder, entry)
+        good = int(not wrong)
+        if wrong:
+            problems.append(f"{flat_name(entry)} {'is missing' if wrong == 'missing' else 'was edited'}")
     for file in entry.files:
         there = seen.get(file.path)
         if there is None:
@@ -78,7 +87,7 @@ def _check(entry: Installed, seen: dict[str, Seen], lock: Lockfile | None, index
     locked = lock.get(entry.name) if lock else None
     if lock is not None and locked is None:
         problems.append("is installed, but not in the lock")
-    elif locked is not None and (locked.tree, locked.checksum) != (entry.tree, entry.checksum):
+    elif locked is not None and (locked.tree, locked.checksum) != (entry.tree or locked.tree, entry.checksum):
         problems.append(f"is installed in other bytes than locked ({locked.version})")
     index = indexes.judge(entry) if indexes else ""
     if index == UNTRUSTED:
@@ -122,6 +131,6 @@ class _Indexes:
             return ""
         for release in releases:
             if str(release.version) == entry.version:
-                same = (str(release.tree), str(release.checksum)) == (entry.tree, entry.checksum)
+                same = (str(release.tree), str(release.checksum)) == (entry.tree or str(release.tree), entry.checksum)
                 return TRUSTED if same else UNTRUSTED
         return UNTRUSTED

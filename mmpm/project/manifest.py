@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpm.errors import ManifestError
+from mmpm.lock import parse_requirement_text
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.ranges import VersionRange
 from mmpm.project.config import parse_toml
@@ -85,13 +87,17 @@ class Manifest:
         """Give this manifest; where there is none, the one that a lock was made for (the head of it, `Lockfile`)."""
         if self.exists:
             return self
-        manifest = self
+        lines: dict[str, list[str]] = {section: [] for section in SECTIONS}
         for section, name, text in requirements:
-            version, *more = text.split("; ")
-            said = dict(part.partition("=")[::2] for part in more)
-            wanted = Wanted(section, name, version, said.get("registry"), said.get("as"), "pre" in said)
-            manifest = parse_manifest(manifest.with_requirement(wanted), self.path)
-        return manifest
+            asked = parse_requirement_text(text)
+            wanted = Wanted(section, name, asked.range, asked.registry, asked.alias, asked.prerelease)
+            lines[section].append(f"{_key(name)} = {_value(wanted.to_toml())}\n")
+        if not any(lines.values()):
+            return self
+        text = EMPTY + "".join(lines["formulas"])
+        if lines["molecules"]:
+            text += "\n[molecules]\n" + "".join(lines["molecules"])
+        return parse_manifest(text, self.path)
 
     def with_requirement(self, wanted: Wanted) -> str:
         """Give the text with this requirement set; a manifest that is not there yet begins with a comment."""
@@ -142,6 +148,17 @@ def parse_manifest(text: str, path: str) -> Manifest:
         exists=True,
         text=text,
     )
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").replace("_", "").isalnum() else _value(name)
+
+
+def _value(value: object) -> str:
+    """Write a text, true, or a table of these in one line; a JSON text is a TOML text."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + "}"
+    return "true" if value is True else json.dumps(value)
 
 
 def _requirement(text: str, path: str, section: str, name: str, value: object) -> Wanted:
