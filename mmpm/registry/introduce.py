@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import NotARegistryError, RegistryUnreachableError, RegistryUntrustedError, UntrustedMetadataError
+from mmpm.errors import (
+    NotARegistryError,
+    RegistryUnreachableError,
+    RegistryUntrustedError,
+    UntrustedMetadataError,
+    printable,
+)
 from mmpm.model.names import RegistryId
 from mmpm.registry import layout
 from mmpm.registry.authenticate import MAX_ROOT_BYTES
@@ -18,13 +24,16 @@ if TYPE_CHECKING:
     from mmpm.registry.transport import Transport
 
 
+_MAX_SHOWN_TITLE: Final = 80
+
+
 @dataclass(frozen=True, slots=True)
 class Introduction:
     """What a registry says of itself; a person, or a fingerprint that they were given, vouches for it.
 
     Attributes:
         registry_id: what it calls itself.
-        title: for people.
+        title: for people; one printable line.
         fingerprint: sha256 of its first root's canonical signed part, 64 hex digits.
         origin: where it was met.
     """
@@ -64,7 +73,9 @@ def introduce(place: Transport) -> Introduction:
         raise RegistryUntrustedError(place.origin, str(error.details["reason"])) from None
     except ValueError as error:
         raise RegistryUntrustedError(place.origin, f"its id cannot be one: {error}") from None
-    return Introduction(identity, chain.identity.title, chain.fingerprint, place.origin)
+    # Nobody vouches for it yet: on one line, or a title could show a person a root key of its own choice.
+    title = printable(chain.identity.title, _MAX_SHOWN_TITLE)
+    return Introduction(identity, title, chain.fingerprint, place.origin)
 
 
 def _is_json(data: bytes) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from datetime import timedelta
 
 import pytest
 from loopback import Loopback
 from signed_tree import SignedTree
+
+from mmpm.trust.facts import Identity
 
 
 @pytest.fixture
@@ -103,7 +107,9 @@ def test_the_same_id_with_another_root_is_refused_until_it_is_replaced(terminal,
     assert acme.fingerprint in seen.err
     assert other.fingerprint in seen.err
     assert terminal.run("registry", "add", "../other", "--root", "ab" * 32).status == 4
-    assert terminal.run("registry", "add", "../other", "--root", other.fingerprint, "--replace").status == 0
+    remedy = re.search(r"`mmpm (registry add .*)`", seen.err)[1]
+    assert remedy == f"registry add {terminal.home}/other --root sha256:{other.fingerprint} --replace"
+    assert terminal.run(*shlex.split(remedy)).status == 0
     [listed] = json.loads(terminal.run("registry", "list", "--json").out)["registries"]
     assert listed["fingerprint"] == other.fingerprint
     assert listed["urls"] == [str(terminal.home / "other")]
@@ -231,3 +237,13 @@ def test_what_a_cloned_project_says_of_a_registry_does_not_vouch_for_it(terminal
         assert server.url in kept
         assert "elsewhere" not in kept
         assert "mine" not in kept
+
+
+def test_a_title_cannot_show_a_root_key_of_its_own(terminal, monkeypatch):
+    lie = "Acme)\nRoot key sha256:" + "ab" * 32
+    monkeypatch.setattr("signed_tree.Identity", lambda registry_id, _title: Identity(registry_id, lie))
+    tree = SignedTree(terminal.home / "acme", "acme.corp")
+    seen = terminal.look("registry", "add", "../acme", typed="n\n")
+    assert [line for line in seen.out.splitlines() if line.startswith("Root key")] == [
+        f"Root key sha256:{tree.fingerprint}"
+    ]
