@@ -14,7 +14,7 @@ from mmpm.registry.folder import FolderTransport
 from mmpm.trust.clock import AgePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mmpm.execute.context import Context
     from mmpm.project.registries import RegistryConfig
@@ -59,7 +59,11 @@ def session_of(context: Context, registry: RegistryConfig) -> RefreshSession:
 
 
 def fetch_from_registries(
-    context: Context, wanted: Sequence[ObjectId], first: Iterable[str], names: Sequence[str]
+    context: Context,
+    wanted: Sequence[ObjectId],
+    first: Iterable[str],
+    names: Sequence[str],
+    executable: Collection[ObjectId] = (),
 ) -> int:
     """Bring objects into the store from any configured registry, those with an id in `first` first.
 
@@ -68,6 +72,7 @@ def fetch_from_registries(
         wanted: ids of objects.
         first: ids of registries.
         names: what needs the objects, for messages; may be empty.
+        executable: those that are needed as executable files.
 
     Returns:
         The bytes that were fetched.
@@ -80,7 +85,7 @@ def fetch_from_registries(
 
     order = sorted(context.registries, key=lambda registry: registry.id not in set(first))
     sources = [source_of(context, registry) for registry in order]
-    fetched = fetch_objects(sources, wanted, context.store, context.progress)
+    fetched = fetch_objects(sources, wanted, context.store, context.progress, executable=executable)
     if fetched.missing:
         needed_by = list(names) or [str(one) for one in fetched.missing]
         if not any(source.places for source in sources):

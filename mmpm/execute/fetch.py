@@ -42,7 +42,7 @@ def prove(context: Context, plan: Plan) -> int:
     fetched = 0
     if plan.fetch:
         _check_room(context.store.path, plan.bytes_to_fetch)
-        fetched = fetch(context, plan.fetch, plan.sources, _needing(plan, plan.fetch))
+        fetched = fetch(context, plan.fetch, plan.sources, _needing(plan, plan.fetch), _executable(plan))
     if plan.unproved:
         trees, _ = read_trees(context.store, [locked.tree for locked in plan.unproved])
         lines = []
@@ -97,7 +97,13 @@ def unproved(state: str, releases: Iterable[Locked]) -> tuple[Locked, ...]:
     return tuple(locked for locked in releases if _proof(locked) not in proved)
 
 
-def fetch(context: Context, ids: Sequence[str], sources: Sequence[str], names: Sequence[str] = ()) -> int:
+def fetch(
+    context: Context,
+    ids: Sequence[str],
+    sources: Sequence[str],
+    names: Sequence[str] = (),
+    executable: Iterable[str] = (),
+) -> int:
     """Fetch objects by ``blake3:..`` into the store from the registries at hand, `sources` first.
 
     Args:
@@ -105,6 +111,7 @@ def fetch(context: Context, ids: Sequence[str], sources: Sequence[str], names: S
         ids: what is wanted.
         sources: registry ids.
         names: releases that need them, for messages.
+        executable: those that are needed as executable files.
 
     Returns:
         The bytes that were fetched.
@@ -120,7 +127,8 @@ def fetch(context: Context, ids: Sequence[str], sources: Sequence[str], names: S
     from mmpm.execute.connect import fetch_from_registries
     from mmpm_store.ids import ObjectId
 
-    return fetch_from_registries(context, [ObjectId.parse(one) for one in ids], sources, names)
+    wanted = [ObjectId.parse(one) for one in ids]
+    return fetch_from_registries(context, wanted, sources, names, frozenset(map(ObjectId.parse, executable)))
 
 
 def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
@@ -129,8 +137,10 @@ def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
     Raises:
         ObjectsMissingError: as for `fetch`.
     """
-    context.progress.say(f"{len(set(ids))} of the store's objects are damaged or gone; fetching them again")
-    fetch(context, ids, plan.sources, _needing(plan, ids))
+    number = len(set(ids))
+    are, them = ("object is", "it") if number == 1 else ("objects are", "them")
+    context.progress.say(f"{number} of the store's {are} damaged or gone; fetching {them} again")
+    fetch(context, ids, plan.sources, _needing(plan, ids), _executable(plan))
 
 
 def _needing(plan: Plan, ids: Sequence[str]) -> list[str]:
@@ -142,6 +152,12 @@ def _needing(plan: Plan, ids: Sequence[str]) -> list[str]:
         if isinstance(action, (InstallTree, ReplaceTree))
         and (action.release.tree in wanted or any(file.id in wanted for file in action.link))
     ]
+
+
+def _executable(plan: Plan) -> set[str]:
+    """Give the files that a plan links as executable ones only: stored as such they need no second writing."""
+    files = [file for action in plan.of(InstallTree, ReplaceTree) for file in action.link]  # type: ignore[union-attr]
+    return {file.id for file in files if file.executable} - {file.id for file in files if not file.executable}
 
 
 def _proof(locked: Locked) -> bytes:

@@ -62,7 +62,9 @@ def fetch_objects(
     wanted: Collection[ObjectId],
     store: Store,
     progress: FetchProgress,
+    *,
     sizes: Mapping[ObjectId, int] | None = None,
+    executable: Collection[ObjectId] = (),
 ) -> FetchedObjects:
     """Bring `wanted` into `store`, asking the places of `sources` in order.
 
@@ -75,6 +77,7 @@ def fetch_objects(
         store: where they go.
         progress: who listens, in files.
         sizes: known lengths; others may have up to `MAX_OBJECT_BYTES`.
+        executable: those that are stored as executable files, not as plain ones.
 
     Raises:
         RegistryUnreachableError: a place answered 401 or 403.
@@ -88,7 +91,7 @@ def fetch_objects(
         for source in sources:
             for place in source.places:
                 if left:
-                    reading = _Reading(source.registry_id, place, left, wrong, fetched, sizes or {})
+                    reading = _Reading(source.registry_id, place, left, wrong, fetched, sizes or {}, executable)
                     store.put_many(reading.verified(progress))
                     # What is in the store now is proved; the generator must not decide that before it is written.
                     for object_id in reading.came:
@@ -115,6 +118,7 @@ class _Reading:
     wrong: dict[ObjectId, RegistryUntrustedError]
     fetched: FetchedObjects
     sizes: Mapping[ObjectId, int]
+    executable: Collection[ObjectId]
     came: list[ObjectId] = field(default_factory=list)
     forbidden: TransportError | None = None
 
@@ -140,7 +144,7 @@ class _Reading:
                 self.came.append(object_id)
                 self.fetched.bytes += len(answer)
                 progress.advance()
-                yield answer, False
+                yield answer, object_id in self.executable
         close_early(answers)
         if missed is not None:
-            self.fetched.reasons.append(f"{self.registry_id} at {missed.origin} {missed.cause}")
+            self.fetched.reasons.append(f"{self.registry_id} at {missed.origin}: {missed.cause}")

@@ -143,6 +143,14 @@ def test_an_object_longer_than_its_known_size_is_not_read(tmp_path, store, liste
     folder = tree_of(tmp_path / "tree", DATA[:2])
     (folder / layout.object_file(IDS[1])).write_bytes(b"x" * 1_000_000)
     fetched = fetch_objects(
-        [source("acme", FolderTransport(str(folder)))], IDS[:2], store, listener, {IDS[1]: len(DATA[1])}
+        [source("acme", FolderTransport(str(folder)))], IDS[:2], store, listener, sizes={IDS[1]: len(DATA[1])}
     )
     assert fetched.missing == (IDS[1],)
+
+
+def test_what_is_needed_as_an_executable_is_stored_as_one(tmp_path, store, listener):
+    folder = tree_of(tmp_path / "tree", DATA)
+    fetch_objects([source("acme", FolderTransport(str(folder)))], IDS, store, listener, executable={IDS[0]})
+    assert store.has(IDS[0], executable=True)
+    assert not store.has(IDS[0], executable=False)
+    assert all(store.has(one, executable=False) for one in IDS[1:])
