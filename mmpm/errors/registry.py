@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def _operand(origin: str) -> str:
+    """Give an address as it can be pasted into a shell; one that is not known stays a word to replace."""
+    import shlex
+
+    return shlex.quote(printable(origin)) if origin else "URL"
+
+
 class UntrustedMetadataError(MmpmError):
     """Signed metadata of a registry is not what its keys vouch for."""
 
@@ -93,7 +100,8 @@ class RootMismatchError(MmpmError):
         super().__init__(
             f"registry {printable(registry, 80)}{where} has the root key sha256:{printable(found, 80)}, "
             f"not sha256:{printable(pinned, 80)}",
-            "ask who runs it; only if the key was replaced on purpose, run `mmpm registry add ... --replace`",
+            "ask who runs it; only if the key was replaced on purpose, run "
+            f"`mmpm registry add {_operand(origin)} --root sha256:{printable(found, 80)} --replace`",
             {"registry": registry, "pinned": pinned, "found": found, "origin": origin},
         )
 
@@ -138,7 +146,7 @@ class RootNotPinnedError(MmpmError):
         where = f" at {printable(origin)}" if origin else ""
         shows = f"; it shows the root key sha256:{printable(found, 80)}" if found else ""
         option = f"sha256:{found}" if found else "sha256:..."
-        command = f"mmpm registry add {printable(origin) or 'URL'} --root {option}"
+        command = f"mmpm registry add {_operand(origin)} --root {option}"
         super().__init__(
             f"no root key was accepted for registry {printable(registry, 80)}{where}{shows}",
             f"compare the key with whoever runs it, then run `{command}`",

@@ -211,6 +211,7 @@ def _read_capabilities(reading: Reading, document: dict[str, Any], head: dict[st
                 return Capabilities.of_document(declared)
             except ValueError as error:
                 reading.problem(f"{prefix}capabilities", str(error))
+                break  # in the flat form both are one table
     return Capabilities()
 
 

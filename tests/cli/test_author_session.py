@@ -115,6 +115,18 @@ def test_check_points_at_file_line_and_column(terminal):
     )
 
 
+def test_check_says_a_thing_once(terminal):
+    (terminal.cwd / "x.formula.toml").write_text('formula = "x"\nversion = 1\n[capabilities]\nprimary = "go"\n')
+    terminal.play(
+        """
+        $ mmpm check x.formula.toml
+        x.formula.toml:3:1: error[formula-invalid]: capabilities: primary is not a list of texts
+        1 formula checked: 1 error, 0 warnings
+        [exit 1]
+        """
+    )
+
+
 def test_check_gives_programs_one_document(terminal):
     (terminal.cwd / "x.formula.toml").write_text('formula = "x"\n')
     seen = terminal.run("--json", "check", "x.formula.toml")
