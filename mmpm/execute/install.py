@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -73,9 +74,9 @@ def apply_project(context: Context, plan: Plan, outcome: Outcome) -> None:
                 raise ChangedMeanwhileError(action.path)
         forget(state, context.project.root)
         _set_roots(context, plan)
-        staging = f"{os.path.dirname(formulas)}/{locking.STAGING_PREFIX}{os.urandom(6).hex()}"
-        work = Work(formulas, staging, checkpoint)
         is_fresh = not os.path.lexists(formulas)
+        staging = _make_staging(formulas)
+        work = Work(formulas, staging, checkpoint)
         try:
             _change(context, plan, outcome, work)
         except BaseException:
@@ -98,6 +99,31 @@ def apply_project(context: Context, plan: Plan, outcome: Outcome) -> None:
         end_change(context)
 
 
+def _make_staging(formulas: str) -> str:
+    """Make the staging folder: beside the formulas folder, or in it where that is a file system of its own.
+
+    Renaming the empty folder there and back shows, before anything is written down, what every later rename needs.
+
+    Raises:
+        OSError: the formulas folder cannot be changed.
+    """
+    name = f"{locking.STAGING_PREFIX}{os.urandom(6).hex()}"
+    beside, inside = f"{os.path.dirname(formulas)}/{name}", f"{formulas}/{name}"
+    os.makedirs(beside)
+    if not os.path.isdir(formulas):
+        return beside
+    try:
+        os.rename(beside, inside)
+    except OSError as error:
+        os.rmdir(beside)
+        if error.errno != errno.EXDEV:
+            raise
+        os.mkdir(inside)
+        return inside
+    os.rename(inside, beside)
+    return beside
+
+
 def _tell(context: Context, outcome: Outcome) -> None:
     """Say what a person must know, whatever command it was: what was kept, left, or copied instead of linked."""
     for path, kept in outcome.kept:
@@ -111,7 +137,6 @@ def _tell(context: Context, outcome: Outcome) -> None:
 def _change(context: Context, plan: Plan, outcome: Outcome, work: Work) -> None:
     state = context.places.state
     checkpoint("begin")
-    os.makedirs(work.staging)
     is_fresh = not os.path.lexists(work.formulas)
     report = stage_files(context, f"{work.staging}/new", plan)
     outcome.linked += report.linked
@@ -216,4 +241,9 @@ def _set_roots(context: Context, plan: Plan) -> None:
         from mmpm_store.roots import set_root
 
         assert isinstance(action, SetRoot)
-        set_root(context.store, action.key, [ObjectId.parse(tree) for tree in action.trees])
+        try:
+            set_root(context.store, action.key, [ObjectId.parse(tree) for tree in action.trees])
+        except OSError as error:
+            # A store that we may only read is installed from all the same; what it loses there, our links still have.
+            if error.errno not in {errno.EROFS, errno.EACCES}:
+                raise

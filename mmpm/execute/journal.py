@@ -58,14 +58,14 @@ def recover(state: str, formulas: str) -> Work | None:
     if data is not None:
         work = _complete(data, formulas)
         drop_journal(state, formulas)
-    parent = os.path.dirname(formulas)
-    try:
-        names = os.listdir(parent)
-    except FileNotFoundError:
-        return work
-    for name in names:
-        if name.startswith(STAGING_PREFIX):
-            shutil.rmtree(f"{parent}/{name}", ignore_errors=True)
+    for folder in (os.path.dirname(formulas), formulas):
+        try:
+            names = os.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for name in names:
+            if name.startswith(STAGING_PREFIX):
+                shutil.rmtree(f"{folder}/{name}", ignore_errors=True)
     return work
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -16,6 +17,8 @@ from mmpm.errors import (
     ObjectsMissingError,
 )
 from mmpm.execute.apply import apply
+from mmpm.execute.journal import has_journal
+from mmpm.execute.locking import STAGING_PREFIX
 from mmpm.project.state import is_noop
 from mmpm.receipt import parse_receipt
 
@@ -288,3 +291,47 @@ def test_what_gt_s_list_says_of_others_stays_whatever_its_characters(site):
     document = json.loads(listed.read_bytes())
     assert document["formulas"]["odd-\ud800"] == "x"
     assert (document["other"], len(document["formulas"])) == (1, 2)
+
+
+def test_a_formulas_folder_that_cannot_be_changed_is_left_with_nothing_begun(site, monkeypatch):
+    site.install(site.release("mol-a", "1.0.0", b"a"))
+    rename = os.rename
+
+    def refusing(source, target):
+        if os.path.dirname(target) == str(site.formulas):
+            raise PermissionError(errno.EACCES, "Permission denied", target)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refusing)
+    with pytest.raises(PermissionError):
+        site.install(site.release("mol-a", "2.0.0", b"new"))
+    monkeypatch.undo()
+    assert os.listdir(site.root / ".beads") == ["formulas"]
+    assert not has_journal(site.context.places.state, str(site.formulas))
+    assert site.files() == {"mol-a.formula.toml": b"a"}
+
+
+def test_a_formulas_folder_on_a_file_system_of_its_own_is_changed(site, monkeypatch):
+    site.install(site.release("mol-a", "1.0.0", b"a"))
+    rename = os.rename
+
+    def refusing(source, target):
+        if target.startswith(str(site.formulas)) != source.startswith(str(site.formulas)):
+            raise OSError(errno.EXDEV, "Invalid cross-device link", source)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refusing)
+    site.install(site.release("mol-a", "2.0.0", b"new"), site.release("mol-b", "1.0.0", BUNDLE))
+    assert site.files()["mol-a.formula.toml"] == b"new"
+    assert not [name for name in os.listdir(site.formulas) if name.startswith(STAGING_PREFIX)]
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_store_that_may_only_be_read_is_installed_from(site, monkeypatch, number):
+    def refusing(store, *_arguments, **_options):
+        raise OSError(number, "refused", store)
+
+    release = site.release("mol-a", "1.0.0", b"a")
+    monkeypatch.setattr("mmpm_store.roots.write_root", refusing)
+    site.install(release)
+    assert site.files() == {"mol-a.formula.toml": b"a"}
