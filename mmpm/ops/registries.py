@@ -21,13 +21,13 @@ from mmpm.plan import AddRegistry, Plan, RefreshRegistries, RemoveRegistry
 from mmpm.project.registries import DEFAULT_PRIORITY, RegistryConfig
 from mmpm.registry.introduce import Introduction, introduce
 from mmpm.registry.state import TrustFolder
+from mmpm.trust.facts import is_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mmpm.execute.context import Context
 
-_HEX = frozenset("0123456789abcdef")
 _DAMAGED = "unreadable"
 """Stands for a pinned root that cannot be read any more: like another one, it goes only with `--replace`."""
 
@@ -256,6 +256,6 @@ def _places(where: str) -> list[str]:
 
 def _fingerprint(text: str) -> str:
     plain = text.strip().lower().removeprefix("sha256:")
-    if len(plain) != 64 or not _HEX.issuperset(plain):
+    if not is_sha256(plain):
         raise UsageError(f"{text!r} is no fingerprint", "give the 64 hex digits after sha256: that its publisher shows")
     return plain

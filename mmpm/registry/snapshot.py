@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mmpm.errors import NotFetchedError, RegistryUntrustedError
 from mmpm.model.names import FormulaName
 from mmpm.registry import documents, layout
+from mmpm.trust.facts import is_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 NotLocal: Final = NotFetchedError
 """What says "not fetched here", as opposed to "proved not to exist"."""
-
-_HEX: Final = frozenset("0123456789abcdef")
 
 MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading JSON of another shape than expected raises."""
@@ -248,11 +247,6 @@ def listed_name(registry_id: str, text: str) -> FormulaName:
         return FormulaName.parse(text)
     except ValueError as error:
         raise RegistryUntrustedError(registry_id, f"it lists a formula that cannot be: {error}") from None
-
-
-def is_sha256(text: object) -> bool:
-    """Whether `text` is 64 lower-case hex digits: what may become part of a path."""
-    return isinstance(text, str) and len(text) == 64 and _HEX.issuperset(text)
 
 
 def read_snapshot_roles(data: bytes) -> dict[str, tuple[int, str, int]]:

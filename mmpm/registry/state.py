@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import TrustStateUnreadableError
-from mmpm.trust.facts import parse_time
+from mmpm.trust.facts import is_sha256, parse_time
 from mmpm_store.durable import write_file_durably
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 _MAX_STATE_BYTES: Final = 16_384
 _MAX_ROOT_BYTES: Final = 1 << 20
-_HEX: Final = frozenset("0123456789abcdef")
 # A promotion takes a millisecond; only a stopped process holds it longer, and then we go on without it.
 _PROMOTE_WAIT_SECONDS: Final = 5.0
 
@@ -104,7 +103,7 @@ class TrustFolder:
         if data is None:
             return None
         text = data.decode("ascii", "replace").strip()
-        if not _is_sha256(text):
+        if not is_sha256(text):
             raise TrustStateUnreadableError(self.path, "pinned", "it is not a fingerprint")
         return text
 
@@ -135,7 +134,7 @@ class TrustFolder:
 
         Another one than the one pinned so far makes everything believed under that one void.
         """
-        if not _is_sha256(fingerprint):
+        if not is_sha256(fingerprint):
             raise ValueError("a fingerprint is 64 hex digits")
         before = self.pinned()
         if before == fingerprint:
@@ -228,13 +227,9 @@ def _parse_state(data: bytes, registry_id: str) -> TrustState:
     whole = (state.root_version, state.serial, state.snapshot_length)
     if any(type(number) is not int or number < 0 for number in whole):
         raise ValueError("a number is not whole")
-    if not all(_is_sha256(text) for text in (state.snapshot_sha256, state.timestamp_sha256)):
+    if not all(is_sha256(text) for text in (state.snapshot_sha256, state.timestamp_sha256)):
         raise ValueError("a hash is malformed")
     if not all(isinstance(text, str) for text in (state.keyset, state.issued, state.checked_at)):
         raise ValueError("a text is malformed")
     parse_time(state.issued)
     return state
-
-
-def _is_sha256(text: object) -> bool:
-    return isinstance(text, str) and len(text) == 64 and _HEX.issuperset(text)

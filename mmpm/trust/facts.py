@@ -35,6 +35,7 @@ LIFETIMES: Final[Mapping[str, timedelta]] = {
     SNAPSHOT: timedelta(days=30),
     TIMESTAMP: timedelta(days=7),
 }
+_HEX: Final = frozenset("0123456789abcdef")
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -118,3 +119,8 @@ def parse_time(text: str) -> datetime:
     if moment is None or format_time(moment) != text:
         raise ValueError(f"not a time in UTC to the second: {text[:40]!a}")
     return moment
+
+
+def is_sha256(text: object) -> bool:
+    """Whether `text` is 64 lower-case hex digits, and so may become part of a path."""
+    return isinstance(text, str) and len(text) == 64 and _HEX.issuperset(text)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -49,6 +48,7 @@ from mmpm.trust.facts import (
     TargetFile,
     TimestampFacts,
     format_time,
+    is_sha256,
     parse_time,
 )
 from mmpm.trust.verifier import EnvelopeType, TrustedMetadataSet
@@ -60,8 +60,6 @@ if TYPE_CHECKING:
 
 
 _BIN_BITS: Final = 8
-# A hash becomes part of a path, so it must not be able to say more than a hash.
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 # --- signing --------------------------------------------------------------------------------------------------------
@@ -340,14 +338,14 @@ def _timestamp_facts(signed: Timestamp) -> TimestampFacts:
 
 def _role_file(one: MetaFile) -> RoleFile:
     sha256 = (one.hashes or {}).get("sha256")
-    if sha256 is None or one.length is None or not _SHA256.fullmatch(sha256):
+    if sha256 is None or one.length is None or not is_sha256(sha256):
         raise UntrustedMetadataError(SNAPSHOT, "it lists a role without sha256 and length")
     return RoleFile(one.version, sha256, one.length)
 
 
 def _target_file(one: TufTarget) -> TargetFile:
     sha256 = one.hashes.get("sha256")
-    if sha256 is None or not _SHA256.fullmatch(sha256):
+    if sha256 is None or not is_sha256(sha256):
         raise UntrustedMetadataError(BIN, f"it lists {quoted(one.path)} without a sha256")
     return TargetFile(sha256, one.length)
 
