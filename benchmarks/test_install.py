@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,25 @@ def test_warm_frozen_sync_of_1000_releases(versus, installed, scratch):
         against="cp -rl",
         goal="1.0x",
         rounds=7,
+        prepare=prepare,
+    )
+
+
+def test_first_frozen_sync_of_a_lock_on_a_machine(versus, installed, scratch):
+    """The store is full, but this machine has not installed this lock before: planned in full."""
+    machine = installed.machine
+    projects: dict[int, Path] = {}
+
+    def prepare(number: int) -> None:
+        shutil.rmtree(machine.home / ".local" / "state" / "mmpm" / "again", ignore_errors=True)
+        projects[number] = new_project(machine.home / f"first-{number}", machine.project)
+
+    versus(
+        lambda number: machine.run("sync", "--frozen", "--offline", cwd=projects[number]),
+        lambda number: link_folder(machine.formulas, scratch / f"linked-first-{number}"),
+        against="cp -rl",
+        goal="none: decision 0009",
+        rounds=5,
         prepare=prepare,
     )
 
