@@ -257,3 +257,40 @@ def test_a_path_where_nothing_lies_is_no_misspelled_name(terminal, path):
 
 def test_a_scoped_name_is_no_path(terminal):
     assert "@acme/nope is in no registry" in terminal.run("install", "@acme/nope").err
+
+
+@pytest.mark.usefixtures("mall")
+def test_a_release_is_exported_from_the_registry_where_another_or_none_is_installed(terminal):
+    assert terminal.run("export", "mol-a").status == 1
+    old = terminal.run("export", "mol-a@1.0.0")
+    assert (old.status, old.out) == (0, formula_text("mol-a", "1.0.0", {}))
+    terminal.run("install", "mol-a@1.0.0")
+    assert terminal.run("export", "mol-a").out == old.out
+    assert terminal.run("export", "mol-a@1").out == old.out
+    assert terminal.run("export", "mol-a@1.1").out == formula_text("mol-a", "1.1.0", {})
+    assert terminal.run("export", "mol-a@7").status == 1
+    assert not (terminal.cwd / ".beads/formulas/mol-b.formula.toml").exists()
+
+
+def test_a_receipt_of_the_seed_is_kept_and_its_files_come_from_the_registry(terminal, mall):
+    terminal.run("install", "mol-a@1.0.0")
+    receipt = terminal.cwd / ".beads/formulas/.lock.json"
+    entry = json.loads(receipt.read_text())["formulas"]["mol-a"]
+    fields = ("version", "pinned", "checksum", "installed_at", "source")
+    receipt.write_text(json.dumps({"version": 1, "formulas": {"mol-a": {field: entry[field] for field in fields}}}))
+    for path in ("mmpm.toml", "mmpm.lock", ".beads/formulas/mol-a.formula.toml"):
+        (terminal.cwd / path).unlink()
+    seed = receipt.read_bytes()
+    assert terminal.run("sync", "--project", ".").status == 0
+    assert json.loads(receipt.read_text())["formulas"]["mol-a"]["tree"] == entry["tree"]
+    assert (terminal.cwd / ".beads/formulas/mol-a.formula.toml").exists()
+    (terminal.cwd / "mmpm.lock").unlink()
+    receipt.write_bytes(seed)
+    assert "mol-a" not in terminal.run("upgrade", "--yes", "--project", ".").out
+    assert not (terminal.cwd / "mmpm.toml").exists()
+    (terminal.cwd / "mmpm.lock").unlink()
+    receipt.write_bytes(seed)
+    mall(("mol-c", "1.0.0"))
+    assert terminal.run("install", "mol-c", "--project", ".").status == 0
+    assert 'mol-a = "1.0.0"\nmol-c = "*"' in (terminal.cwd / "mmpm.toml").read_text()
+    assert terminal.run("list", "--installed").out == "mol-a 1.0.0 [pinned]\nmol-c 1.0.0 [latest]\n"

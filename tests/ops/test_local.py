@@ -14,6 +14,7 @@ from mmpm.errors import (
     StillRequiredError,
     UsageError,
 )
+from mmpm.model.ranges import VersionRange
 from mmpm.ops.export import export_payload
 from mmpm.ops.fork import plan_fork
 from mmpm.ops.local import plan_adopt, plan_import
@@ -63,9 +64,9 @@ def test_exporting_gives_what_was_published_and_not_what_was_edited(site):
     path = site.formulas / "mol-a.formula.toml"
     path.unlink()
     path.write_bytes(b"edited")
-    assert b"".join(export_payload(site.context, "mol-a", "3.0.0")) == FORMULA
+    assert b"".join(export_payload(site.context, "mol-a", VersionRange.parse("3"))) == FORMULA
     with pytest.raises(NotInstalledError):
-        export_payload(site.context, "mol-a", "4.0.0")
+        export_payload(site.context, "mol-a", VersionRange.parse("4.0.0"))
 
 
 def test_what_is_no_formula_is_not_imported(site):

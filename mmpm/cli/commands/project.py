@@ -186,16 +186,21 @@ def fork(name: str, new: str | None = None, /, *, session: Session) -> None:
 
 
 def export(reference: str, /, *, session: Session) -> None:
-    """Write an installed formula, or a bundle as .tar.gz, to standard output.
+    """Write a formula, or a bundle as .tar.gz, to standard output: the installed one, or one that a registry has.
 
     Args:
-        reference: NAME or NAME@VERSION.
+        reference: NAME (as it is installed), NAME@RANGE or hop://...
         session: This run.
     """
+    from mmpm.cli.operands import parse_reference
     from mmpm.ops.export import export_payload
 
-    name, _, version = reference[1:].partition("@")
-    pieces = export_payload(session.context(), reference[:1] + name, version or None)
+    wanted = parse_reference(reference)
+    has_range = "@" in reference.rpartition("/")[2].lstrip("@")
+    registry = str(wanted.registry) if wanted.registry else None
+    pieces = export_payload(
+        session.context(), str(wanted.name), wanted.range if has_range or registry else None, registry
+    )
     for piece in pieces:
         session.output.raw(piece)
 
