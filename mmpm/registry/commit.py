@@ -94,7 +94,7 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
         root: the tree's folder.
         how: keys, time and limits.
         edit: the change.
-        writer: holds files that the caller prepared already; they are revealed with the rest.
+        writer: of the tree at `root`; nothing is prepared in it yet.
         renew: sign a new timestamp also where nothing changes.
 
     Returns:
@@ -104,7 +104,6 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
         PublisherBusyError: another publisher does not finish.
         KeyForeignError, ClockBehindError, RegistryExpiredError: readers would refuse what we would sign.
     """
-    kept = writer.prepared_count
     abandoned = 0
     with Claims(root, how.wait_seconds) as claims:
         while True:
@@ -112,7 +111,7 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
             _check_keys(base, how.keys)
             issued = _issue_time(base, how.now)
             serial = max(base.serial, abandoned) + 1
-            writer.forget_prepared(kept)
+            writer.forget_prepared()
             targets = edit.prepare(base, serial, writer)
             if not targets and not renew:
                 return base.serial

@@ -67,11 +67,11 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class _Staged:
-    """A release whose objects are in the tree."""
+    """A release whose objects are in the tree; its download is one of them, or the staged archive of a bundle."""
 
     release: Release
     line: CatalogLine
-    download: ObjectId | None
+    download: ObjectId | str
 
 
 def publish(
@@ -116,9 +116,9 @@ def _stage(item: PublishItem, writer: TreeWriter) -> _Staged:
         if len(data) != entry.size or ObjectId.of(data) != entry.id:
             raise UnpublishableError(str(document.name), f"the bytes of {entry.path} are not those of its listing")
         writer.put(layout.object_file(entry.id), data)
-    download = None
+    download: ObjectId | str
     if document.kind == "bundle":
-        size, checksum = _prepare_archive(item, writer)
+        size, checksum, download = _stage_archive(item, writer)
     else:
         size, checksum, download = len(data), Checksum.of(data), document.tree.entries[0].id
     if (size, checksum) != (document.size, document.checksum):
@@ -145,8 +145,8 @@ def _stage(item: PublishItem, writer: TreeWriter) -> _Staged:
     return _Staged(release, catalog_line(document), download)
 
 
-def _prepare_archive(item: PublishItem, writer: TreeWriter) -> tuple[int, Checksum]:
-    """Prepare a bundle's download, and give size and checksum of the canonical tar in it."""
+def _stage_archive(item: PublishItem, writer: TreeWriter) -> tuple[int, Checksum, str]:
+    """Stage a bundle's download; give size and checksum of the canonical tar in it, and the staged file."""
     document = item.document
     digest = hashlib.sha256()
     size = 0
@@ -159,8 +159,8 @@ def _prepare_archive(item: PublishItem, writer: TreeWriter) -> tuple[int, Checks
             yield piece
 
     pieces = canonical_tar(document.name.unscoped, tree_files(document.tree, item.read))
-    writer.prepare(layout.download_alias(str(document.name), str(document.version)), stored_gzip(counted(pieces)))
-    return size, Checksum(digest.hexdigest())
+    staged = writer.stage(stored_gzip(counted(pieces)))
+    return size, Checksum(digest.hexdigest()), staged
 
 
 def _check(document: ReleaseDocument) -> None:
@@ -277,7 +277,9 @@ class _Addition:
             release = staged.release
             version = str(release.version)
             writer.alias(layout.object_file(release.document), layout.release_alias(str(name), version))
-            if staged.download is not None:
+            if isinstance(staged.download, str):
+                writer.place(staged.download, layout.download_alias(str(name), version))
+            else:
                 writer.alias(layout.object_file(staged.download), layout.download_alias(str(name), version))
         write_pages(base, self._lines, len(self._lines) - self._names_before, writer)
 

@@ -77,7 +77,7 @@ class TreeWriter:
         if path in self._written:
             return
         if not self._holds(path, data):
-            self._rename(self.stage((data,)), path)
+            self.place(self.stage((data,)), path)
         self._written.add(path)
 
     def prepare(self, path: str, pieces: Iterable[bytes], mode: int = IMMUTABLE_MODE) -> None:
@@ -87,23 +87,18 @@ class TreeWriter:
     def reveal(self) -> None:
         """Put every prepared file at its path, in the order of `prepare`."""
         for staged, path in self._prepared:
-            self._rename(staged, path)
+            self.place(staged, path)
         self._prepared.clear()
 
-    def forget_prepared(self, kept: int = 0) -> None:
-        """Drop prepared files but for the first `kept`: another publisher was first, and they must be made anew."""
-        for staged, _ in self._prepared[kept:]:
+    def forget_prepared(self) -> None:
+        """Drop what was prepared: another publisher was first, and it must be made anew."""
+        for staged, _ in self._prepared:
             os.unlink(staged)
-        del self._prepared[kept:]
-
-    @property
-    def prepared_count(self) -> int:
-        """How many files wait for `reveal`."""
-        return len(self._prepared)
+        self._prepared.clear()
 
     def replace(self, path: str, data: bytes, mode: int = ALIAS_MODE) -> None:
         """Make `path` hold `data`, whatever was there, by one rename."""
-        self._rename(self.stage((data,), mode), path)
+        self.place(self.stage((data,), mode), path)
 
     def alias(self, source: str, path: str) -> None:
         """Make `path` a second name of the tree's immutable file `source`: a hard link, or a copy where links end."""
@@ -116,7 +111,7 @@ class TreeWriter:
             self._count += 1
             staged = f"{self._staging}/{self._count}"
             self._link(f"{self.root}/{source}", staged)
-            self._rename(staged, path)
+            self.place(staged, path)
 
     def _link(self, source: str, target: str) -> None:
         try:
@@ -146,7 +141,8 @@ class TreeWriter:
         except (FileNotFoundError, NotADirectoryError):
             return False
 
-    def _rename(self, staged: str, path: str) -> None:
+    def place(self, staged: str, path: str) -> None:
+        """Put a staged file at `path`, whatever was there, by one rename."""
         target = f"{self.root}/{path}"
         with no_space_named(self.root):
             try:

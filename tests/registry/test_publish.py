@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registry_tree import HOST, FolderRegistry, bundle, formula, verify
+from registry_tree import HOST, FolderRegistry, bundle, formula, verify, verify_aliases
 
 from mmpm.errors import (
     ClockBehindError,
@@ -26,6 +27,7 @@ from mmpm.errors import (
 )
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.references import Requirement
+from mmpm.model.versions import Version
 from mmpm.registry import layout
 from mmpm.registry.documents import INDEX_LINES, PAGE_LINES
 from mmpm.registry.init import init_registry
@@ -129,6 +131,15 @@ def test_a_version_is_given_once_whatever_its_case_or_build(registry, twin):
     with pytest.raises(VersionTakenError):
         registry.publish(formula("mol-b", "1.0.0-rc.1"), formula("mol-b", twin, "other\n"))
     assert verify(registry) == {"mol-a@1.0.0-rc.1"}
+
+
+@pytest.mark.parametrize("make", [formula, bundle])
+def test_equal_bytes_in_another_spelling_leave_no_copy_under_it(registry, make):
+    item = make("mol-a", "1.0.0-RC")
+    registry.publish(item)
+    twin = PublishItem(replace(item.document, version=Version.parse("1.0.0-rc")), item.read)
+    assert registry.publish(twin, formula("mol-b")).unchanged
+    verify_aliases(registry)
 
 
 def test_one_bad_item_of_a_batch_publishes_none_of_it(registry):
