@@ -25,7 +25,7 @@ from mmpm.registry.refresh import ALL, RefreshSession, RegistrySource, refresh
 from mmpm.registry.state import TrustFolder
 from mmpm.trust.clock import AgePolicy
 
-QUICK = Patience(connect_seconds=2, stall_seconds=2, grace_seconds=0.2, total_seconds=3, attempts=1)
+QUICK = Patience(connect_seconds=20, stall_seconds=20, grace_seconds=20, total_seconds=60, attempts=1)
 ID = "acme.corp"
 
 
