@@ -21,9 +21,15 @@ MOMENT_SECONDS = 0.2
 
 
 class TerminalProgress:
-    """Shows a stretch on standard error; redraws only where the terminal can (`Output.moves`)."""
+    """Shows a stretch on standard error; redraws only where the terminal can (`Output.moves`).
+
+    Attributes:
+        ends_with_mark: a finished line is `Downloading... ✓` on a terminal too, as in the seed's `upgrade` and
+            `publish`; its `install` leaves the full bar.
+    """
 
     def __init__(self, output: Output) -> None:
+        self.ends_with_mark = False
         self._output = output
         self._lock = threading.Lock()
         self._label = ""
@@ -56,17 +62,18 @@ class TerminalProgress:
                 self._bar.show()
 
     def finish(self) -> None:
-        """End the line with the full bar, or with a check mark where nothing may be redrawn."""
+        """End the line with the full bar, or with a check mark where that is wanted or nothing may be redrawn."""
         with self._lock:
             if not self._running:
                 return
-            if self._bar is not None:
+            if self.ends_with_mark or not self._moves:
+                self._hide()
+                self._output.say(f"{self._label} ", self._output.mark("done"))
+            elif self._bar is not None:
                 self._bar.complete()
-            elif self._moves:
+            else:
                 self._output.redraw(self._line(self._total))
                 self._output.say("")
-            else:
-                self._output.say(f"{self._label} ", self._output.mark("done"))
             self._bar, self._running = None, False
 
     def say(self, sentence: str) -> None:

@@ -14,6 +14,7 @@ from mmpm.registry.documents import ReleaseDocument
 from mmpm.registry.payload import collect_payload
 
 if TYPE_CHECKING:
+    from mmpm.model.formula import Formula
     from mmpm.model.payload import Payload
     from mmpm.model.release import Release
     from mmpm.model.versions import Version
@@ -57,12 +58,14 @@ class Preflight:
         checks: in the seed's order; it ends at the first that makes the next ones meaningless.
         publication: what to publish; None where it is published already with equal bytes, or where a check failed.
         failure: why it cannot be published; None where it can.
+        name: empty where the source cannot be read.
     """
 
     label: str
     checks: tuple[Check, ...]
     publication: Publication | None
     failure: MmpmError | None
+    name: str = ""
 
 
 class PublishedVersions:
@@ -91,15 +94,18 @@ def preflight(source: Source, published: PublishedVersions) -> Preflight:
         )
     label = f"{payload.name}@{payload.version}"
     checks = [Check("done", f"{_file_name(payload)} is valid")]
-    failure: MmpmError | None
-    version_check, failure, is_new = _check_version(payload, published)
-    checks.append(version_check)
+    failure: MmpmError | None = None
+    is_new = True
+    if "version" not in payload.missing:
+        version_check, failure, is_new = _check_version(payload, published)
+        checks.append(version_check)
     checks.append(_check_fields(payload))
     if checks[-1].result == "failed" and failure is None:
         failure = UnpublishableError(str(payload.name), f"it lacks {' and '.join(payload.missing)}")
-    checks.append(_check_skills(payload))
+    if payload.formula is not None:
+        checks.append(_check_skills(payload.formula))
     publication = _publication(source, payload) if is_new and failure is None else None
-    return Preflight(label, tuple(checks), publication, failure)
+    return Preflight(label, tuple(checks), publication, failure, str(payload.name))
 
 
 def _what(path: str) -> str:
@@ -123,11 +129,12 @@ def _check_version(payload: Payload, published: PublishedVersions) -> tuple[Chec
 def _check_fields(payload: Payload) -> Check:
     if payload.missing:
         return Check("failed", f"Required fields missing ({', '.join(payload.missing)})")
-    return Check("done", "Required fields present (name, version, description)")
+    fields = "name, version, description" if payload.formula is not None else "name, version"
+    return Check("done", f"Required fields present ({fields})")
 
 
-def _check_skills(payload: Payload) -> Check:
-    if payload.formula is not None and not payload.formula.capabilities:
+def _check_skills(formula: Formula) -> Check:
+    if not formula.capabilities:
         return Check("warning", "No skills declared")
     return Check("done", "Skills declared")
 

@@ -152,6 +152,15 @@ def test_a_long_stretch_is_redrawn_and_ends_as_in_the_seed(long_bar):
     assert render(err.seen) == "Downloading... ████████████████████ 100%\n"
 
 
+def test_a_stretch_may_end_with_a_mark_as_the_seeds_upgrade_does(long_bar):
+    bar, err = long_bar
+    bar.ends_with_mark = True
+    bar.advance()
+    bar.finish()
+    assert "Downloading... █████                 25%" in err.seen
+    assert render(err.seen) == "Downloading... ✓\n"
+
+
 def test_words_stand_above_a_long_bar(long_bar):
     bar, err = long_bar
     bar.warn("slow")

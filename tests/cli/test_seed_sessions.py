@@ -53,15 +53,15 @@ def seen(terminal, *words, **more):
 def test_publish_install_list_and_upgrade_look_as_in_the_seed(terminal, town):
     assert (
         town("1.2.0", typed="y\n").out
-        == f"""\
-Publishing mol-polecat-code-review.formula.toml...
+        == """\
+Publishing mol-polecat-code-review...
 Pre-flight checks:
 ✓ formula.toml is valid
 ✓ Version 1.2.0 not yet published
 ✓ Required fields present (name, version, description)
 ✓ Skills declared
 Publish to molmall.gastown.io? [y/N] y
-Uploading... {BAR}
+Uploading... ✓
 Published: hop://molmall.gastown.io/formulas/mol-polecat-code-review@1.2.0
 View at: https://molmall.gastown.io/formulas/mol-polecat-code-review
 """
@@ -83,7 +83,7 @@ Installed to: ~/gt/.beads/formulas/mol-polecat-code-review.formula.toml
     town("1.3.0", "--changelog", "- Added security focus option\n- Improved test coverage step", typed="y\n")
     assert (
         seen(terminal, "upgrade", "mol-polecat-code-review", typed="y\n")
-        == f"""\
+        == """\
 Checking for updates...
 Current: 1.2.0
 Latest: 1.3.0
@@ -91,7 +91,7 @@ Changelog for 1.3.0:
 - Added security focus option
 - Improved test coverage step
 Upgrade? [y/N] y
-Downloading... {BAR}
+Downloading... ✓
 Installed: mol-polecat-code-review@1.3.0
 """
     )

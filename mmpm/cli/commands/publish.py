@@ -104,8 +104,12 @@ def publish(
         ]
         sources, total, label = iter(found), len(found), ", ".join(what)
     out = session.output
-    out.say(f"Publishing {label}..." if total else "Renewing the timestamp...")
+    session.progress.ends_with_mark = True
+    if total != 1:
+        out.say(f"Publishing {label}..." if total else "Renewing the timestamp...")
     planned = ops.plan_publish(context, folder, sources, total=total, passphrase_file=phrase_path)
+    if total == 1:  # of one release the name is said, which a path does not tell
+        out.say(f"Publishing {planned.preflights[0].name or label}...")
     _say_checks(session, planned, total)
     if planned.failure is not None:
         raise planned.failure

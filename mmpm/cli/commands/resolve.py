@@ -181,6 +181,7 @@ def upgrade(*names: str, session: Session) -> None:
 
     out = session.output
     out.say("Checking for updates...")
+    session.progress.ends_with_mark = True
     context = session.context()
     wanted = tuple(str(parse_reference(name).name) for name in names)
     found = prepare_upgrade(context, UpgradeRequest(wanted, session.options.dry_run))
