@@ -59,6 +59,36 @@ def test_links_of_documents_lead_somewhere():
     assert broken == []
 
 
+def rooms_of_interfaces():
+    """The part of docs/interfaces.md about each folder of code, by folder."""
+    text = (CHECKOUT / "docs" / "interfaces.md").read_text()
+    for section in text.split("\n## ")[1:]:
+        head, _, body = section.partition("\n")
+        found = re.search(r"`((?:store/)?mmpm[a-z_/]*)", head)
+        if found:
+            yield CHECKOUT / found[1], body
+
+
+def test_the_interfaces_name_every_module():
+    described = {folder: set(re.findall(r"[a-z_]+\.py\b", body)) for folder, body in rooms_of_interfaces()}
+    missing = []
+    for path in [*tracked("mmpm/*.py"), *tracked("store/mmpm_store/*.py")]:
+        folder = path.parent if path.parent.name != "commands" else path.parents[1]
+        if not path.name.startswith("__") and path.name not in described.get(folder, ()):
+            missing.append(str(path.relative_to(CHECKOUT)))
+    assert missing == []
+
+
+def test_what_the_interfaces_name_is_there():
+    gone = [
+        f"{folder.name}/{name}"
+        for folder, body in rooms_of_interfaces()
+        for name in re.findall(r"(?<![/a-z_])[a-z_]+\.py\b", body)
+        if not any((folder / below / name).is_file() for below in ("", "commands"))
+    ]
+    assert gone == []
+
+
 def test_requirements_name_no_index_and_hash_everything():
     for path in tracked("requirements/*.txt"):
         lines = path.read_text().splitlines()
