@@ -78,7 +78,9 @@ class SignedTree:
         self.write(layout.role_file(role, version), data)
         self.meta[role] = RoleFile.of(version, data)
 
-    def release(self, name: str, *versions: str, requires: dict[str, str] | None = None) -> None:
+    def release(
+        self, name: str, *versions: str, requires: dict[str, str] | None = None, soft: tuple[str, ...] = ()
+    ) -> None:
         """Add releases; nothing shows until `show`."""
         lines = self.lines.setdefault(name, [])
         for version in versions:
@@ -87,7 +89,7 @@ class SignedTree:
                 version=Version.parse(version),
                 kind="formula",
                 requires=tuple(Requirement.parse(f"{one}@{text}") for one, text in sorted((requires or {}).items())),
-                soft=(),
+                soft=tuple(map(FormulaName.parse, soft)),
                 checksum=Checksum.of(f"{self.id} {name} {version}".encode()),
                 tree=ObjectId.of(f"tree {name} {version}".encode()),
                 size=100,

@@ -102,4 +102,9 @@ def _operands(row: Row, session: Session) -> list[str]:
         from mmpm.project.files import read_project
 
         return [entry.name for entry in read_project(session.project()).receipt.entries]
+    if row.completes == "locked":
+        from mmpm.project.files import read_project
+
+        files = read_project(session.project())
+        return [one.name for one in (files.lock.releases if files.lock is not None else files.receipt.entries)]
     return []

@@ -23,7 +23,7 @@ class Row:
         target: `module:function` below `mmpm.cli.commands`.
         help: one line.
         aliases: other words for it, with their group: `remove`.
-        completes: what its operands are, for the shells: installed, registries, settings, shells; empty: files.
+        completes: what its operands are, for the shells: installed, locked, registries, settings, shells; empty: files.
         changes_tier: whether it changes what is asked, chosen or installed in a tier, which is then said first.
     """
 
@@ -77,6 +77,9 @@ COMMANDS: tuple[Row, ...] = (
     Row("import", "project:import_command", "Install a formula from a file or standard input.", changes_tier=True),
     Row("list", "look:list_command", "List the formulas of this machine, tier by tier."),
     Row("show", "look:show", "Show what is known of a formula.", completes="installed"),
+    Row("tree", "explore:tree", "Show what every formula needs, as a tree.", completes="locked"),
+    Row("why", "explore:why", "Say why a formula is here, path by path.", completes="locked"),
+    Row("outdated", "explore:outdated", "List formulas of which something newer is known here."),
     Row("new", "author:new", "Make a first formula or bundle to edit."),
     Row("check", "author:check", "Check formulas, bundles and fragments before publishing."),
     Row("build", "author:build", "Write the canonical payload of a formula or bundle."),
