@@ -4,13 +4,13 @@ After a `sync` that left nothing to do, `note` writes down what every file it de
 receipt, the formulas folder itself and every installed file. While all of them look the same there is nothing to do.
 
 Rule: no import but `os`; this runs before anything else of mmpm is loaded (a module of the standard library such as
-json costs as much as the whole interpreter). The file's text (FORMAT 1), a line each:
+json costs as much as the whole interpreter). The file's text (FORMAT 2), a line each:
 
-    mmpm-state 1
+    mmpm-state 2
     <the sentence to print>
     <root>
-    <inode> <size> <time in ns> <path, relative to the root's formulas folder or absolute>
-    - - - <absolute path of a file that there was not>
+    <inode> <mode> <size> <time in ns> <path, relative to the root's formulas folder or absolute>
+    - - - - <absolute path of a file that there was not>
 """
 
 import os
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HEAD = "mmpm-state 1"
+_HEAD = "mmpm-state 2"
 
 
 def state_home(environ: "Mapping[str, str]") -> str:
@@ -73,9 +73,9 @@ def look(path: str, folder: "int | None" = None) -> str:
         OSError: a relative path has nothing.
     """
     if path[0] == "/" and not os.path.lexists(path):
-        return f"- - - {path}"
+        return f"- - - - {path}"
     found = os.stat(path, dir_fd=folder, follow_symlinks=False)
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {path}"
+    return f"{found.st_ino} {found.st_mode} {found.st_size} {found.st_mtime_ns} {path}"
 
 
 def looks_the_same(lines: "list[str]", folder: "int | None" = None) -> bool:
@@ -83,13 +83,13 @@ def looks_the_same(lines: "list[str]", folder: "int | None" = None) -> bool:
     stat = os.stat
     try:
         for line in lines:
-            path = line.split(" ", 3)[3]
+            path = line.split(" ", 4)[4]
             if line[0] == "-":
                 if os.path.lexists(path):
                     return False
                 continue
             found = stat(path, dir_fd=folder, follow_symlinks=False)
-            if line != f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {path}":
+            if line != f"{found.st_ino} {found.st_mode} {found.st_size} {found.st_mtime_ns} {path}":
                 return False
     except (OSError, ValueError, IndexError):
         return False
@@ -147,7 +147,7 @@ def read_identities(path: str) -> "dict[str, tuple[int, int, int]]":
             lines = file.read().split("\n")
         if lines[0] != _HEAD:
             return {}
-        rows = (line.split(" ", 3) for line in lines[3:-1] if line[:1] != "-")
-        return {row[3]: (int(row[0]), int(row[1]), int(row[2])) for row in rows}
+        rows = (line.split(" ", 4) for line in lines[3:-1] if line[:1] != "-")
+        return {row[4]: (int(row[0]), int(row[2]), int(row[3])) for row in rows}
     except (OSError, ValueError, IndexError):
         return {}

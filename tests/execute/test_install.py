@@ -79,7 +79,7 @@ def test_a_sync_with_nothing_to_do_is_answered_from_inodes(site):
     assert is_noop(str(site.root), site.environ) == "Nothing to do"
 
 
-@pytest.mark.parametrize("change", ["edit", "delete", "replace", "lock", "manifest", "add"])
+@pytest.mark.parametrize("change", ["edit", "delete", "replace", "chmod", "lock", "manifest", "add"])
 def test_the_short_answer_sees_every_change(site, change):
     site.install(site.release("mol-a", "1.0.0", FORMULA))
     path = site.formulas / "mol-a.formula.toml"
@@ -92,6 +92,8 @@ def test_the_short_answer_sees_every_change(site, change):
         other = site.formulas / "x"
         other.write_bytes(FORMULA)
         other.rename(path)
+    elif change == "chmod":
+        path.chmod(0o555)
     elif change == "lock":
         (site.root / "mmpm.lock").write_bytes(b"{}")
     elif change == "manifest":
