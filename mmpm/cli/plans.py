@@ -31,7 +31,8 @@ def run_plan(
     """Carry a plan out as the options say.
 
     With `--dry-run` the plan is printed (with `--json` as one document) and nothing changes. Otherwise `question` is
-    asked where there is one, the plan applied, and the JSON document printed: `applied`, the plan, and `body`.
+    asked where there is one, the plan applied, and the JSON document printed: `applied`, the plan, of a change of a
+    formulas folder what came of it, and `body`.
 
     Args:
         session: options and output.
@@ -59,6 +60,7 @@ def run_plan(
 
     def document(outcome: Outcome | None) -> None:
         about = {"applied": outcome is not None, "dry_run": session.options.dry_run, **tier, "plan": shown}
+        about |= _came_of_it(outcome) if plan.folder else {}
         output.document(schema, {**about, **(body(outcome) if body else {})})
 
     if session.options.dry_run:
@@ -104,6 +106,16 @@ def sentences_of(plan: Plan) -> list[str]:
 
     shown = [action for action in plan.actions if not isinstance(action, (p.SetRoot, p.NoteState))]
     return [sentence_of(action) for action in sorted(shown, key=rank)]
+
+
+def _came_of_it(outcome: Outcome | None) -> dict[str, object]:
+    """Give the keys that every change of a formulas folder has; where nothing was applied, with nothing in them."""
+    return {
+        "linked": outcome.linked if outcome else 0,
+        "copied": outcome.copied if outcome else 0,
+        "fetched_bytes": outcome.fetched_bytes if outcome else 0,
+        "kept": [{"path": path, "kept_as": kept} for path, kept in outcome.kept] if outcome else [],
+    }
 
 
 def sentence_of(action: Action) -> str:

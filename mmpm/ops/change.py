@@ -72,8 +72,12 @@ def plan_change(
     before = read_manifest(context.project.manifest_path).or_asking_for(old.requirements)
     manifest = edit(before, old)
     resolved = resolve(context, manifest.wanted, old, moving=moving, moves_everything=moves_everything)
-    trees = [ObjectId.parse(locked.tree) for locked in resolved.lock.releases if locked.kind != "molecules"]
-    fetch_quietly(context, trees, resolved.serials, [])
+    trees = {
+        ObjectId.parse(locked.tree): f"{locked.name}@{locked.version}"
+        for locked in resolved.lock.releases
+        if locked.kind != "molecules"
+    }
+    fetch_quietly(context, trees, resolved.serials)
     plan = plan_lockfile(
         context,
         resolved.lock,

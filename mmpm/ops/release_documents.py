@@ -12,7 +12,7 @@ from mmpm.registry.documents import parse_document_of
 from mmpm_store.errors import DamagedObjectError, MissingObjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
     from mmpm.execute.context import Context
     from mmpm.model.release import Release
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from mmpm_store.ids import ObjectId
 
 
-def fetch_quietly(
-    context: Context, wanted: Iterable[ObjectId], registries: Iterable[str], names: Sequence[str]
-) -> None:
+def fetch_quietly(context: Context, wanted: Mapping[ObjectId, str], registries: Iterable[str]) -> None:
     """Bring small documents into the store without a bar of their own, those that are here already left out.
+
+    Args:
+        context: the store and the registries.
+        wanted: by id the release (``name@version``) that needs it, for messages.
+        registries: ids of those that are asked first.
 
     Raises:
         ObjectsMissingError: no registry at hand has some of them.
     """
-    absent = [each for each in dict.fromkeys(wanted) if not context.store.has(each)]
+    absent = [each for each in wanted if not context.store.has(each)]
     if absent:
+        names = [wanted[each] for each in absent]
         fetch_from_registries(replace(context, progress=SILENT), absent, registries, names)
 
 
@@ -37,7 +41,8 @@ def read_documents(context: Context, registry: str, releases: Iterable[Release])
     """Give release documents by version text; one that is not here and cannot be had is left out."""
     listed = list(releases)
     try:
-        fetch_quietly(context, [release.document for release in listed], [registry], [])
+        needed_by = {release.document: f"{release.name}@{release.version}" for release in listed}
+        fetch_quietly(context, needed_by, [registry])
     except ObjectsMissingError as error:
         context.progress.warn(f"some release documents are not here: {error.fact}")
     found: dict[str, ReleaseDocument] = {}

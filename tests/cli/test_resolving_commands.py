@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from world import formula_text
@@ -108,7 +109,7 @@ def test_an_upgrade_shows_every_changelog_on_the_way_and_asks(terminal, mall):
     assert seen.status == 2
     assert "Changelog for 1.3.0:\n- What 1.3.0 brings\nChangelog for 1.2.0:\n- What 1.2.0 brings\n" in seen.err
     assert "rc.1" not in seen.err
-    assert "mol-a: 2.0.0 exists, but mmpm.toml asks for ^1 (`mmpm install mol-a@2.0.0`)" in seen.err
+    assert "mol-a: 2.0.0 exists, but mmpm.toml asks for ^1 (`mmpm install mol-a@^2.0.0`)" in seen.err
     assert parse_lock((terminal.cwd / "mmpm.lock").read_bytes()).releases[0].version == "1.1.0"
 
 
@@ -294,3 +295,30 @@ def test_a_receipt_of_the_seed_is_kept_and_its_files_come_from_the_registry(term
     assert terminal.run("install", "mol-c", "--project", ".").status == 0
     assert 'mol-a = "1.0.0"\nmol-c = "*"' in (terminal.cwd / "mmpm.toml").read_text()
     assert terminal.run("list", "--installed").out == "mol-a 1.0.0 [pinned]\nmol-c 1.0.0 [latest]\n"
+
+
+@pytest.mark.usefixtures("mall")
+def test_a_release_whose_listing_nobody_has_is_named(terminal):
+    terminal.run("update")
+    shutil.rmtree(terminal.folder / "home" / "reg" / "objects")
+    seen = terminal.run("install", "mol-a@1.0.0")
+    assert "error[objects-missing]: files of mol-a@1.0.0 are not in the store" in seen.err
+
+
+@pytest.mark.usefixtures("mall")
+def test_every_change_of_the_formulas_folder_says_to_programs_what_came_of_it(terminal):
+    path = terminal.cwd / "mol-own.formula.toml"
+    path.write_text(formula_text("mol-own", "1.0.0", {}))
+    lines = [
+        ("install", "mol-a@1.0.0"),
+        ("install", "mol-a@1.0.0"),
+        ("pin", "mol-a"),
+        ("unpin", "mol-a@^1"),
+        ("upgrade", "--yes"),
+        ("import", str(path)),
+        ("sync",),
+        ("uninstall", "mol-own"),
+    ]
+    for line in lines:
+        seen = json.loads(terminal.run(*line, "--json").out)
+        assert {"applied", "plan", "linked", "copied", "fetched_bytes", "kept"} <= seen.keys(), line

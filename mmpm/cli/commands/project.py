@@ -8,7 +8,6 @@ from mmpm.cli.quick import NAMED_CHANGES, installed_line
 from mmpm.cli.session import Session
 
 if TYPE_CHECKING:
-    from mmpm.execute.apply import Outcome
     from mmpm.plan import Plan
 
 
@@ -54,7 +53,7 @@ def sync(
     context = session.context(read_manifest=not (frozen or lock))
     request = SyncRequest(locked, frozen, check, session.path(lock) if lock else None, session.options.dry_run)
     plan = plan_sync(context, request)
-    outcome = run_plan(session, context, plan, schema="mmpm.sync/1", nothing="Nothing to do", body=_body)
+    outcome = run_plan(session, context, plan, schema="mmpm.sync/1", nothing="Nothing to do")
     if outcome is not None:
         say_changes(session, plan)
 
@@ -84,17 +83,6 @@ def say_changes(session: Session, plan: "Plan") -> None:
         session.output.result(line)
 
 
-def _body(outcome: "Outcome | None") -> dict[str, object]:
-    if outcome is None:
-        return {}
-    return {
-        "linked": outcome.linked,
-        "copied": outcome.copied,
-        "fetched_bytes": outcome.fetched_bytes,
-        "kept": [{"path": path, "kept_as": kept} for path, kept in outcome.kept],
-    }
-
-
 def uninstall(*names: str, session: Session) -> None:
     """Take formulas out of the manifest, the lock and the folder.
 
@@ -109,7 +97,7 @@ def uninstall(*names: str, session: Session) -> None:
         raise UsageError("uninstall: name at least one formula")
     context = session.context()
     plan = plan_uninstall(context, names, dry_run=session.options.dry_run)
-    outcome = run_plan(session, context, plan, schema="mmpm.uninstall/1", body=_body)
+    outcome = run_plan(session, context, plan, schema="mmpm.uninstall/1")
     if outcome is not None:
         say_changes(session, plan)
 
@@ -167,7 +155,7 @@ def adopt(name: str, /, *, session: Session) -> None:
 
     context = session.context()
     plan = plan_adopt(context, name, dry_run=session.options.dry_run)
-    run_plan(session, context, plan, schema="mmpm.adopt/1", done=f"Adopted {name}", body=_body)
+    run_plan(session, context, plan, schema="mmpm.adopt/1", done=f"Adopted {name}")
 
 
 def fork(name: str, new: str | None = None, /, *, session: Session) -> None:
@@ -242,6 +230,6 @@ def import_command(
         version=given,
         dry_run=session.options.dry_run,
     )
-    outcome = run_plan(session, context, plan, schema="mmpm.import/1", body=_body)
+    outcome = run_plan(session, context, plan, schema="mmpm.import/1")
     if outcome is not None:
         say_changes(session, plan)

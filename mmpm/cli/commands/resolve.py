@@ -226,7 +226,8 @@ def _show_upgrade(session: Session, found: "Upgrade", names: Sequence[str]) -> N
             out.say(f"{name} {version} stays")
     for held in found.held:
         if held.range:
-            fix = f"`mmpm unpin {held.name}`" if held.is_pinned else f"`mmpm install {held.name}@{held.newest}`"
+            # A range: the version alone would pin it.
+            fix = f"`mmpm unpin {held.name}`" if held.is_pinned else f"`mmpm install {held.name}@^{held.newest}`"
             out.say(f"{held.name}: {held.newest} exists, but mmpm.toml asks for {held.range} ({fix})")
         else:
             out.say(f"{held.name}: {held.newest} exists, but does not go with the rest")
