@@ -1,8 +1,8 @@
 """A conflict in words: numbered steps from facts to the end, what is known of the names in it, what to try.
 
 The steps are the proof that the search found, first cut down to facts of which none can be spared, then read from
-the bottom up. Huge proofs (a pigeonhole's have thousands of steps) are capped: the facts that matter most to a
-person, what they ask for and what is missing, are always said.
+the bottom up: each fact is a sentence, told from the project outwards, each conclusion names the sentences that it
+follows from. Huge proofs (a pigeonhole's have thousands of steps) are capped to their first and last facts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from mmpm.solver.remedies import notes_on, remedies_for
 from mmpm.solver.wording import Wording, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mmpm.solver.incompatibility import Incompatibility
     from mmpm.solver.numbering import Numbering
     from mmpm.solver.solve import Conflict
 
+# A longer telling is cut to its first and last facts: what is asked, and where it ends.
 MOST_STEPS = 24
-MOST_PREMISES = 16
+FIRST_FACTS, LAST_FACTS = 12, 6
+MOST_CONCLUSIONS_AS_DATA = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,48 +71,79 @@ def explanation(conflict: Conflict) -> Explanation:
 def _steps(proof: Incompatibility, numbering: Numbering) -> list[str]:
     words = Wording(numbering)
     order = conclusions(proof)
+    facts = list(leaves(proof))
     if not order:
-        return [_capitalised(f"{words.fact(proof)}.")]
-    left_out = max(0, len(order) - MOST_STEPS)
-    numbers = {each: position for position, each in enumerate(order, 1)}
+        return [_sentence(words.fact(proof))]
+    if len(order) + len(facts) > MOST_STEPS:
+        return _abridged(words, _from_the_project(facts, numbering.names), order)
     steps: list[str] = []
-    for each in order if not left_out else [order[-1]]:
+    told: dict[Incompatibility, int] = {}
+    for each in order:
         assert isinstance(each.cause, Learned)
-        premises: list[str] = []
-        chain = _from_the_project(dict.fromkeys(reversed(each.cause.causes)))
-        wishes = [premise for premise in chain if _is_wish(premise)]
-        if wishes:
-            first, *others = [words.fact(wish) for wish in wishes]
-            premises.append(listed([first, *(text.removeprefix("you ask for ") for text in others)]))
-        for premise in chain:
-            if _is_wish(premise):
-                continue
-            if not isinstance(premise.cause, Learned):
-                premises.append(words.fact(premise))
-            elif left_out:
-                premises.append(words.conclusion(premise))
-            else:
-                premises.append(f"{words.conclusion(premise)} ({numbers[premise]})")
-        steps.append(f"Because {listed(premises, ', and ', MOST_PREMISES)}: {words.conclusion(each)}.")
-    if left_out:
-        facts = [words.fact(leaf) for leaf in leaves(proof)]
-        steps.insert(
-            0, f"The proof has {len(order)} steps; it rests on these facts: {listed(facts, ' and ', MOST_STEPS)}."
-        )
+        premises = _from_the_project(each.cause.causes, numbering.names)
+        for group, text in _told(words, [one for one in premises if one not in told]):
+            steps.append(_sentence(text))
+            told |= dict.fromkeys(group, len(steps))
+        origin = ""
+        if len(order) > 1:
+            origin = f" (from {listed([str(number) for number in sorted({told[one] for one in premises})], most=24)})"
+        steps.append(f"{_end(words, facts) if not each.terms else f'So {words.conclusion(each)}'}{origin}.")
+        told[each] = len(steps)
     return steps
 
 
-def _from_the_project(premises: Iterable[Incompatibility]) -> list[Incompatibility]:
+def _abridged(words: Wording, facts: Sequence[Incompatibility], order: Sequence[Incompatibility]) -> list[str]:
+    """Tell the first and the last facts of a proof that is too long, and how long it is."""
+    lines = [_sentence(text) for _, text in _told(words, facts, most=FIRST_FACTS + LAST_FACTS)]
+    conclusion = words.conclusion(order[-1])
+    if len(order) == 1:
+        return [*lines, f"So {conclusion}."]
+    return [*lines, f"So, by a proof of {len(order)} steps, {conclusion}."]
+
+
+def _told(
+    words: Wording, premises: Sequence[Incompatibility], most: int = MOST_STEPS
+) -> Iterator[tuple[Sequence[Incompatibility], str]]:
+    """Give facts with their words, the project's wishes as one; beyond `most` those in the middle are counted."""
+    wishes = [premise for premise in premises if _is_wish(premise)]
+    if wishes:
+        first, *others = [words.fact(wish) for wish in wishes]
+        yield wishes, listed([first, *(text.removeprefix("you ask for ") for text in others)], most=MOST_STEPS)
+    facts = [one for one in premises if not isinstance(one.cause, Learned) and not _is_wish(one)]
+    left_out = len(facts) - most if len(facts) > most else 0
+    for position, fact in enumerate(facts):
+        if not left_out or not FIRST_FACTS <= position < FIRST_FACTS + left_out:
+            yield [fact], words.fact(fact)
+        elif position == FIRST_FACTS:
+            yield [fact], f"{left_out} more facts of this kind follow"
+
+
+def _end(words: Wording, facts: Sequence[Incompatibility]) -> str:
+    """Give the last conclusion; where one name is what the facts disagree about, with that name."""
+    name = words.disputed(facts)
+    end = "the requirements cannot be met together"
+    return f"No version of {name} fits all of these, so {end}" if name else f"So {end}"
+
+
+def _from_the_project(premises: Iterable[Incompatibility], names: Sequence[str]) -> list[Incompatibility]:
     """Order premises so that each package is met as somebody's requirement before its own are told."""
+
+    def order(one: Incompatibility) -> tuple[str, int]:
+        cause = one.cause
+        wish = f"{names[cause.dependency]} {cause.range}" if isinstance(cause, Required) and not cause.dependant else ""
+        return wish, min((term[1] for term in one.terms), default=0)
+
     told_by: dict[int, list[Incompatibility]] = {}
-    for each in premises:
+    for each in reversed(dict.fromkeys(premises)):
         told_by.setdefault(_dependant(each), []).append(each)
+    for mine in told_by.values():
+        mine.sort(key=order)
     ordered: list[Incompatibility] = []
     waiting = [*reversed(told_by), ROOT]
     while waiting:
-        for each in told_by.pop(waiting.pop(), ()):
-            ordered.append(each)
-            waiting.extend(package for package, _ in each.terms if package in told_by)
+        mine = told_by.pop(waiting.pop(), [])
+        ordered.extend(mine)
+        waiting.extend(package for each in reversed(mine) for package, _ in reversed(each.terms) if package in told_by)
     return ordered
 
 
@@ -147,7 +180,7 @@ def derivation(conflict: Conflict) -> dict[str, object]:
     numbering = small.numbering
     words = Wording(numbering)
     facts = list(leaves(small.proof))
-    derived = conclusions(small.proof)[-MOST_STEPS * 20 :]
+    derived = conclusions(small.proof)[-MOST_CONCLUSIONS_AS_DATA:]
     numbers = {each: position for position, each in enumerate([*facts, *derived], 1)}
     return {
         "facts": [{"id": numbers[each], **_fact(each, numbering), "text": words.fact(each)} for each in facts],
@@ -186,5 +219,6 @@ def _fact(leaf: Incompatibility, numbering: Numbering) -> dict[str, object]:
             raise AssertionError("a leaf is no derivation")
 
 
-def _capitalised(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+def _sentence(text: str) -> str:
+    """Give text as a sentence; one that begins with a formula's name keeps the name as it is."""
+    return f"{text[0].upper()}{text[1:]}." if text.startswith(("you ask", "every version")) else f"{text}."

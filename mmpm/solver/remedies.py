@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 MOST_VERSIONS = 8
 
+# For one release, and for several.
 _BARRED = {
-    "yanked": "yanked",
-    "pre-release": "a pre-release that nothing asks for",
-    "not in the store": "not in the store, and this run is offline",
-    "barred by policy": "barred by policy",
-    "taken down": "taken down by its registry",
+    "yanked": ("is yanked", "are yanked"),
+    "pre-release": ("is a pre-release that nothing asks for", "are pre-releases that nothing asks for"),
+    "not in the store": (
+        "is not in the store, and this run is offline",
+        "are not in the store, and this run is offline",
+    ),
+    "barred by policy": ("is barred by policy", "are barred by policy"),
+    "taken down": ("was taken down by its registry", "were taken down by its registry"),
 }
 
 
@@ -97,8 +101,7 @@ def _notes(lack: _Lack) -> Iterator[str]:
         mine = [each for each in lack.barred if each.why == why]
         if mine:
             shown = [f"{each.version} ({each.detail})" if each.detail else str(each.version) for each in mine]
-            verb = "is" if len(mine) == 1 else "are"
-            yield f"{where} has {lack.name} {listed(shown, ' and ', MOST_VERSIONS)}, which {verb} {words}."
+            yield f"{where} has {lack.name} {listed(shown, ' and ', MOST_VERSIONS)}, which {words[len(mine) > 1]}."
     for shadowed in package.shadowed:
         fitting = [str(version) for version in shadowed.versions if lack.wanted.allows(version)]
         if fitting:
@@ -134,16 +137,31 @@ def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tupl
         if isinstance(fact.cause, Pinned):
             name = numbering.names[fact.cause.package]
             remedies[f"let {name} move: `mmpm unpin {name}`"] = None
-    roots = [
-        asked(numbering.names[cause.dependency], cause.range)
-        for fact in facts
-        if isinstance(cause := fact.cause, Required) and cause.dependant == ROOT
-    ]
-    if len(roots) == 1:
-        remedies[f"ask for another range of {roots[0]}, or for something else"] = None
-    elif roots:
-        remedies[f"widen or drop one of {listed(roots, ' or ')}"] = None
+    for remedy in _changes_of_the_project(numbering, facts):
+        remedies[remedy] = None
     return tuple(remedies)
+
+
+def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[str]:
+    """Give what the project could ask for instead."""
+    roots: list[tuple[str, VersionRange]] = []
+    fitting: dict[str, str] = {}
+    for fact in facts:
+        cause = fact.cause
+        if isinstance(cause, Required) and cause.dependant == ROOT:
+            name = numbering.names[cause.dependency]
+            roots.append((name, cause.range))
+            candidates = numbering.candidates[cause.dependency]
+            if candidates:
+                newest = max(candidate.version for candidate in candidates)
+                had = f"ask for a version that can be had: `mmpm install {name}@{newest}`"
+                fitting[name] = f"ask for another version of {name}" if fact.terms else had
+    shown = [asked(name, wanted) for name, wanted in sorted(roots, key=lambda root: (root[0], str(root[1])))]
+    if len(roots) > 1:
+        yield f"widen or drop one of {listed(shown, ' or ')}"
+    elif roots:
+        name = roots[0][0]
+        yield f"{fitting[name]}, or do without it" if name in fitting else f"do without {name}"
 
 
 def _remedies(lack: _Lack) -> Iterator[str]:
@@ -165,7 +183,9 @@ def _remedies(lack: _Lack) -> Iterator[str]:
     if "yanked" in newest:
         yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`"
     if "barred by policy" in newest:
-        yield "change the policy that bars it: `mmpm config list --origin`"
+        detail = newest["barred by policy"].detail
+        rule = f", {detail}" if detail else ""
+        yield f"change the policy that bars it{rule}: `mmpm config list --origin` tells where it is set"
     for shadowed in lack.package.shadowed:
         fitting = [version for version in shadowed.versions if lack.wanted.allows(version)]
         if fitting:

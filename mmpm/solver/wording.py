@@ -9,13 +9,22 @@ from mmpm.solver.incompatibility import Constrained, Learned, Pinned, Required
 from mmpm.solver.numbering import ABSENT, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mmpm.model.ranges import VersionRange
     from mmpm.model.versions import Version
     from mmpm.solver.incompatibility import Incompatibility
     from mmpm.solver.numbering import Numbering
+    from mmpm.solver.universe import Absence, Barrier
 
+# The barriers in a subordinate clause.
+SHORTLY: dict[Barrier, str] = {
+    "yanked": "yanked",
+    "pre-release": "a pre-release",
+    "not in the store": "not in the store",
+    "barred by policy": "barred by policy",
+    "taken down": "taken down",
+}
 MOST_RUNS = 4
 MOST_TERMS = 4
 
@@ -56,9 +65,11 @@ class Wording:
         candidates = self._numbering.candidates[package]
         if mask & ~ABSENT != self._numbering.full[package] & ~ABSENT:
             return self.said(package, f"{name} {self.versions(package, mask)}")
+        known = self._numbering.universe.packages.get(name)
+        rest = " that may be chosen" if known is not None and known.removed else ""
         if len(candidates) == 1:
-            return self.said(package, f"{name} {candidates[0].version}", "the only one")
-        return self.said(package, f"every version of {name}")
+            return self.said(package, f"{name} {candidates[0].version}", f"the only one{rest}")
+        return self.said(package, f"every version of {name}{rest}")
 
     def versions(self, package: int, mask: int) -> str:
         """Give the versions of a mask as runs in version order."""
@@ -80,7 +91,7 @@ class Wording:
                 return f"{self.said(package, self._numbering.names[package])} is pinned to {version}"
             case Required(dependant=dependant, versions=versions, dependency=dependency, range=wanted):
                 verb = "you ask for" if dependant == ROOT else f"{self.subject(dependant, versions)} needs"
-                lack = "" if self._numbering.mask(dependency, wanted) else f", {self.lack(dependency)}"
+                lack = "" if self._numbering.mask(dependency, wanted) else f", {self.lack(dependency, wanted)}"
                 return f"{verb} {self.asked(dependency, wanted)}{lack}"
             case Constrained(dependant=dependant, versions=versions, dependency=dependency, range=wanted):
                 return f"{self.subject(dependant, versions)} only goes with {self.asked(dependency, wanted)}"
@@ -91,11 +102,40 @@ class Wording:
         """Give a requirement as a person would type it."""
         return self.said(package, asked(self._numbering.names[package], wanted))
 
-    def lack(self, package: int) -> str:
-        """Say that nothing fits: there is no such package here, or none of its versions may be chosen."""
-        if self._numbering.names[package] not in self._numbering.universe.packages:
-            return "which cannot be had"
-        return "which no release that may be chosen fits"
+    def lack(self, dependency: int, wanted: VersionRange) -> str:
+        """Say why nothing fits: there is no such package here, or none of its versions that fit may be chosen."""
+        universe = self._numbering.universe
+        name = self._numbering.names[dependency]
+        package = universe.packages.get(name)
+        if package is None:
+            return _absence(universe.absent.get(name))
+        if wanted.is_empty:
+            return "a range that no version can fit"
+        reasons = {each.why for each in package.removed if wanted.allows(each.version)}
+        if len(reasons) == 1:
+            return f"but what would fit is {SHORTLY[reasons.pop()]}"
+        if reasons:
+            return "but what would fit may not be chosen"
+        if any(wanted.allows(version) for shadowed in package.shadowed for version in shadowed.versions):
+            return "but what would fit is shadowed"
+        return "which no release fits" if package.candidates or package.removed else "which has no release"
+
+    def disputed(self, facts: Iterable[Incompatibility]) -> str:
+        """Give the one name of which facts allow no version together, though each allows some; else nothing."""
+        allowed: dict[int, int] = {}
+        for fact in facts:
+            match fact.cause:
+                case Pinned(package=package, version=version):
+                    mask = self._numbering.version_mask(package, version)
+                case Required(dependency=package, range=wanted) | Constrained(dependency=package, range=wanted):
+                    mask = self._numbering.mask(package, wanted)
+                    if not mask and isinstance(fact.cause, Required):
+                        return ""
+                case _:
+                    raise AssertionError("a leaf is no derivation")
+            allowed[package] = allowed.get(package, -1) & mask
+        names = [self._numbering.names[package] for package, mask in allowed.items() if not mask]
+        return names[0] if len(names) == 1 else ""
 
     def conclusion(self, incompatibility: Incompatibility) -> str:
         """Give what an incompatibility means, as "if these, then those" or shorter."""
@@ -124,6 +164,18 @@ class Wording:
         if mask == self._numbering.full[package] & ~ABSENT:
             return self.said(package, name)
         return self.said(package, f"{name} {self.versions(package, mask)}")
+
+
+def _absence(absence: Absence | None) -> str:
+    match absence.why if absence is not None else "absent":
+        case "not fetched":
+            return "of which nothing was fetched to this machine"
+        case "not mirrored":
+            return "which is not mirrored here"
+        case _ if absence is not None and len(absence.registries) == 1:
+            return f"which {absence.registries[0]} does not have"
+        case _:
+            return "which no registry has"
 
 
 def _run(versions: Sequence[Version]) -> list[str]:

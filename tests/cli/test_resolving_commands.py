@@ -159,19 +159,19 @@ def test_what_cannot_be_met_is_explained_and_changes_nothing(terminal):
         Resolving mol-b...
         Resolving mol-a@2...
         error[no-solution]: no set of releases meets the requirements
-          You ask for mol-a@2 (molmall.example), which no release that may be chosen fits.
+          You ask for mol-a@2 (molmall.example), which no release fits.
           molmall.example has mol-a 1.1.0 and 1.0.0.
-          fix: ask for another range of mol-a@2, or for something else
+          fix: ask for a version that can be had: `mmpm install mol-a@1.1.0`, or do without it
         [exit 3]
         $ mmpm install mol-b@2
         {TIER}
         Resolving mol-b@2...
         error[no-solution]: no set of releases meets the requirements
-          You ask for mol-b@2 (molmall.example), which no release that may be chosen fits.
+          You ask for mol-b@2 (molmall.example), but what would fit is a pre-release.
           molmall.example has mol-b 1.0.0.
           molmall.example has mol-b 2.0.0-rc.1, which is a pre-release that nothing asks for.
           fix: allow the pre-release: `mmpm install --pre mol-b` or `mmpm install mol-b@2.0.0-rc.1`
-               ask for another range of mol-b@2, or for something else
+               ask for a version that can be had: `mmpm install mol-b@1.0.0`, or do without it
         [exit 3]
         """
     )
@@ -322,3 +322,23 @@ def test_every_change_of_the_formulas_folder_says_to_programs_what_came_of_it(te
     for line in lines:
         seen = json.loads(terminal.run(*line, "--json").out)
         assert {"applied", "plan", "linked", "copied", "fetched_bytes", "kept"} <= seen.keys(), line
+
+
+@pytest.mark.usefixtures("mall")
+def test_unpin_puts_back_what_stood_there_before_the_pin(terminal):
+    manifest = terminal.cwd / "mmpm.toml"
+    terminal.run("install", "mol-b@^1")
+    before = manifest.read_text()
+    assert terminal.run("pin", "mol-b").status == 0
+    assert terminal.run("pin", "mol-b@1.0.0").status == 0
+    assert 'mol-b = {version = "1.0.0", was = "^1"}' in manifest.read_text()
+    assert terminal.run("pin", "mol-a").status == 0
+    assert 'mol-a = {version = "1.1.0", was = ""}' in manifest.read_text()
+    assert terminal.run("unpin", "mol-b").out == "Unpinned: mol-b (^1)\n"
+    assert terminal.run("unpin", "mol-a").out == "Unpinned: mol-a (as others require it)\n"
+    assert manifest.read_text() == before
+    lock = parse_lock((terminal.cwd / "mmpm.lock").read_bytes())
+    assert [(one.name, one.version, one.pinned) for one in lock.releases] == [
+        ("mol-a", "1.1.0", False),
+        ("mol-b", "1.0.0", False),
+    ]
