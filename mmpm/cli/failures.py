@@ -95,6 +95,8 @@ def _body(code: str, fact: str, remedy: str, status: int) -> dict[str, object]:
 
 
 def _print_json(output: Output, body: Mapping[str, object]) -> None:
+    if output.has_document:  # there is one document at most: the status alone tells of what failed after it
+        return
     document = {"schema": "mmpm.error/1", "error": body, "warnings": output.warnings}
     output.out.write(json.dumps(document, default=str) + "\n")
     output.out.flush()

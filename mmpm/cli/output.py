@@ -70,6 +70,7 @@ class Output:
         self.quiet = quiet
         self.verbose = verbose
         self.warnings: list[str] = []
+        self.has_document = False
         self.environ = environ
         self._color = color
         self._moves = progress and not quiet and not as_json and is_terminal(self.err) and not self._is_dumb
@@ -140,6 +141,7 @@ class Output:
         """Print the one JSON document of `--json`; nothing without it. Keys `schema` and `warnings` are added."""
         if self.as_json:
             text = json.dumps({"schema": schema, **body, "warnings": self.warnings}, ensure_ascii=True)
+            self.has_document = True
             self.out.write(text + "\n")
             self.out.flush()
 

@@ -168,7 +168,11 @@ def plan_lockfile(
             note(context.places.state, context.project.root, noted.sentence, list(noted.paths))
         return Plan(folder=files.formulas)
     root = SetRoot(f"{files.formulas}/{FILE_NAME}", tuple(sorted({entry.tree for entry in after.entries})))
+    # A checksum follows from the tree: where the receipt has another one for the same tree, one of them is wrong.
+    told = {(entry.tree, entry.checksum) for entry in receipt.entries}
+    old_trees = {tree for tree, _ in told}
     names = {action.release.name for action in linked}
+    names |= {one.name for one in after.entries if one.tree in old_trees and (one.tree, one.checksum) not in told}
     first_time = unproved(context.places.state, [locked for locked in lock.releases if locked.name in names])
     missing = _missing(context, linked, None if dry_run else {locked.name for locked in first_time})
     return Plan(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminal import render
 
+from mmpm.cli.failures import report
 from mmpm.cli.output import MARKS, Output, Styled
 from mmpm.cli.progress import TerminalProgress
 
@@ -91,6 +92,13 @@ def test_json_silences_words_and_keeps_warnings():
     out.document("mmpm.x/1", {"a": "\x1b"})
     assert out.err.seen == ""
     assert json.loads(out.out.seen) == {"schema": "mmpm.x/1", "a": "\x1b", "warnings": ["old snapshot"]}
+
+
+def test_what_fails_after_the_document_adds_no_second_one():
+    out = output(as_json=True)
+    out.document("mmpm.x/1", {"a": 1})
+    assert report(KeyboardInterrupt(), out) == 130
+    assert json.loads(out.out.seen)["a"] == 1
 
 
 def test_quiet_still_warns_and_gives_results():

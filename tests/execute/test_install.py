@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -337,3 +338,12 @@ def test_a_store_that_may_only_be_read_is_installed_from(site, monkeypatch, numb
     monkeypatch.setattr("mmpm_store.roots.write_root", refusing)
     site.install(release)
     assert site.files() == {"mol-a.formula.toml": b"a"}
+
+
+def test_a_checksum_that_changes_under_the_same_tree_is_refused(site):
+    release = site.release("mol-a", "1.0.0", b"a")
+    site.install(release)
+    before = (site.formulas / ".lock.json").read_bytes()
+    with pytest.raises(NotWhatWasLockedError):
+        site.install(replace(release, checksum="sha256:" + "0" * 64))
+    assert (site.formulas / ".lock.json").read_bytes() == before
