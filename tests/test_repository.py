@@ -27,10 +27,20 @@ def commands_named_in(text):
         yield words[:2] if words[0] in GROUPS else words[:1]
 
 
-@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/architecture.md"])
-def test_a_document_names_only_commands_that_exist(document):
-    text = (CHECKOUT / document).read_text()
-    unknown = [words for words in commands_named_in(text) if not knows_command(words)]
+# Also names what is still to come: the table says of each row whether it works now (see the next test).
+WITH_LATER_COMMANDS = "docs/seeds.md"
+# The remedy of `fragment` says which command will install one.
+ANNOUNCED = (["mol"],)
+
+
+def test_documents_name_only_commands_that_exist():
+    unknown = [
+        f"{path.name}: {words}"
+        for path in tracked("*.md")
+        if path != CHECKOUT / WITH_LATER_COMMANDS
+        for words in commands_named_in(path.read_text())
+        if words not in ANNOUNCED and not knows_command(words)
+    ]
     assert unknown == []
 
 
