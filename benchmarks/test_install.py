@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from nginx_server import Nginx, find_nginx
-from references import copy_folder, link_folder, link_loop
+from references import copy_folder, link_folder, link_folder_durably, link_loop
 from synthetic import write_bundles
 
 if TYPE_CHECKING:
@@ -66,6 +66,24 @@ def test_warm_frozen_sync_of_1000_releases(versus, installed, scratch):
         lambda number: link_folder(machine.formulas, scratch / f"linked-{number}"),
         against="cp -rl",
         goal="1.0x",
+        rounds=7,
+        prepare=prepare,
+    )
+
+
+def test_warm_frozen_sync_beside_links_that_are_flushed(versus, installed, scratch):
+    """The same, against a reference that gives the same promise."""
+    machine = installed.machine
+    projects: dict[int, Path] = {}
+
+    def prepare(number: int) -> None:
+        projects[number] = new_project(machine.home / f"flushed-{number}", machine.project)
+
+    versus(
+        lambda number: machine.run("sync", "--frozen", "--offline", cwd=projects[number]),
+        lambda number: link_folder_durably(machine.formulas, scratch / f"linked-flushed-{number}"),
+        against="cp -rl; sync -f",
+        goal="none: decision 0009",
         rounds=7,
         prepare=prepare,
     )
