@@ -1,7 +1,8 @@
 """`pin NAME[@V]` and `unpin NAME[@RANGE]`: hold a formula at one version, or let it move again.
 
 A pin is an exact version in the manifest, where everyone can see it: `pin` writes the version that is locked (or the
-one given), `unpin` writes the range given, or any version. What is locked stays as it is where it can.
+one given) and notes the range that stood there, `unpin` writes the range given, or the one noted. What is locked stays
+as it is where it can.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NotRequiredError, UsageError
+from mmpm.model.ranges import VersionRange
 from mmpm.ops.change import describe, edited, plan_change
 from mmpm.project.manifest import Wanted
 
@@ -60,7 +62,14 @@ def prepare_pin(context: Context, request: PinRequest) -> Change:
             version = locked.version
         else:
             raise NotRequiredError([name])
-        return _with_range(manifest, name, version)
+        before = _find(manifest, name)
+        if before is None:
+            wanted = Wanted("formulas", name, version, was="" if locked is not None else None)
+        else:
+            range_before = VersionRange.parse(before.range)
+            is_noted = range_before.is_exact or range_before.is_any
+            wanted = replace(before, range=version, was=before.was if is_noted else before.range)
+        return _with(manifest, wanted)
 
     return _planned(context, request, name, edit)
 
@@ -71,7 +80,7 @@ def plan_unpin(context: Context, request: PinRequest) -> Plan:
 
 
 def prepare_unpin(context: Context, request: PinRequest) -> Change:
-    """Plan to let a formula move again, within the range given or freely.
+    """Plan to let a formula move again: within the range given, or as it could before it was pinned.
 
     Raises:
         NotRequiredError: the manifest does not have it.
@@ -80,9 +89,13 @@ def prepare_unpin(context: Context, request: PinRequest) -> Change:
     name = str(request.reference.name)
 
     def edit(manifest: Manifest, _old: Lockfile | None) -> Manifest:
-        if _find(manifest, name) is None:
+        before = _find(manifest, name)
+        if before is None:
             raise NotRequiredError([name])
-        return _with_range(manifest, name, str(request.reference.range))
+        if not request.has_range and before.was == "":
+            return edited(manifest, manifest.without_requirement(name, before.section))
+        given = str(request.reference.range) if request.has_range or before.was is None else before.was
+        return _with(manifest, replace(before, range=given, was=None))
 
     return _planned(context, request, name, edit)
 
@@ -98,7 +111,6 @@ def _find(manifest: Manifest, name: str) -> Wanted | None:
     return manifest.find(name) or manifest.find(name, "molecules")
 
 
-def _with_range(manifest: Manifest, name: str, text: str) -> Manifest:
-    before = _find(manifest, name)
-    wanted = replace(before, range=text) if before is not None else Wanted("formulas", name, text)
+def _with(manifest: Manifest, wanted: Wanted) -> Manifest:
+    before = _find(manifest, wanted.name)
     return manifest if wanted == before else edited(manifest, manifest.with_requirement(wanted))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SECTIONS = ("formulas", "molecules")
+KEYS = ("version", "registry", "as", "pre", "was")
 EMPTY = """\
 # What this project asks for. `mmpm sync` installs it, `mmpm.lock` says exactly what was chosen.
 
@@ -36,6 +37,7 @@ class Wanted:
         registry: the registry id that it must come from, or `None`.
         installed_as: the unscoped name that it is installed under (`--as`), or `None`.
         prerelease: whether a pre-release may be chosen where nothing else exists (`--pre`).
+        was: the range before `pin`, which `unpin` puts back; empty where it was required by others alone; else `None`.
     """
 
     section: str
@@ -44,10 +46,11 @@ class Wanted:
     registry: str | None = None
     installed_as: str | None = None
     prerelease: bool = False
+    was: str | None = None
 
     def to_toml(self) -> str | dict[str, object]:
         """Give the manifest's value: a plain range, or an inline table where more is said."""
-        if self.registry is None and self.installed_as is None and not self.prerelease:
+        if self.registry is None and self.installed_as is None and not self.prerelease and self.was is None:
             return self.range
         table: dict[str, object] = {"version": self.range}
         if self.registry is not None:
@@ -56,6 +59,8 @@ class Wanted:
             table["as"] = self.installed_as
         if self.prerelease:
             table["pre"] = True
+        if self.was is not None:
+            table["was"] = self.was
         return table
 
 
@@ -162,16 +167,16 @@ def _value(value: object) -> str:
 
 
 def _requirement(text: str, path: str, section: str, name: str, value: object) -> Wanted:
-    """Check one entry; `value` is a range or a table with `version`, `registry`, `as`, `pre`."""
+    """Check one entry; `value` is a range or a table with `version`, `registry`, `as`, `pre`, `was`."""
 
     def wrong(reason: str) -> ManifestError:
         return ManifestError(path, _line_of(text, name), f"{section}.{name}", reason)
 
     table: Mapping[str, object] = value if isinstance(value, dict) else {"version": value}
-    version, registry, alias, pre = (table.get(key) for key in ("version", "registry", "as", "pre"))
-    unknown = sorted(set(table) - {"version", "registry", "as", "pre"})
+    version, registry, alias, pre, was = (table.get(key) for key in KEYS)
+    unknown = sorted(set(table) - set(KEYS))
     if unknown:
-        raise wrong(f"unknown key {unknown[0]}; known are version, registry, as, pre")
+        raise wrong(f"unknown key {unknown[0]}; known are {', '.join(KEYS)}")
     if version is None:
         version = "*"
     if not isinstance(version, str):
@@ -180,16 +185,20 @@ def _requirement(text: str, path: str, section: str, name: str, value: object) -
         raise wrong("pre: expected true or false")
     if not isinstance(registry, str | None) or not isinstance(alias, str | None):
         raise wrong("registry and as: expected texts")
+    if not isinstance(was, str | None):
+        raise wrong('was: expected a range in quotes, such as "^4"')
     try:
         FormulaName.parse(name)
         VersionRange.parse(version)
+        if was:
+            VersionRange.parse(was)
         if registry is not None:
             RegistryId.parse(registry)
         if alias is not None and FormulaName.parse(alias).scope is not None:
             raise wrong("as: an installed name has no scope")
     except ValueError as error:
         raise wrong(str(error)) from error
-    return Wanted(section, name, version, registry, alias, bool(pre))
+    return Wanted(section, name, version, registry, alias, bool(pre), was)
 
 
 def _line_of(text: str, key: str) -> int:

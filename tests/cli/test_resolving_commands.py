@@ -92,7 +92,7 @@ def test_a_pin_is_an_exact_version_in_the_manifest_that_unpin_takes_back(termina
         Pinned: mol-a@1.1.0
         """
     )
-    assert 'mol-a = "1.1.0"' in (terminal.cwd / "mmpm.toml").read_text()
+    assert 'mol-a = {version = "1.1.0", was = "^1"}' in (terminal.cwd / "mmpm.toml").read_text()
     mall(("mol-a", "1.2.0"))
     assert terminal.run("install", "mol-b").status == 0
     lock = parse_lock((terminal.cwd / "mmpm.lock").read_bytes())
@@ -342,3 +342,8 @@ def test_unpin_puts_back_what_stood_there_before_the_pin(terminal):
         ("mol-a", "1.1.0", False),
         ("mol-b", "1.0.0", False),
     ]
+
+
+def test_lock_where_there_is_nothing_says_so(terminal):
+    seen = terminal.run("lock", "--project", ".")
+    assert (seen.status, seen.err.splitlines()[-1]) == (0, "There is neither mmpm.toml nor mmpm.lock: nothing to lock")

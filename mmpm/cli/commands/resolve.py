@@ -160,13 +160,14 @@ def lock(*, check: bool = False, session: Session) -> None:
 
     context = session.context()
     plan = plan_lock(context, LockRequest(check, session.options.dry_run))
+    has_text = os.path.exists(context.project.manifest_path) or os.path.exists(context.project.lock_path)
     run_plan(
         session,
         context,
         plan,
         schema="mmpm.lock/1",
         done=f"Locked: {_shown(session, context.project.lock_path)}",
-        nothing="The lock is up to date",
+        nothing="The lock is up to date" if has_text else "There is neither mmpm.toml nor mmpm.lock: nothing to lock",
     )
 
 
@@ -276,14 +277,17 @@ def unpin(reference: str, /, *, session: Session) -> None:
     """Let a formula move again.
 
     Args:
-        reference: NAME (any version) or NAME@RANGE.
+        reference: NAME (as before it was pinned) or NAME@RANGE.
         session: This run.
     """
     from mmpm.ops.pin import prepare_unpin
 
     request = _pin_request(session, reference)
     change = prepare_unpin(session.context(), request)
-    _apply_pin(session, change, f"Unpinned: {request.reference.name} ({request.reference.range})", "mmpm.unpin/1")
+    name = str(request.reference.name)
+    wanted = change.manifest.find(name) or change.manifest.find(name, "molecules")
+    freedom = wanted.range if wanted else "as others require it"
+    _apply_pin(session, change, f"Unpinned: {name} ({freedom})", "mmpm.unpin/1")
 
 
 def _pin_request(session: Session, text: str) -> "PinRequest":
