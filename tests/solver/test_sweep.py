@@ -1,4 +1,7 @@
-"""Random universes by the thousand against plain enumeration: `scripts/check --full` runs 20,000, a sample else."""
+"""Random universes by the thousand against plain enumeration and, larger ones, against a SAT solver.
+
+`scripts/check --full` runs 20,000 of the first and 4,000 of the second, any other run a sample.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import random
 
 import pytest
 from solver.brute_force import first_answer
+from solver.sat_oracle import first_answer_by_sat
 from solver.universes import NAMES, VERSIONS, R, V
 
 from mmpm.solver import solve as solving
@@ -15,9 +19,18 @@ from mmpm.solver.universe import Candidate, Package, Universe
 
 CASES = 20_000
 IN_A_SAMPLE = 600
+LARGE_CASES = 4_000
+LARGE_IN_A_SAMPLE = 60
 TEXTS = (
     "*", "*", ">=1.1.0", "<2.0.0", ">=2.0.0", "==1.0.0", "==2.0.0", "<2.0.0-rc.1", ">=1.0.0,<2.0.0 || ==3.0.0", "==9.0.0",
     "!=1.1.0", "<=2.0.0",
+)  # fmt: skip
+
+
+LARGE_VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "2.0.0-rc.1", "2.0.0", "2.1.0", "3.0.0-rc.1", "3.0.0")
+LARGE_TEXTS = (
+    "*", ">=1.1.0", "<2.0.0", ">=2.0.0", "<3.0.0-rc.1", ">=1.0.0,<2.0.0 || ==3.0.0", "!=1.1.0", "<=2.0.0", ">=1.2.0",
+    ">=1.1.0,<2.1.0", ">=2.0.0,<3.0.0", "==2.0.0", "==9.0.0",
 )  # fmt: skip
 
 
@@ -44,6 +57,59 @@ def random_problem(seed):
     locked = {name: V(chance.choice(VERSIONS)) for name in names if chance.random() < 0.2}
     pinned = {name: V(chance.choice(VERSIONS)) for name in names if chance.random() < 0.08}
     return Universe(packages), roots, locked, pinned
+
+
+def large_problem(seed):
+    """A universe of 10 to 120 names; every other one is hard: many roots, and every version asks for a few."""
+    chance = random.Random(seed)
+    names = [f"n{i}" for i in range(chance.randint(10, 120 if seed % 2 else 60))]
+    texts = LARGE_TEXTS if chance.random() < 0.5 else LARGE_TEXTS[:-2]
+    reach = chance.choice((4, 10, 60))
+    most = chance.choice((1, 2, 2) if seed % 2 else (2, 3, 4))
+    is_hard = seed % 2 == 1
+
+    def ranges(near, limit):
+        others = chance.sample(near, min(len(near), chance.randint(1 if is_hard else 0, limit)))
+        return {name: R(chance.choice(texts)) for name in others}
+
+    packages = {}
+    for place, name in enumerate(names):
+        if not is_hard and chance.random() < 0.01:
+            continue
+        near = names[max(0, place - 1) : place + reach]
+        texts_of = sorted(chance.sample(LARGE_VERSIONS, chance.randint(2, 8)), key=LARGE_VERSIONS.index)
+        candidates = [
+            Candidate(V(text), ranges(near, most), ranges(names, 2) if not is_hard and chance.random() < 0.1 else {})
+            for text in texts_of
+        ]
+        packages[name] = Package(name, "acme", tuple(candidates))
+    asked = chance.sample(names, chance.randint(len(names) // 2, len(names)) if is_hard else chance.randint(1, 6))
+    roots = [(name, R("*" if is_hard else chance.choice(texts[:5]))) for name in asked]
+    locked = {name: V(chance.choice(LARGE_VERSIONS)) for name in names if chance.random() < 0.2}
+    pinned = {name: V(chance.choice(LARGE_VERSIONS)) for name in names if chance.random() < (0 if is_hard else 0.02)}
+    return Universe(packages), roots, locked, pinned
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("longest_jump", [2, solving.LONGEST_JUMP], ids=["mostly one level back", "as shipped"])
+def test_over_large_random_universes_the_answer_is_the_one_that_a_sat_solver_finds(sampled, monkeypatch, longest_jump):
+    monkeypatch.setattr(solving, "LONGEST_JUMP", longest_jump)
+    for seed in sampled(range(LARGE_CASES), LARGE_IN_A_SAMPLE):
+        problem = large_problem(seed)
+        answer = solve(*problem)
+        expected = first_answer_by_sat(*problem)
+        if expected is None:
+            assert isinstance(answer, Conflict), seed
+        else:
+            assert isinstance(answer, Resolution), seed
+            assert list(answer.versions.items()) == list(expected.items()), seed
+
+
+@pytest.mark.slow
+def test_the_two_oracles_agree(sampled):
+    for seed in sampled(range(CASES), IN_A_SAMPLE)[:1000]:
+        problem = random_problem(seed)
+        assert first_answer_by_sat(*problem) == first_answer(*problem), seed
 
 
 @pytest.mark.slow
