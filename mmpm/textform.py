@@ -18,7 +18,12 @@ from mmpm.model.names import FormulaName, RegistryId
 MAX_BYTES = 64 << 20
 _MARKERS = (b"<<<<<<< ", b">>>>>>> ", b"||||||| ")
 
-_VERSION = re.compile(r"[0-9]{1,20}\.[0-9]{1,20}\.[0-9]{1,20}(?:[-+][0-9A-Za-z.+-]{1,200})?").fullmatch
+# What `Version.parse` takes (a test holds them together), without making a value of each.
+_NUMBER = r"(?:0|[1-9][0-9]{0,14})"
+_PART = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_VERSION = re.compile(
+    rf"(?=.{{1,128}}\Z){_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_PART}(?:\.{_PART})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+).fullmatch
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}").fullmatch
 _BLAKE3 = re.compile(r"blake3:[0-9a-f]{64}").fullmatch
 

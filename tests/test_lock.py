@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mmpm.errors import DocumentUnreadableError, NewerFormatError
@@ -20,6 +20,7 @@ from mmpm.lock import (
     parse_requirement_text,
     requirement_text,
 )
+from mmpm.model.versions import Version
 
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 BASES = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,10}[a-z0-9])?", fullmatch=True).filter(
@@ -174,3 +175,27 @@ def test_a_source_that_names_no_registry_is_refused(registry):
     document["releases"][0]["source"] = f"hop://{registry}/formulas/mol-polecat-work@4.0.0"
     with pytest.raises(DocumentUnreadableError, match="names no registry"):
         parse_lock(json.dumps(document).encode())
+
+
+@given(st.from_regex(r"[0-9]{1,17}\.[0-9]{1,2}\.[0-9]{1,2}([-+][0-9a-z.+-]{0,9})?", fullmatch=True))
+@example("1.0.0-..")
+@example("01.0.0")
+@example("1.0.0-01")
+@example("1.0.0-" + "9" * 16)
+@example("1.0.0-" + "a" * 122)
+@example("1.0.0-" + "a" * 123)
+def test_a_lock_takes_the_versions_that_there_are(text):
+    try:
+        Version.parse(text)
+    except ValueError:
+        is_version = False
+    else:
+        is_version = True
+    document = json.loads(format_lock(Lockfile((), (ONE,))))
+    document["releases"][0]["version"] = text
+    data = json.dumps(document).encode()
+    if is_version:
+        assert parse_lock(data).releases[0].version == text
+    else:
+        with pytest.raises(DocumentUnreadableError, match="is not a version"):
+            parse_lock(data)

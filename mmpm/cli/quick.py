@@ -69,8 +69,8 @@ def _is_plain(text: str) -> bool:
 def _project_root() -> "str | None":
     """Give the root of the project around the working folder; None where there is none with a manifest."""
     environ = os.environ
-    home = environ.get("HOME", "")
-    town = environ.get("GT_ROOT") or environ.get("GT_HOME") or home + "/gt"
+    home = os.path.normpath(environ.get("HOME", ""))
+    town = os.path.normpath(environ.get("GT_ROOT") or environ.get("GT_HOME") or home + "/gt")
     try:
         nearest = nearest_root(os.getcwd(), home, town)
     except OSError:
