@@ -138,8 +138,8 @@ def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
         ObjectsMissingError: as for `fetch`.
     """
     number = len(set(ids))
-    are, them = ("object is", "it") if number == 1 else ("objects are", "them")
-    context.progress.say(f"{number} of the store's {are} damaged or gone; fetching {them} again")
+    are, them = ("is", "it") if number == 1 else ("are", "them")
+    context.progress.say(f"{number} of the store's objects {are} damaged or gone; fetching {them} again")
     fetch(context, ids, plan.sources, _needing(plan, ids), _executable(plan))
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from terminal import Terminal
+from world import formula_text
 
 from mmpm_store.ids import ObjectId
 from mmpm_store.objects import Store
@@ -237,3 +239,28 @@ def test_what_is_damaged_or_gone_comes_back_from_a_registry(world):
     assert machine.try_run("store", "verify").status == 1
     machine.run("store", "repair")
     assert "sound" in machine.run("store", "verify").out
+
+
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [(1, "objects is damaged or gone; fetching it"), (2, "objects are damaged or gone; fetching them")],
+)
+def test_damaged_objects_are_said_and_fetched_again(terminal, damaged, words):
+    made = terminal.run("registry", "init", "../acme", "--id", "acme.corp", "--no-passphrase")
+    terminal.run("registry", "add", "../acme", "--root", re.search(r"[0-9a-f]{64}", made.out)[0])
+    for name in ("mol-a", "mol-b"):
+        (terminal.cwd / f"{name}.formula.toml").write_text(formula_text(name, "1.0.0", {}))
+        assert terminal.run("publish", f"{name}.formula.toml", "--to", "../acme", "--yes").status == 0
+    (terminal.cwd / "mmpm.toml").write_text("")
+    assert terminal.run("install", "mol-a", "mol-b").status == 0
+    store = Store.open(terminal.home / ".local" / "share" / "mmpm" / "store", durability="none")
+    formulas = terminal.cwd / ".beads" / "formulas"
+    for name in ("mol-a", "mol-b")[:damaged]:
+        file = formulas / f"{name}.formula.toml"
+        object_id = ObjectId.of(file.read_bytes())
+        file.unlink()
+        damage(store, object_id)
+    shutil.rmtree(formulas)
+    seen = terminal.run("sync")
+    assert seen.status == 0
+    assert f"{damaged} of the store's {words} again" in seen.err
