@@ -6,13 +6,23 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mmpm.model.capabilities import Capabilities
 from mmpm.model.checksums import Checksum
 from mmpm.model.names import FormulaName
 from mmpm.model.references import Requirement
 from mmpm.model.release import Release
 from mmpm.model.versions import Version
 from mmpm.registry import layout
-from mmpm.registry.documents import INDEX_LINES, PAGE_LINES, FormulaIndex, PageReference, page_to_bytes, release_line
+from mmpm.registry.documents import (
+    INDEX_LINES,
+    PAGE_LINES,
+    CatalogLine,
+    FormulaIndex,
+    PageReference,
+    catalog_to_bytes,
+    page_to_bytes,
+    release_line,
+)
 from mmpm.trust.facts import Identity, RoleFile, TargetFile
 from mmpm.trust.keys import SigningKey
 from mmpm.trust.metadata import (
@@ -50,6 +60,7 @@ class SignedTree:
         self.root_version = 1
         self.lines: dict[str, list[dict[str, object]]] = {}
         self.pages: dict[str, list[PageReference]] = {}
+        self.catalog: dict[str, dict[str, bytes]] = {}
         self.meta: dict[str, RoleFile] = {}
         self.listed: dict[str, dict[str, TargetFile]] = {role: {} for role in layout.bin_roles()}
         root = make_root(Identity(registry_id, f"The {registry_id} registry"), self._public(), self.keys["root"], now)
@@ -99,6 +110,25 @@ class SignedTree:
             )
             lines.append(release_line(release))
         self._index(name)
+
+    def describe(self, name: str, version: str = "1.0.0", description: str = "", **said: object) -> None:
+        """Add or replace a catalog line; `said`: author, kind, published_at, and primary, secondary, weights."""
+        capabilities = {key: said[key] for key in ("primary", "secondary", "weights") if key in said}
+        line = CatalogLine(
+            name=FormulaName.parse(name),
+            latest=Version.parse(version),
+            kind=said.get("kind", "formula"),
+            description=description,
+            author=said.get("author"),
+            license=None,
+            repository=None,
+            capabilities=Capabilities.of_document(capabilities),
+            published_at=said.get("published_at", "2026-11-01T00:00:00Z"),
+        )
+        shard = layout.shard_of(name)
+        lines = self.catalog.setdefault(shard, {})
+        lines[name] = line.to_bytes()
+        self.target(layout.catalog_target(shard), catalog_to_bytes(lines))
 
     def yank(self, name: str, version: str) -> None:
         for line in self.lines[name]:

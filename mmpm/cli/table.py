@@ -77,6 +77,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("import", "project:import_command", "Install a formula from a file or standard input.", changes_tier=True),
     Row("list", "look:list_command", "List the formulas of this machine, tier by tier."),
     Row("show", "look:show", "Show what is known of a formula.", completes="installed"),
+    Row("search", "find:search", "Search the catalogs of your registries, as they are here."),
     Row("tree", "explore:tree", "Show what every formula needs, as a tree.", completes="locked"),
     Row("why", "explore:why", "Say why a formula is here, path by path.", completes="locked"),
     Row("outdated", "explore:outdated", "List formulas of which something newer is known here."),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mmpm.errors import MmpmError
 from mmpm.execute.connect import session_of
 from mmpm.project.config_file import drop_registry, put_registry
 from mmpm.project.registries import RegistryConfig
 from mmpm.registry.state import TrustFolder
 
 if TYPE_CHECKING:
-    from mmpm.errors import MmpmError
     from mmpm.execute.context import Context
     from mmpm.plan import AddRegistry, RefreshRegistries, RemoveRegistry
     from mmpm.registry.refresh import Refreshed
@@ -43,7 +43,20 @@ def apply_add(context: Context, action: AddRegistry) -> Refreshed:
     done = session.commit()
     for warning in done.warnings:
         context.progress.warn(warning)
+    _bring_catalog(context, config)
     return done
+
+
+def _bring_catalog(context: Context, config: RegistryConfig) -> None:
+    """Bring what `search` reads, so that it works at once; the registry is added without it as well."""
+    session = session_of(context, config)
+    try:
+        session.begin()
+        session.fetch_catalog()
+        for warning in session.commit().warnings:
+            context.progress.warn(warning)
+    except MmpmError as error:
+        context.progress.warn(f"the catalog was not brought, so that search finds nothing yet: {error.fact}")
 
 
 def apply_remove(context: Context, action: RemoveRegistry) -> None:
@@ -60,7 +73,6 @@ def apply_refresh(context: Context, action: RefreshRegistries) -> tuple[tuple[Re
     Returns:
         What each refresh did, and the failures, both in the order of the registries.
     """
-    from mmpm.errors import MmpmError
     from mmpm.registry.refresh import ALL
 
     refreshed: list[Refreshed] = []

@@ -10,12 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MmpmError, NotFetchedError, RegistryTooOldError, RootMismatchError, UnknownRegistryError
-from mmpm.execute.connect import age_policy, is_remote, session_of
-from mmpm.model.names import FormulaName
-from mmpm.registry.local import LocalCopy
-from mmpm.registry.snapshot import Snapshot
-from mmpm.registry.state import TrustFolder
+from mmpm.errors import MmpmError, NotFetchedError, RegistryTooOldError, UnknownRegistryError
+from mmpm.execute.connect import age_policy, is_remote, open_snapshot, session_of
+from mmpm.project.registries import scope_owner
 from mmpm.solver.universe import Absence
 from mmpm.trust.clock import judge
 from mmpm.trust.facts import parse_time
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from mmpm.model.release import Release
     from mmpm.project.registries import RegistryConfig
     from mmpm.registry.refresh import RefreshSession
+    from mmpm.registry.snapshot import Snapshot
 
 
 @dataclass(slots=True)
@@ -115,7 +113,7 @@ class Knowledge:
         try:
             if registry.snapshot is None or not registry.snapshot.knows(name):
                 if any(is_remote(url) for url in registry.config.urls):
-                    registry.snapshot = registry.snapshot or self._read_local(registry.config)
+                    registry.snapshot = registry.snapshot or open_snapshot(self._context, registry.config)
                 else:
                     session = session_of(self._context, registry.config)
                     session.begin()
@@ -147,14 +145,13 @@ class Knowledge:
         bound = self._bound.get(name)
         if bound is not None:
             return config.id == bound
-        scope = FormulaName.parse(name).scope
-        owners = [each.config.id for each in self._registries if scope and f"@{scope}" in each.config.scopes]
-        return not owners or config.id == owners[0]
+        owner = scope_owner(self._context.registries, name)
+        return owner is None or config.id == owner.id
 
     def _snapshot(self, registry: _Registry, names: list[str]) -> Snapshot:
         if registry.session is None and registry.snapshot is None:
             if self._context.offline and all(is_remote(url) for url in registry.config.urls):
-                registry.snapshot = self._read_local(registry.config)
+                registry.snapshot = open_snapshot(self._context, registry.config)
             if registry.snapshot is not None:
                 self._judge(registry, registry.snapshot)
             else:
@@ -165,23 +162,6 @@ class Knowledge:
             registry.snapshot = registry.session.snapshot
         assert registry.snapshot is not None
         return registry.snapshot
-
-    def _read_local(self, config: RegistryConfig) -> Snapshot | None:
-        """Open what this machine believes of a registry; None if that is nothing yet.
-
-        Raises:
-            RootMismatchError: configuration names another root than the one that was accepted.
-        """
-        folder = TrustFolder.of(self._context.places.trust, config.id)
-        state, pinned = folder.read(), folder.pinned()
-        if state is None:
-            return None
-        if config.root is not None and pinned is not None and config.root != pinned:
-            raise RootMismatchError(config.id, pinned, config.root)
-        try:
-            return Snapshot.open(LocalCopy.of(self._context.store.path, config.id), state)
-        except NotFetchedError:
-            return None
 
     def _judge(self, registry: _Registry, snapshot: Snapshot) -> None:
         """Hold the age of what is known against policy, as a refresh would.

@@ -26,14 +26,15 @@ class RegistryConfig:
         name: what people call it; the id where none was given.
         priority: lower is asked first; equal ones go by id.
         scopes: scopes such as `@acme` that belong to this registry outright; sorted.
-        root: sha256 hex of the root key's canonical signed part (the fingerprint), or `None` where only the
-            pinned state knows it.
-        auth: `none`, `token` or `netrc`.
+        root: sha256 hex of the root key's canonical signed part (the fingerprint) as the person configured it, or
+            `None` where only the pinned state knows it.
+        auth: `none`, `token` or `netrc`; the person's alone, as `ca_file` is.
         ca_file: certificates for this registry alone.
         origin: the file that names it.
-        from_project: those of urls, name and root that only a project's `mmpm.toml` states. A clone may name any
-            address and any registry, so that no credential goes there for that (`mmpm.registry.credentials`), and
-            `registry add` does not take it over.
+        from_project: those of urls and name that only a project's `mmpm.toml` states. A clone may name any address
+            and any registry, so that no credential goes there for that (`mmpm.registry.credentials`).
+        project_root: the fingerprint that a project's `mmpm.toml` states where the person configured none or another;
+            it is believed for that project alone (`mmpm.registry.state`).
     """
 
     id: str
@@ -46,6 +47,7 @@ class RegistryConfig:
     ca_file: str | None = None
     origin: str = ""
     from_project: frozenset[str] = frozenset()
+    project_root: str | None = None
 
     @property
     def own_urls(self) -> tuple[str, ...]:
@@ -165,11 +167,37 @@ def merge_registries(*origins: Sequence[RegistryConfig]) -> tuple[RegistryConfig
     return tuple(sorted(merged.values(), key=lambda registry: (registry.priority, registry.id)))
 
 
-def mark_project(merged: RegistryConfig, own: RegistryConfig | None) -> RegistryConfig:
-    """Note what of a merged registry is not in the person's `own` entry for it."""
-    known = {*own.urls, own.name, own.root} if own is not None else set()
-    stated = {*merged.urls, merged.name, merged.root} - known - {None, ""}
-    return replace(merged, from_project=frozenset(one for one in stated if one is not None))
+def scope_owner(registries: Sequence[RegistryConfig], name: str) -> RegistryConfig | None:
+    """Give the registry that a name's scope is bound to: the first that is configured for it; None for any."""
+    scope = name.partition("/")[0]
+    return next((one for one in registries if scope in one.scopes), None)
+
+
+def with_project(
+    own: Sequence[RegistryConfig], stated: Sequence[RegistryConfig]
+) -> tuple[RegistryConfig, ...]:
+    """Join what a person configured with what a project's manifest states, in the order in which they are asked.
+
+    A clone may state anything. So what it says of trust stays apart from what the person says, and how a registry is
+    met (credentials, certificates) is the person's alone.
+    """
+    persons = {one.id: one for one in own}
+    roots = {one.id: one.root for one in stated}
+    return tuple(
+        _bounded(one, persons.get(one.id, RegistryConfig(one.id)), roots.get(one.id))
+        for one in merge_registries(stated, own)
+    )
+
+
+def _bounded(merged: RegistryConfig, own: RegistryConfig, root: str | None) -> RegistryConfig:
+    return replace(
+        merged,
+        root=own.root,
+        project_root=root if root != own.root else None,
+        auth=own.auth,
+        ca_file=own.ca_file,
+        from_project=frozenset({*merged.urls, merged.name} - {*own.urls, own.name, ""}),
+    )
 
 
 def _overlay(strong: RegistryConfig, weak: RegistryConfig) -> RegistryConfig:

@@ -163,16 +163,31 @@ class Snapshot:
         Raises:
             RegistryUntrustedError: a signed shard is malformed.
         """
+        for target, listed in self.catalog_shards():
+            yield from self.catalog_shard(target, listed) or ()
+
+    def catalog_shards(self) -> Iterator[tuple[str, Listed]]:
+        """Give target and file of each catalog shard that there is, as far as the bins at hand list them."""
         for number in range(layout.SHARD_COUNT):
             target = layout.catalog_target(f"{number:02x}")
             targets = self._bin(layout.bin_of(target))
             listed = targets.get(target) if targets is not None else None
-            data = self._copy.read(layout.hashed(target, listed[0]), *listed) if listed is not None else None
-            if data is not None:
-                try:
-                    yield from documents.parse_catalog(data)
-                except ValueError as error:
-                    raise RegistryUntrustedError(self.registry_id, str(error)) from None
+            if listed is not None:
+                yield target, listed
+
+    def catalog_shard(self, target: str, listed: Listed) -> tuple[CatalogLine, ...] | None:
+        """Give the lines of a shard, sorted; `None` where it is not here.
+
+        Raises:
+            RegistryUntrustedError: it is signed and malformed.
+        """
+        data = self._copy.read(layout.hashed(target, listed[0]), *listed)
+        if data is None:
+            return None
+        try:
+            return documents.parse_catalog(data)
+        except ValueError as error:
+            raise RegistryUntrustedError(self.registry_id, str(error)) from None
 
     @property
     def has_catalog(self) -> bool:
