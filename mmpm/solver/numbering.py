@@ -6,17 +6,22 @@ Bit order is preference order: bit 0 absent, then the candidates from worst to b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mmpm.model.ranges import VersionRange
-    from mmpm.model.versions import Version
+    from mmpm.model.versions import SortKey, Version
     from mmpm.solver.universe import Candidate, Universe
 
 ABSENT = 1
 ROOT = 0
+
+# The keys of a package's candidates in version order, and the bits of those below each place: what lies between two
+# places is the difference, wherever preference put the bits.
+_Order: TypeAlias = "tuple[list[SortKey], list[int]]"
 
 
 class Numbering:
@@ -28,7 +33,7 @@ class Numbering:
         full: by number, all bits that the package has.
     """
 
-    __slots__ = ("_locked", "_masks", "_numbers", "candidates", "full", "names", "universe")
+    __slots__ = ("_locked", "_masks", "_numbers", "_orders", "candidates", "full", "names", "universe")
 
     def __init__(self, universe: Universe, locked: Mapping[str, Version]) -> None:
         self.universe = universe
@@ -38,6 +43,7 @@ class Numbering:
         self._numbers: dict[str, int] = {}
         # By identity: hashing a range costs more than testing it, and equal texts are parsed to one value.
         self._masks: list[dict[int, tuple[VersionRange, int]]] = [{}]
+        self._orders: list[_Order | None] = [None]
         self._locked = locked
 
     def find(self, name: str) -> int | None:
@@ -59,6 +65,7 @@ class Numbering:
         self.candidates.append(candidates)
         self.full.append((2 << len(candidates)) - 1)
         self._masks.append({})
+        self._orders.append(None)
         return number
 
     def mask(self, number: int, wanted: VersionRange) -> int:
@@ -67,13 +74,13 @@ class Numbering:
         known = masks.get(id(wanted))
         if known is not None:
             return known[1]
+        order = self._orders[number]
+        if order is None:
+            order = self._orders[number] = _order(self.candidates[number])
+        keys, below = order
         mask = 0
-        bit = 2
-        allows = wanted.allows
-        for candidate in self.candidates[number]:
-            if allows(candidate.version):
-                mask |= bit
-            bit <<= 1
+        for low, high in wanted.intervals:
+            mask |= below[bisect_left(keys, high)] ^ below[bisect_left(keys, low)]
         masks[id(wanted)] = wanted, mask
         return mask
 
@@ -97,3 +104,11 @@ class Numbering:
         for i, candidate in enumerate(self.candidates[number]):
             if mask >> (i + 1) & 1:
                 yield candidate
+
+
+def _order(candidates: Sequence[Candidate]) -> _Order:
+    placed = sorted((candidate.version.sort_key, 2 << i) for i, candidate in enumerate(candidates))
+    below = [0]
+    for _, bit in placed:
+        below.append(below[-1] | bit)
+    return [key for key, _ in placed], below
