@@ -36,6 +36,7 @@ class Row:
 
 
 GROUPS = {
+    "audit": "Looking for what could go wrong.",
     "registry": "Registries: made here, or added by their pinned root.",
     "debug": "For bug reports and tests.",
     "store": "The objects of this machine: looked over, mended, cleared out.",
@@ -81,6 +82,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("tree", "explore:tree", "Show what every formula needs, as a tree.", completes="locked"),
     Row("why", "explore:why", "Say why a formula is here, path by path.", completes="locked"),
     Row("outdated", "explore:outdated", "List formulas of which something newer is known here."),
+    Row("audit confusion", "find:audit_confusion", "List names that two registries have, and who wins."),
     Row("new", "author:new", "Make a first formula or bundle to edit."),
     Row("check", "author:check", "Check formulas, bundles and fragments before publishing."),
     Row("build", "author:build", "Write the canonical payload of a formula or bundle."),

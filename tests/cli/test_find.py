@@ -201,3 +201,107 @@ def test_without_a_registry_there_is_nothing_to_search(terminal):
     assert terminal.run("search", "x").err == (
         "No catalog is here. Bring them with: mmpm update, after mmpm registry add URL\n"
     )
+
+
+@pytest.fixture
+def confused(registries):
+    """Two registries that both have mol-deploy and @acme/mol-ship; the scope belongs to the first."""
+    acme, public = registries("acme.example", scope=("@acme",)), registries("public.example")
+    for tree, version in ((acme, "1.0.0"), (public, "9.0.0")):
+        for name in ("mol-deploy", "@acme/mol-ship", f"mol-{tree.id.partition('.')[0]}"):
+            tree.release(name, version)
+            tree.describe(name, version)
+    public.release("@acme/mol-only-there", "9.0.0")
+    registries.add()
+    return acme, public
+
+
+@pytest.mark.usefixtures("confused")
+def test_every_name_that_two_registries_have_is_listed_with_who_wins_and_what_if(terminal):
+    terminal.play(
+        """
+        $ mmpm audit confusion
+        @acme/mol-only-there bound
+          public.example (priority 2)
+          acme.example wins: the scope @acme belongs to it
+          if it dropped the name: nobody, and that is an error
+          if it were no longer configured: public.example
+        @acme/mol-ship bound
+          acme.example 1.0.0 (priority 1) ✓
+          public.example 9.0.0 (priority 2)
+          acme.example wins: the scope @acme belongs to it
+          if it dropped the name: nobody, and that is an error
+          if it were no longer configured: public.example
+        mol-deploy by order alone
+          acme.example 1.0.0 (priority 1) ✓
+          public.example 9.0.0 (priority 2)
+          acme.example wins: it is asked first, by priority
+          if it vanished: public.example
+        1 of 3 by order alone; bind them in mmpm.toml, or give their scope to a registry:
+          "mol-deploy" = { version = "*", registry = "acme.example" }
+        [exit 1]
+        """
+    )
+    (terminal.cwd / "mmpm.toml").write_text(
+        '[formulas]\n"mol-deploy" = { version = "*", registry = "public.example" }\n'
+    )
+    seen = terminal.run("audit", "confusion", "--json")
+    assert seen.status == 0
+    document = json.loads(seen.out)
+    assert document["schema"] == "mmpm.audit-confusion/1"
+    assert document["confusions"][2] == {
+        "name": "mol-deploy",
+        "registries": [
+            {"id": "acme.example", "priority": 1, "latest": "1.0.0"},
+            {"id": "public.example", "priority": 2, "latest": "9.0.0"},
+        ],
+        "winner": "public.example",
+        "reason": "claim",
+        "open": False,
+        "if_dropped": None,
+        "if_removed": None,
+        "locked_from": None,
+    }
+
+
+def test_what_the_audit_says_would_happen_happens(terminal, confused):
+    acme, _ = confused
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\n"mol-deploy" = "*"\n')
+    terminal.run("lock")
+    assert "hop://acme.example/formulas/mol-deploy@1.0.0" in (terminal.cwd / "mmpm.lock").read_text()
+    acme.remove("mol-deploy")
+    acme.remove("@acme/mol-ship")
+    acme.show()
+    (terminal.cwd / "mmpm.lock").unlink()
+    terminal.run("lock")
+    assert "hop://public.example/formulas/mol-deploy@9.0.0" in (terminal.cwd / "mmpm.lock").read_text()
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\n"@acme/mol-ship" = "*"\n')
+    assert terminal.run("lock").status == 3
+    terminal.run("registry", "remove", "acme.example")
+    assert terminal.run("lock").status == 0
+
+
+def test_a_lock_from_another_registry_than_would_win_now_is_open(terminal, confused):
+    acme, _ = confused
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\n"mol-deploy" = { version = "*", registry = "public.example" }')
+    terminal.run("lock")
+    lock = terminal.cwd / "mmpm.lock"
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\n"mol-deploy" = { version = "*", registry = "acme.example" }')
+    assert "hop://public.example" in lock.read_text()
+    seen = terminal.run("audit", "confusion")
+    assert (seen.status, "  the lock here has it from public.example\n" in seen.out) == (1, True)
+    assert acme.id in seen.out
+
+
+@pytest.mark.usefixtures("confused")
+def test_an_audit_that_does_not_know_every_name_fails(terminal):
+    store = terminal.home / ".local/share/mmpm/store/registries/public.example/metadata"
+    next(path for path in sorted(store.iterdir()) if ".bin-" in path.name).unlink()
+    seen = terminal.run("audit", "confusion")
+    assert seen.status == 1
+    assert "warning: not every name of public.example is known here" in seen.err
+
+
+def test_one_registry_cannot_be_confused(terminal, seed):
+    assert terminal.run("audit", "confusion").err == "There are not two registries to compare\n"
+    assert seed.serial

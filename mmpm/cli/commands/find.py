@@ -3,6 +3,7 @@
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
+from mmpm.ops import confusion
 from mmpm.ops.search import LEVELS, SORTS, Hit, SearchRequest, SearchResult
 from mmpm.ops.search import search as search_catalogs
 
@@ -128,4 +129,82 @@ def _hit_json(hit: Hit) -> dict[str, object]:
         "registry": hit.registry,
         "level": hit.level,
         "shadowed_by": hit.shadowed_by or None,
+    }
+
+
+def audit_confusion(*, session: Session) -> int | None:
+    """List every name that two of your registries have: which one wins today, and what if it vanished.
+
+    Exit 1 if the order of the registries alone decides about a name, or not every name is known here.
+
+    Args:
+        session: This run.
+    """
+    found = confusion.audit_confusion(session.context())
+    out = session.output
+    for one in found.confusions:
+        _print_confusion(out, one)
+    open_ones = [one for one in found.confusions if one.is_open]
+    for registry in found.incomplete:
+        out.warn(f"not every name of {registry} is known here: run `mmpm update {registry}`")
+    if not found.confusions:
+        many = len(found.searched)
+        out.say(f"No name is in two of {many} registries" if many > 1 else "There are not two registries to compare")
+    elif open_ones:
+        count = f"{len(open_ones)} of {len(found.confusions)} by order alone"
+        out.say(f"{count}; bind them in mmpm.toml, or give their scope to a registry:")
+        out.say(f'  "{open_ones[0].name}" = {{ version = "*", registry = "{open_ones[0].winner}" }}')
+    out.document(
+        "mmpm.audit-confusion/1",
+        {
+            "confusions": [_confusion_json(one) for one in found.confusions],
+            "open": len(open_ones),
+            "incomplete": list(found.incomplete),
+            "registries": list(found.searched),
+        },
+    )
+    return 1 if open_ones or found.incomplete else None
+
+
+def _print_confusion(out: Output, one: confusion.Confusion) -> None:
+    style = "yellow" if one.is_open else "dim"
+    out.result(Styled(one.name, "bold"), Styled(" by order alone" if one.is_open else " bound", style))
+    for claimant in one.claimants:
+        mark = f" {out.mark('done', out.out)}" if claimant.registry == one.winner else ""
+        latest = f" {claimant.latest}" if claimant.latest else ""
+        out.result(f"  {claimant.registry}{latest} (priority {claimant.priority}){mark}")
+    out.result(f"  {one.winner} wins: {_why_it_wins(one)}")
+    if one.if_dropped == one.if_removed:
+        out.result(f"  if it vanished: {one.if_dropped or 'nobody, and that is an error'}")
+    else:
+        out.result(f"  if it dropped the name: {one.if_dropped or 'nobody, and that is an error'}")
+        out.result(f"  if it were no longer configured: {one.if_removed or 'nobody, and that is an error'}")
+    if one.locked_from and one.locked_from != one.winner:
+        out.result(Styled(f"  the lock here has it from {one.locked_from}", "yellow"))
+
+
+def _why_it_wins(one: confusion.Confusion) -> str:
+    match one.reason:
+        case "claim":
+            return "the project asks for it from there"
+        case "scope":
+            return f"the scope {one.name.partition('/')[0]} belongs to it"
+        case "priority":
+            return "it is asked first, by priority"
+        case _:
+            return "priorities are equal, and its id sorts first"
+
+
+def _confusion_json(one: confusion.Confusion) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "registries": [
+            {"id": each.registry, "priority": each.priority, "latest": each.latest or None} for each in one.claimants
+        ],
+        "winner": one.winner,
+        "reason": one.reason,
+        "open": one.is_open,
+        "if_dropped": one.if_dropped or None,
+        "if_removed": one.if_removed or None,
+        "locked_from": one.locked_from or None,
     }
