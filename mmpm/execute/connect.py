@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mmpm.errors import BadSettingError, ObjectsMissingError, printable
+from mmpm.errors import BadSettingError, NotFetchedError, ObjectsMissingError, printable
 from mmpm.registry.authenticate import RegistrySource
 from mmpm.registry.folder import FolderTransport
+from mmpm.registry.state import TrustFolder
 from mmpm.trust.clock import AgePolicy
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.project.registries import RegistryConfig
     from mmpm.registry.refresh import RefreshSession
+    from mmpm.registry.snapshot import Snapshot
     from mmpm.registry.transport import Transport
     from mmpm_store.ids import ObjectId
 
@@ -42,7 +44,42 @@ def source_of(context: Context, registry: RegistryConfig) -> RegistrySource:
             places.append(FolderTransport(url.removeprefix("file://")))
         elif not context.offline:
             places.append(_http(context, registry, url))
-    return RegistrySource(registry.id, tuple(places), registry.root)
+    return RegistrySource(registry.id, tuple(places), registry.root, registry.project_root)
+
+
+def find_registry(context: Context, registry_id: str) -> RegistryConfig:
+    """Give the configured registry of that id, else one of which nothing but the id is known."""
+    from mmpm.project.registries import RegistryConfig
+
+    return next((one for one in context.registries if one.id == registry_id), RegistryConfig(registry_id))
+
+
+def trust_of(context: Context, registry: RegistryConfig) -> TrustFolder:
+    """Give the folder that says what is believed of `registry` here: in this project, or on this machine.
+
+    Raises:
+        TrustStateUnreadableError: the accepted root key cannot be read.
+    """
+    return TrustFolder.of(context.places.trust, registry.id, registry.root, registry.project_root)
+
+
+def open_snapshot(context: Context, registry: RegistryConfig) -> Snapshot | None:
+    """Give the believed snapshot of a registry, or None where this machine has none; nothing is fetched.
+
+    Raises:
+        RegistryUntrustedError, TrustStateUnreadableError: what is here is damaged.
+    """
+    from mmpm.registry.local import LocalCopy
+    from mmpm.registry.snapshot import Snapshot
+
+    folder = trust_of(context, registry)
+    state = folder.read()
+    if state is None:
+        return None
+    try:
+        return Snapshot.open(LocalCopy.of(context.store.path, registry.id, folder.project_root), state)
+    except NotFetchedError:
+        return None
 
 
 def age_policy(context: Context) -> AgePolicy:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import MmpmError
 from mmpm.execute.connect import session_of
+from mmpm.project.config import load_registries
 from mmpm.project.config_file import drop_registry, put_registry
 from mmpm.project.registries import RegistryConfig
 from mmpm.registry.state import TrustFolder
@@ -24,7 +25,9 @@ def apply_add(context: Context, action: AddRegistry) -> Refreshed:
         MmpmError: it cannot be reached or is not to be trusted; then nothing was changed, but that with `replace`
             what was believed under the other root key is forgotten.
     """
-    before = next((one for one in context.registries if one.id == action.registry), RegistryConfig(action.registry))
+    # As the person configured it: what a project states of it is not kept.
+    own = load_registries(context.places)
+    before = next((one for one in own if one.id == action.registry), RegistryConfig(action.registry))
     config = replace(
         before,
         urls=action.urls,
@@ -33,7 +36,6 @@ def apply_add(context: Context, action: AddRegistry) -> Refreshed:
         scopes=action.scopes,
         root=action.fingerprint,
         origin=context.places.config_file,
-        from_project=frozenset(),
     )
     if action.replace:
         TrustFolder.of(context.places.trust, action.registry).forget()

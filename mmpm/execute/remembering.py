@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from mmpm.errors import TrustStateUnreadableError
 from mmpm.execute.again import Memory, circumstances, memory_path
+from mmpm.execute.connect import find_registry, trust_of
 from mmpm.execute.trees import read_trees
 from mmpm.plan import InstallTree, SetRoot, WriteText
 from mmpm.project.state import look
@@ -40,7 +42,7 @@ def remember(context: Context, plan: Plan, formulas: str) -> None:
         memory = _memory(context, plan, installs, formulas, around)
         write_file_durably(path, memory.to_bytes(), 0o600, durable=False)
         _forget_old(os.path.dirname(path))
-    except OSError:
+    except (OSError, TrustStateUnreadableError):
         return
 
 
@@ -78,7 +80,9 @@ def _add_folders(path: str, folders: dict[str, None]) -> None:
 def _watched(context: Context, plan: Plan) -> list[str]:
     """Name what decides how things are installed, and what the receipt says of registries."""
     places = context.places
-    trust = [f"{places.trust}/{registry}/{name}" for registry in plan.sources for name in ("pinned", "state.json")]
+    folders = [f"{places.trust}/{registry}" for registry in plan.sources]
+    folders += {trust_of(context, find_registry(context, registry)).path for registry in plan.sources} - {*folders}
+    trust = [f"{folder}/{name}" for folder in folders for name in ("pinned", "state.json")]
     return [places.config_file, places.gtconfig_file, f"{context.store.path}/version", *trust]
 
 

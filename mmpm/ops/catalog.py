@@ -14,9 +14,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mmpm.ops.known import open_snapshot
+from mmpm.execute.connect import open_snapshot, trust_of
 from mmpm.project.registries import scope_owner
-from mmpm.registry.state import TrustFolder
 from mmpm_store.durable import write_file_durably
 from mmpm_store.errors import StoreError
 
@@ -99,14 +98,14 @@ class Owners:
 
 
 def _read_shelf(context: Context, config: RegistryConfig) -> Shelf:
-    state = TrustFolder.of(context.places.trust, config.id).read()
+    state = trust_of(context, config).read()
     if state is None:
         return Shelf(config, [], is_complete=False)
     path = os.path.join(context.places.state, "catalogs", config.id)
     kept_for, shards = _read_kept(path)
     if kept_for == state.snapshot_sha256:
         return Shelf(config, _entries(shards), True, state.serial, state.issued)
-    snapshot = open_snapshot(context, config.id)
+    snapshot = open_snapshot(context, config)
     if snapshot is None:
         return Shelf(config, [], is_complete=False)
     found: dict[str, list[list[Any]]] = {}

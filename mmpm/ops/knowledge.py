@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpm.errors import MmpmError, NotFetchedError, RegistryTooOldError, UnknownRegistryError
-from mmpm.execute.connect import age_policy, is_remote, open_snapshot, session_of
+from mmpm.execute.connect import age_policy, is_remote, open_snapshot, session_of, trust_of
 from mmpm.project.registries import scope_owner
 from mmpm.solver.universe import Absence
 from mmpm.trust.clock import judge
@@ -113,7 +113,7 @@ class Knowledge:
         try:
             if registry.snapshot is None or not registry.snapshot.knows(name):
                 if any(is_remote(url) for url in registry.config.urls):
-                    registry.snapshot = registry.snapshot or open_snapshot(self._context, registry.config)
+                    registry.snapshot = registry.snapshot or self._read_local(registry.config)
                 else:
                     session = session_of(self._context, registry.config)
                     session.begin()
@@ -151,7 +151,7 @@ class Knowledge:
     def _snapshot(self, registry: _Registry, names: list[str]) -> Snapshot:
         if registry.session is None and registry.snapshot is None:
             if self._context.offline and all(is_remote(url) for url in registry.config.urls):
-                registry.snapshot = open_snapshot(self._context, registry.config)
+                registry.snapshot = self._read_local(registry.config)
             if registry.snapshot is not None:
                 self._judge(registry, registry.snapshot)
             else:
@@ -162,6 +162,15 @@ class Knowledge:
             registry.snapshot = registry.session.snapshot
         assert registry.snapshot is not None
         return registry.snapshot
+
+    def _read_local(self, config: RegistryConfig) -> Snapshot | None:
+        """Open what this machine believes of a registry; None if that is nothing yet.
+
+        Raises:
+            RootMismatchError: configuration or project state another root key than the one that was accepted.
+        """
+        trust_of(self._context, config).accepted(config.root, config.project_root)
+        return open_snapshot(self._context, config)
 
     def _judge(self, registry: _Registry, snapshot: Snapshot) -> None:
         """Hold the age of what is known against policy, as a refresh would.

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NotFetchedError
-from mmpm.registry.local import LocalCopy
-from mmpm.registry.snapshot import Snapshot
-from mmpm.registry.state import TrustFolder
+from mmpm.execute import connect
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.model.release import Release
+    from mmpm.registry.snapshot import Snapshot
 
 
 def open_snapshot(context: Context, registry_id: str) -> Snapshot | None:
@@ -20,13 +19,7 @@ def open_snapshot(context: Context, registry_id: str) -> Snapshot | None:
     Raises:
         RegistryUntrustedError, TrustStateUnreadableError: what is here is damaged.
     """
-    state = TrustFolder.of(context.places.trust, registry_id).read()
-    if state is None:
-        return None
-    try:
-        return Snapshot.open(LocalCopy.of(context.store.path, registry_id), state)
-    except NotFetchedError:
-        return None
+    return connect.open_snapshot(context, connect.find_registry(context, registry_id))
 
 
 def known_releases(snapshot: Snapshot, name: str) -> tuple[Release, ...] | None:

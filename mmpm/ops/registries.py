@@ -16,8 +16,9 @@ from mmpm.errors import (
     TrustStateUnreadableError,
     UsageError,
 )
-from mmpm.execute.connect import is_remote, source_of
+from mmpm.execute.connect import is_remote, source_of, trust_of
 from mmpm.plan import AddRegistry, Plan, RefreshRegistries, RemoveRegistry
+from mmpm.project.config import load_registries
 from mmpm.project.registries import DEFAULT_PRIORITY, RegistryConfig
 from mmpm.registry.introduce import Introduction, introduce
 from mmpm.registry.state import TrustFolder
@@ -92,7 +93,8 @@ def meet(
 
 def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_replace: bool) -> Met:
     # An address that is configured already brings its token and certificates along.
-    configured = next((one for one in context.registries if url in one.urls), None)
+    own = load_registries(context.places)
+    configured = next((one for one in own if url in one.urls), None)
     probe = (
         replace(configured, urls=(url,))
         if configured is not None
@@ -100,8 +102,8 @@ def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_re
     )
     [place] = source_of(context, probe).places
     found = introduce(place)
-    known = next((one for one in context.registries if one.id == found.registry_id), None)
-    pinned = _pinned(context, found.registry_id, may_replace=may_replace) or _own_root(known)
+    known = next((one for one in own if one.id == found.registry_id), None)
+    pinned = _pinned(context, found.registry_id, may_replace=may_replace) or (known.root if known is not None else None)
     if given and found.fingerprint not in given:
         raise RootMismatchError(found.registry_id, given[0], found.fingerprint, found.origin)
     if pinned is not None and pinned != found.fingerprint and not may_replace:
@@ -118,10 +120,12 @@ def plan_add(context: Context, met: Sequence[Met], addition: Addition) -> Plan:
     if addition.name is not None and len(met) > 1:
         raise UsageError("--name goes with one registry, and there are several", "add each by its own folder")
     actions: list[AddRegistry] = []
+    # A person adds to what is theirs: a project neither lends its registries a name, nor takes one away.
+    own = load_registries(context.places)
     for one in met:
-        before = next((old for old in context.registries if old.id == one.introduction.registry_id), None)
+        before = next((old for old in own if old.id == one.introduction.registry_id), None)
         action = _addition(one, before, addition)
-        for other in context.registries:
+        for other in own:
             if other.id == action.registry or _is_entry_for(context, other, one.url):
                 continue
             if action.name and action.name in {other.name, other.id}:
@@ -139,22 +143,17 @@ def _is_entry_for(context: Context, other: RegistryConfig, url: str) -> bool:
 
 def _addition(one: Met, before: RegistryConfig | None, addition: Addition) -> AddRegistry:
     is_other_root = one.pinned is not None and one.pinned != one.introduction.fingerprint
-    urls = before.own_urls if before is not None and not is_other_root else ()
+    urls = before.urls if before is not None and not is_other_root else ()
     known_priority = before.priority if before is not None else DEFAULT_PRIORITY
     return AddRegistry(
         registry=one.introduction.registry_id,
         urls=urls if one.url in urls else (*urls, one.url),
         fingerprint=one.introduction.fingerprint,
-        name=addition.name or (before.name if before and before.name not in before.from_project else ""),
+        name=addition.name or (before.name if before else ""),
         priority=addition.priority if addition.priority is not None else known_priority,
         scopes=tuple(sorted(set(addition.scopes))) or (before.scopes if before else ()),
         replace=is_other_root,
     )
-
-
-def _own_root(known: RegistryConfig | None) -> str | None:
-    """Give the root that the person's own files name: what a clone says of itself does not vouch for it."""
-    return None if known is None or known.root in known.from_project else known.root
 
 
 def _config_of(action: AddRegistry) -> tuple[object, ...]:
@@ -169,12 +168,12 @@ def list_registries(context: Context) -> tuple[Listed, ...]:
     """Give every configured registry, the one asked first in front."""
     listed = []
     for config in context.registries:
-        folder = TrustFolder.of(context.places.trust, config.id)
+        folder = trust_of(context, config)
         state = folder.read()
         listed.append(
             Listed(
                 config,
-                folder.pinned() or config.root,
+                folder.pinned() or config.root or config.project_root,
                 state.serial if state is not None else None,
                 state.issued if state is not None else None,
             )
@@ -189,7 +188,9 @@ def plan_remove(context: Context, names: Sequence[str]) -> Plan:
         RegistryNotConfiguredError: there is no such registry.
         RegistryFixedError: it is configured in a file that is not the person's `config.toml`.
     """
+    own = {one.id: one for one in load_registries(context.places)}
     found = [find(context, name) for name in names]
+    found = [own.get(one.id, one) for one in found]
     for config in found:
         if config.origin != context.places.config_file:
             raise RegistryFixedError(config.id, config.origin)

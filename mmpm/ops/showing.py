@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import MmpmError, NotFetchedError, NotFoundHereError, RegistryUnreachableError
+from mmpm.execute.connect import find_registry, trust_of
 from mmpm.execute.context import SILENT
 from mmpm.model.formula import parse_formula
 from mmpm.ops.knowledge import Knowledge, Known
 from mmpm.ops.known import newest
 from mmpm.ops.listing import FLAT_SUFFIX, Listed, list_formulas
 from mmpm.registry.documents import parse_document_of
-from mmpm.registry.state import TrustFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a formula says of itself; from its release document or from its file."""
+    """What a formula says of itself; from its release document or from its file.
+
+    Attributes:
+        requires: what comes along with it.
+        soft: what it can attach at run time; it does not come along.
+    """
 
     description: str
     author: str | None
@@ -56,6 +61,7 @@ class About:
     requires: tuple[str, ...]
     changelog: str | None = None
     files: int = 1
+    soft: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ def _choose(context: Context, reference: Reference, known: Known, serial: int) -
         versions=tuple((str(one.version), one.yanked) for one in ordered),
         serial=serial,
         issued=known.issued,
-        root=TrustFolder.of(context.places.trust, known.registry).pinned() or "",
+        root=trust_of(context, find_registry(context, known.registry)).pinned() or "",
     )
     return published, []
 
@@ -208,6 +214,7 @@ def _about_release(context: Context, found: Published) -> About | None:
         requires=tuple(str(one) for one in document.requires),
         changelog=document.changelog,
         files=len(document.tree.entries),
+        soft=tuple(str(one) for one in document.soft),
     )
 
 
@@ -225,4 +232,5 @@ def _about_file(path: str) -> About | None:
         repository=formula.repository or None,
         capabilities=formula.capabilities,
         requires=tuple(str(one) for one in formula.requires),
+        soft=tuple(formula.soft),
     )

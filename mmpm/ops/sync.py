@@ -304,13 +304,13 @@ def _entries(
 
 
 def _serials(context: Context, registries: tuple[str, ...]) -> dict[str, tuple[str, int]]:
-    from mmpm.registry.state import TrustFolder
+    from mmpm.execute.connect import find_registry, trust_of
 
     found = {}
     for registry in registries:
         # What a receipt tells for display is no reason to stop.
         with contextlib.suppress(TrustStateUnreadableError):
-            state = TrustFolder.of(context.places.trust, registry).read()
+            state = trust_of(context, find_registry(context, registry)).read()
             found[registry] = ("unverified", state.serial if state else 0)
     return found
 

@@ -15,11 +15,11 @@ from mmpm.project.places import expand_home
 from mmpm.project.placing import refused
 from mmpm.project.registries import (
     RegistryConfig,
-    mark_project,
     merge_registries,
     recognise,
     registries_from_gtconfig,
     registries_from_toml,
+    with_project,
 )
 from mmpm.project.settings import SETTINGS, Setting, Value, parse_setting
 
@@ -165,9 +165,9 @@ def load_settings(
 def load_registries(places: Places, manifest_registries: tuple[RegistryConfig, ...] = ()) -> tuple[RegistryConfig, ...]:
     """Give the configured registries, first to be asked first.
 
-    One that manifest and configuration both name is one: the manifest decides what it states, the configuration
-    gives the rest, most of all the URLs. `~/.gtconfig.yaml` has no ids: its entry for a registry of `config.toml` is
-    known by address or name, and adds to that one.
+    One that manifest and configuration both name is one: the manifest decides what it states (but for root key,
+    credentials and certificates), the configuration gives the rest, most of all the URLs. `~/.gtconfig.yaml` has no
+    ids: its entry for a registry of `config.toml` is known by address or name, and adds to that one.
 
     Raises:
         BadSettingError: an entry is not well formed.
@@ -177,9 +177,7 @@ def load_registries(places: Places, manifest_registries: tuple[RegistryConfig, .
     from_gt: tuple[RegistryConfig, ...] = ()
     if os.path.exists(places.gtconfig_file):
         from_gt = recognise(registries_from_gtconfig(places.gtconfig_file), own)
-    persons = {one.id: one for one in merge_registries(own, from_gt)}
-    merged = merge_registries(manifest_registries, tuple(persons.values()))
-    return tuple(mark_project(one, persons.get(one.id)) for one in merged)
+    return with_project(merge_registries(own, from_gt), manifest_registries)
 
 
 def find_setting(key: str) -> Setting:

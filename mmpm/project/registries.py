@@ -173,9 +173,7 @@ def scope_owner(registries: Sequence[RegistryConfig], name: str) -> RegistryConf
     return next((one for one in registries if scope in one.scopes), None)
 
 
-def with_project(
-    own: Sequence[RegistryConfig], stated: Sequence[RegistryConfig]
-) -> tuple[RegistryConfig, ...]:
+def with_project(own: Sequence[RegistryConfig], stated: Sequence[RegistryConfig]) -> tuple[RegistryConfig, ...]:
     """Join what a person configured with what a project's manifest states, in the order in which they are asked.
 
     A clone may state anything. So what it says of trust stays apart from what the person says, and how a registry is

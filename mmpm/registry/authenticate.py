@@ -37,12 +37,14 @@ class RegistrySource:
     Attributes:
         registry_id: its id.
         places: transports in the order in which they are asked; may be empty (then only what is here is used).
-        root: the fingerprint that configuration names, 64 hex digits, or None.
+        root: the fingerprint that the person's configuration names, 64 hex digits, or None.
+        project_root: the one that a project states and the person does not, or None.
     """
 
     registry_id: str
     places: tuple[Transport, ...]
     root: str | None = None
+    project_root: str | None = None
 
     def places_from(self, first: Transport) -> tuple[Transport, ...]:
         """Give the places with `first` in front."""
@@ -76,10 +78,7 @@ class Authenticator:
         Raises:
             RootMismatchError: the two differ.
         """
-        pinned = self.folder.pinned()
-        if pinned is not None and self.source.root is not None and pinned != self.source.root:
-            raise RootMismatchError(self.source.registry_id, pinned, self.source.root)
-        return pinned or self.source.root
+        return self.folder.accepted(self.source.root, self.source.project_root)
 
     def verify(self, place: Transport, timestamp: bytes) -> Chain:
         """Walk from the trusted root to the roles that delegate to bins.

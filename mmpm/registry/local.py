@@ -21,45 +21,55 @@ MAX_DOCUMENT_BYTES: Final = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class LocalCopy:
-    """The documents of one registry in `folder` (``<store>/registries/<registry id>``), which need not exist."""
+    """The documents of one registry.
+
+    Attributes:
+        folder: where they lie (``<store>/registries/<registry id>``); need not exist. Under a root key that only a
+            project states it is ``<store>/registries/+<fingerprint>/<registry id>``: registries that share nothing
+            but a name would overwrite each other's documents for ever.
+        behind: another such folder that is read (never written) where `folder` lacks something, or empty. What is
+            under another key there has other hashes, and so counts as absent.
+    """
 
     folder: str
+    behind: str = ""
 
     @classmethod
-    def of(cls, store: str, registry_id: str) -> LocalCopy:
-        """Give the copy of a registry in the store at path `store`."""
-        return cls(os.path.join(store, "registries", registry_id))
+    def of(cls, store: str, registry_id: str, project_root: str | None = None) -> LocalCopy:
+        """Give the copy of a registry in the store at path `store`.
+
+        Args:
+            store: the store.
+            registry_id: the registry.
+            project_root: its root key's fingerprint if only a project states it (`TrustFolder.project_root`).
+        """
+        own = os.path.join(store, "registries", registry_id)
+        if project_root is None:
+            return cls(own)
+        return cls(os.path.join(store, "registries", f"+{project_root}", registry_id), own)
 
     def has(self, path: str) -> bool:
         """Whether something lies at `path`; its bytes are not looked at."""
-        return os.path.lexists(f"{self.folder}/{check_request_path(path)}")
+        return self.folder_with(path) is not None
+
+    def folder_with(self, path: str) -> str | None:
+        """Give the folder in which something lies at `path`, or None."""
+        checked = check_request_path(path)
+        return next((one for one in self._folders() if os.path.lexists(f"{one}/{checked}")), None)
 
     def read(self, path: str, sha256: str, length: int) -> bytes | None:
         """Give the bytes at `path` if they are the ones that `sha256` names, else None."""
-        data = self.read_unverified(path, length)
-        if data is None or len(data) != length or hashlib.sha256(data).hexdigest() != sha256:
+        if length > MAX_DOCUMENT_BYTES:
             return None
-        return data
+        checked = check_request_path(path)
+        for folder in self._folders():
+            data = _read_file(f"{folder}/{checked}", length)
+            if data is not None and len(data) == length and hashlib.sha256(data).hexdigest() == sha256:
+                return data
+        return None
 
-    def read_unverified(self, path: str, max_bytes: int = MAX_DOCUMENT_BYTES) -> bytes | None:
-        """Give whatever lies at `path`, at most one byte more than `max_bytes`, or None."""
-        if max_bytes > MAX_DOCUMENT_BYTES:
-            return None
-        full = f"{self.folder}/{check_request_path(path)}"
-        try:
-            handle = os.open(full, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            data = os.read(handle, max_bytes + 1)
-            if len(data) < max_bytes:  # a short read, or the end: only another read can tell
-                while len(data) <= max_bytes and (more := os.read(handle, max_bytes + 1 - len(data))):
-                    data += more
-        except OSError:
-            return None
-        finally:
-            os.close(handle)
-        return data
+    def _folders(self) -> tuple[str, ...]:
+        return (self.folder, self.behind) if self.behind else (self.folder,)
 
     def write(self, path: str, data: bytes) -> None:
         """Put verified bytes at `path`, whole or not at all; `flush` makes them last."""
@@ -79,3 +89,21 @@ class LocalCopy:
         """Remove the file at `path` if there is one."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{self.folder}/{check_request_path(path)}")
+
+
+def _read_file(path: str, max_bytes: int) -> bytes | None:
+    """Give what lies at `path`, at most one byte more than `max_bytes`, or None."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        data = os.read(handle, max_bytes + 1)
+        if len(data) < max_bytes:  # a short read, or the end: only another read can tell
+            while len(data) <= max_bytes and (more := os.read(handle, max_bytes + 1 - len(data))):
+                data += more
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return data

@@ -27,6 +27,7 @@ from mmpm.errors import (
     RegistryUnreachableError,
     RegistryUntrustedError,
     RolledBackError,
+    RootMismatchError,
     UntrustedMetadataError,
 )
 from mmpm.registry import layout
@@ -101,8 +102,8 @@ class RefreshSession:
         self.warnings: list[str] = []
         self._now = now
         self._policy = policy or AgePolicy()
-        self._copy = LocalCopy.of(store, source.registry_id)
-        self._folder = TrustFolder.of(trust, source.registry_id)
+        self._folder = TrustFolder.of(trust, source.registry_id, source.root, source.project_root)
+        self._copy = LocalCopy.of(store, source.registry_id, self._folder.project_root)
         self._believed = self._folder.read()
         self._old = self._open_old()
         self._authenticator = Authenticator(
@@ -137,8 +138,8 @@ class RefreshSession:
             self._in_rounds(lambda: None)
         elif self._old is not None:
             self._hold()
-        elif self._copy.has(layout.TIMESTAMP):
-            self._believe_copied_store()
+        elif (brought := self._copy.folder_with(layout.TIMESTAMP)) is not None:
+            self._believe_copied_store(brought)
         else:
             raise NotFetchedError(self.source.registry_id, ["the registry's index"])
 
@@ -209,12 +210,18 @@ class RefreshSession:
             raise AssertionError("begin() comes first")
         return found
 
-    def _believe_copied_store(self) -> None:
+    def _believe_copied_store(self, folder: str) -> None:
         """Verify what others brought into this machine's copy, all of it, and go on as if it had been fetched here."""
-        here = FolderTransport(self._copy.folder)
+        here = FolderTransport(folder)
         self._authenticator = replace(self._authenticator, source=replace(self.source, places=(here,)))
         self.source, offline = self._authenticator.source, self.source
-        self._in_rounds(lambda: self._bringer().verify_local_bins())
+        try:
+            self._in_rounds(lambda: self._bringer().verify_local_bins())
+        except RootMismatchError:
+            if folder != self._copy.behind:
+                raise
+            # Under this name the store has a registry of another root key, which says nothing of ours.
+            raise NotFetchedError(self.source.registry_id, ["the registry's index"]) from None
         self._promote()
         self.source = offline
         self._believed = self._folder.read()
@@ -358,11 +365,12 @@ class RefreshSession:
         self.is_held, self._current, self._chain, self._failure = True, None, None, failure
 
     def _promote(self) -> None:
-        if self.source.root is not None:
-            self._folder.pin(self.source.root)
+        root = self.source.root or self._folder.project_root
+        if root is not None:
+            self._folder.pin(root)
         state = replace(self.snapshot.state, checked_at=format_time(self._now))
-        root = self._chain.root_bytes if self._chain is not None else self._folder.root()
-        self._folder.promote(state, root or b"")
+        document = self._chain.root_bytes if self._chain is not None else self._folder.root()
+        self._folder.promote(state, document or b"")
 
     def _state_of(self, chain: Chain) -> TrustState:
         facts = chain.timestamp

@@ -3,6 +3,10 @@
     $XDG_STATE_HOME/mmpm/trust/<registry id>/pinned      the root key's fingerprint, as the person accepted it
                                              root.json   the highest root that was verified from it
                                              state.json  serial, issue time, and the snapshot's hash
+    $XDG_STATE_HOME/mmpm/trust/+<fingerprint>/<registry id>/    the same, of a root key that only a project states
+
+A root key that a project's manifest states is believed for projects that state it, and apart: cloning a repository must
+not decide what this machine believes a registry to be. Once the person accepted a root key for that id, that one holds.
 
 Rules: it lies outside the store, because bytes may be copied and trust may not. It is written last, after everything
 it speaks of is verified and on disk, and it never goes back: a promotion that is not newer is dropped.
@@ -19,7 +23,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import TrustStateUnreadableError
+from mmpm.errors import RootMismatchError, TrustStateUnreadableError
 from mmpm.trust.facts import is_sha256, parse_time
 from mmpm_store.durable import write_file_durably
 
@@ -83,15 +87,53 @@ class TrustState:
 
 @dataclass(frozen=True, slots=True)
 class TrustFolder:
-    """What is believed of one registry, on disk in `path` (``.../trust/<registry id>``); the folder need not exist."""
+    """What is believed of one registry, on disk in `path`, which need not exist.
+
+    Attributes:
+        path: ``.../trust/<registry id>``, or that of a root key which only a project states.
+        registry_id: its id.
+        project_root: that root key's fingerprint; None for what this machine believes as a whole.
+    """
 
     path: str
     registry_id: str
+    project_root: str | None = None
 
     @classmethod
-    def of(cls, trust: str, registry_id: str) -> TrustFolder:
-        """Give the folder of a registry below ``$XDG_STATE_HOME/mmpm/trust``."""
-        return cls(os.path.join(trust, registry_id), registry_id)
+    def of(cls, trust: str, registry_id: str, root: str | None = None, project_root: str | None = None) -> TrustFolder:
+        """Give the folder that decides on a registry below ``$XDG_STATE_HOME/mmpm/trust``.
+
+        Args:
+            trust: that folder.
+            registry_id: the registry.
+            root: the fingerprint that the person configured, or None.
+            project_root: the one that a project states; decides only where the person neither accepted nor
+                configured any.
+
+        Raises:
+            TrustStateUnreadableError: what was accepted cannot be read.
+        """
+        own = cls(os.path.join(trust, registry_id), registry_id)
+        if project_root is None or root is not None or own.pinned() is not None:
+            return own
+        return cls(os.path.join(trust, f"+{project_root}", registry_id), registry_id, project_root)
+
+    def accepted(self, root: str | None = None, project_root: str | None = None) -> str | None:
+        """Give the fingerprint that holds: the pinned one, else the one stated; None where there is none at all.
+
+        Args:
+            root: as for `of`.
+            project_root: as for `of`.
+
+        Raises:
+            RootMismatchError: two of them differ.
+            TrustStateUnreadableError: the pinned one cannot be read.
+        """
+        holding = self.pinned() or root or project_root
+        for stated in (root, project_root):
+            if holding is not None and stated is not None and stated != holding:
+                raise RootMismatchError(self.registry_id, holding, stated)
+        return holding
 
     def pinned(self) -> str | None:
         """Give the fingerprint that was accepted for this registry: 64 hex digits, or None before it was added.

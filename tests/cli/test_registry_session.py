@@ -247,3 +247,85 @@ def test_a_title_cannot_show_a_root_key_of_its_own(terminal, monkeypatch):
     assert [line for line in seen.out.splitlines() if line.startswith("Root key")] == [
         f"Root key sha256:{tree.fingerprint}"
     ]
+
+
+def clone(terminal, name, registry, where):
+    """A project that states a registry, as it may be cloned from anywhere."""
+    folder = terminal.home / name
+    folder.mkdir()
+    (folder / "mmpm.toml").write_text(
+        f'[formulas]\nmol-a = "*"\n[[registries]]\nid = "{registry.id}"\nurls = ["{where}"]\n'
+        f'root = "{registry.fingerprint}"\nscopes = ["@acme"]\npriority = 1\nname = "mine"\n'
+        'auth = "netrc"\nca_file = "/dev/zero"\n'
+    )
+    return folder
+
+
+@pytest.fixture
+def false_acme(acme):
+    tree = SignedTree(acme.folder.parent / "false", acme.id)
+    tree.release("mol-a", "6.6.6")
+    tree.show()
+    return tree
+
+
+def locked(terminal):
+    (terminal.cwd / "mmpm.lock").unlink(missing_ok=True)
+    seen = terminal.run("lock")
+    assert seen.status == 0, seen.err
+    return (terminal.cwd / "mmpm.lock").read_text()
+
+
+def test_a_cloned_project_decides_for_itself_alone_what_a_registry_is(terminal, acme, false_acme):
+    work = terminal.cwd
+    evil = clone(terminal, "evil", false_acme, false_acme.folder)
+    good = clone(terminal, "good", acme, acme.folder)
+    for _ in range(2):  # in turns: neither takes the place of the other, online or offline
+        for folder, version in ((evil, "6.6.6"), (good, "1.0.0")):
+            terminal.cwd = folder
+            assert version in locked(terminal)
+            (folder / "mmpm.lock").unlink()
+            assert f"acme.corp has mol-a {version}" in terminal.run("--offline", "lock").err
+
+    terminal.cwd = evil
+    seen = terminal.run("registry", "add", "../acme", "--root", acme.fingerprint)
+    assert seen.status == 0, seen.err
+    terminal.cwd = work
+    [listed] = json.loads(terminal.run("registry", "list", "--json").out)["registries"]
+    assert (listed["fingerprint"], listed["serial"]) == (acme.fingerprint, acme.serial)
+    terminal.cwd = good
+    assert "1.0.0" in locked(terminal)
+    terminal.cwd = evil
+    for words in (["lock"], ["--offline", "lock"]):
+        seen = terminal.run(*words)
+        assert seen.status == 4, seen
+        assert "root-mismatch" in seen.err
+
+
+def test_nothing_of_a_cloned_project_is_kept_when_its_registry_is_added(terminal, acme):
+    terminal.cwd = clone(terminal, "good", acme, f"{acme.folder}/../acme")
+    assert terminal.run("registry", "add", "../acme", "--root", acme.fingerprint, "--name", "mine").status == 0
+    kept = (terminal.home / ".config/mmpm/config.toml").read_text()
+    assert not [word for word in ("ca_file", "netrc", "priority", "@acme", "..") if word in kept]
+    assert terminal.run("registry", "remove", "mine").status == 0
+    assert acme.id not in (terminal.home / ".config/mmpm/config.toml").read_text()
+
+
+def test_a_root_key_that_the_person_configured_is_not_for_a_project_to_change(terminal, acme, false_acme):
+    (terminal.home / ".config/mmpm").mkdir(parents=True)
+    (terminal.home / ".config/mmpm/config.toml").write_text(
+        f'[[registries]]\nid = "acme.corp"\nurls = ["{acme.folder}"]\nroot = "{acme.fingerprint}"\n'
+    )
+    terminal.cwd = clone(terminal, "evil", false_acme, false_acme.folder)
+    seen = terminal.run("lock")
+    assert (seen.status, "root-mismatch" in seen.err) == (4, True), seen.err
+
+
+def test_offline_the_copy_of_a_registry_of_another_root_key_is_none(terminal, acme, false_acme):
+    assert terminal.run("registry", "add", "../acme", "--root", acme.fingerprint).status == 0
+    shutil.rmtree(terminal.home / ".local/state/mmpm/trust")
+    (terminal.home / ".config/mmpm/config.toml").unlink()
+    terminal.cwd = clone(terminal, "evil", false_acme, "https://acme.corp")
+    assert terminal.run("--offline", "lock").status == 5
+    terminal.cwd = clone(terminal, "good", acme, "https://acme.corp")
+    assert terminal.run("--offline", "lock").status != 4

@@ -207,18 +207,32 @@ def test_two_entries_of_gtconfig_with_one_host_are_told_apart_by_their_addresses
 def test_an_entry_of_gtconfig_is_not_taken_for_a_registry_that_a_project_names(places):
     write(places.gtconfig_file, "registries: [{name: acme, url: 'https://m.example'}]")
     stated = RegistryConfig(id="evil.example", name="acme", urls=("https://m.example",), root=ROOT)
-    assert {one.id: one.root for one in load_registries(places, (stated,))} == {
-        "evil.example": ROOT,
-        "m.example": None,
-    }
+    found = {one.id: (one.root, one.project_root) for one in load_registries(places, (stated,))}
+    assert found == {"evil.example": (None, ROOT), "m.example": (None, None)}
 
 
 def test_manifest_and_configuration_describe_one_registry_together(places):
     write(places.config_file, '[[registries]]\nid = "a.example"\nurls = ["https://m.example/a"]\npriority = 7\n')
     stated = RegistryConfig(id="a.example", root=ROOT, scopes=("@acme",), priority=1)
     (found,) = load_registries(places, (stated,))
-    assert (found.priority, found.root, found.scopes) == (1, ROOT, ("@acme",))
+    assert (found.priority, found.root, found.project_root, found.scopes) == (1, None, ROOT, ("@acme",))
     assert found.urls == ("https://m.example/a",)
+
+
+def test_how_a_registry_is_met_and_which_key_it_has_is_not_for_a_project_to_say(places):
+    write(
+        places.config_file,
+        f'[[registries]]\nid = "a.example"\nurls = ["https://m.example/a"]\nroot = "{ROOT}"\nauth = "token"\n',
+    )
+    stated = (
+        RegistryConfig(id="a.example", root="cd" * 32, auth="netrc", ca_file="/clone/ca.pem"),
+        RegistryConfig(id="b.example", urls=("https://b.example",), auth="netrc", ca_file="/clone/ca.pem"),
+    )
+    known, new = load_registries(places, stated)
+    assert (known.root, known.project_root, known.auth, known.ca_file) == (ROOT, "cd" * 32, "token", None)
+    assert (new.own_urls, new.auth, new.ca_file) == ((), "none", None)
+    (same,) = load_registries(places, (RegistryConfig(id="a.example", root=ROOT),))
+    assert (same.root, same.project_root) == (ROOT, None)
 
 
 def test_registries_are_asked_by_priority_then_id():
