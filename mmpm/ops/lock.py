@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import DocumentUnreadableError, LockOutOfDateError
 from mmpm.execute.install import begin_change
-from mmpm.lock import Lockfile, format_lock, parse_lock
+from mmpm.lock import SECTIONS, Locked, Lockfile, format_lock, make_lockfile, parse_lock
 from mmpm.model.versions import Version
 from mmpm.ops.receipts import standing_lock
 from mmpm.ops.resolve import relock
@@ -32,7 +32,8 @@ class LockRequest:
 def plan_lock(context: Context, request: LockRequest) -> Plan:
     """Plan a lock that covers the manifest; what is locked stays as long as it can.
 
-    A lock with conflict markers of a merge is mended: of two versions of a release the higher one is preferred.
+    A lock that cannot be read, above all one with conflict markers of a merge, is mended from what of it can be read:
+    of two versions of a release the higher one is preferred.
 
     Raises:
         LockOutOfDateError: `--check`, and the lock would change.
@@ -46,9 +47,12 @@ def plan_lock(context: Context, request: LockRequest) -> Plan:
     try:
         old = standing_lock(context, files)
     except DocumentUnreadableError:
-        if request.check or data is None or not any(line.startswith(_MARKERS) for line in data.splitlines()):
+        if request.check or data is None:
             raise
         old = merged_lock(data)
+        if not any(line.startswith(_MARKERS) for line in data.splitlines()):
+            kept = f"{len(old.releases)} of its releases were kept" if old.releases else "nothing of it was kept"
+            context.progress.warn(f"mmpm.lock could not be read and is made anew; {kept}")
     new = relock(context, read_manifest(context.project.manifest_path).or_asking_for(old.requirements), old)
     text = format_lock(new)
     if text == data or (data is None and new == Lockfile()):
@@ -60,24 +64,36 @@ def plan_lock(context: Context, request: LockRequest) -> Plan:
 
 
 def merged_lock(data: bytes) -> Lockfile:
-    """Give what can be read of a lock with conflict markers: its releases, of two versions the higher one.
+    """Give what can be read of a lock with conflict markers: every line that is one of a lock's.
 
-    Lines that are no releases are left out; the requirements are made anew from the manifest anyway.
+    Of two versions of a release the higher one is taken, of two ranges of a requirement the one that stands first;
+    they matter only where there is no manifest, which else says what is asked for.
     """
-    found: dict[str, Lockfile] = {}
+    releases: dict[str, Locked] = {}
+    requirements: dict[tuple[str, str], str] = {}
+    section = SECTIONS[0]
     for line in data.splitlines():
-        text = line.strip().rstrip(b",").removesuffix(b"]}") if line.startswith(b'{"name"') else b""
-        if not text:
-            continue
-        try:
-            one = parse_lock(b'{"version":1,"requires":{},"releases":[' + text + b"]}")
-        except DocumentUnreadableError:
-            continue
-        locked = one.releases[0]
-        before = found.get(locked.name)
-        if before is None or Version.parse(before.releases[0].version) < Version.parse(locked.version):
-            found[locked.name] = one
-    return Lockfile((), tuple(found[name].releases[0] for name in sorted(found)))
+        section = next((one for one in SECTIONS if f'"{one}":{{'.encode() in line), section)
+        text = line.strip().rstrip(b",")
+        if line.startswith(b'{"name"'):
+            found = _readable(b'"requires":{},"releases":[' + text.removesuffix(b"]}") + b"]")
+            for one in found.releases:
+                before = releases.get(one.name)
+                if before is None or Version.parse(before.version) < Version.parse(one.version):
+                    releases[one.name] = one
+        elif line.startswith(b'"'):
+            found = _readable(b'"requires":{"' + section.encode() + b'":{' + text + b'}},"releases":[]')
+            for place, name, wanted in found.requirements:
+                requirements.setdefault((place, name), wanted)
+    return make_lockfile({(*key, wanted) for key, wanted in requirements.items()}, list(releases.values()))
+
+
+def _readable(body: bytes) -> Lockfile:
+    """Read a lock with this body; nothing where it is none."""
+    try:
+        return parse_lock(b'{"version":1,' + body + b"}")
+    except DocumentUnreadableError:
+        return Lockfile()
 
 
 def _differing(before: Lockfile, new: Lockfile) -> list[str]:

@@ -9,7 +9,7 @@ from mmpm.errors import NotInstalledError
 from mmpm.lock import Asked, Locked, Lockfile, parse_requirement_text
 from mmpm.model.versions import Version
 from mmpm.ops.known import known_releases, open_snapshot
-from mmpm.ops.receipts import lock_from_receipt
+from mmpm.ops.receipts import standing_lock
 from mmpm.project.files import read_project
 
 if TYPE_CHECKING:
@@ -171,12 +171,10 @@ def read_graph(context: Context) -> Graph:
 
     Raises:
         DocumentUnreadableError, NewerFormatError: lock or receipt cannot be read.
+        EntryIncompleteError: there is a receipt of the seed's alone, and nothing here knows more of one in it.
     """
     files = read_project(context.project)
-    lock = files.lock
-    if lock is None:
-        lock = lock_from_receipt(replace(context, offline=True), files.receipt, files.formulas)
-    return Graph.of(lock)
+    return Graph.of(standing_lock(replace(context, offline=True), files))
 
 
 def marks_of(locked: Locked, release: Release | None, *, with_registry: bool = False) -> tuple[str, ...]:

@@ -184,6 +184,24 @@ def test_an_upgrade_moves_others_only_where_it_must(trees, tmp_path):
     assert moved == {"mol-a": "2.0.0", "mol-b": "2.0.0", "mol-c": "1.0.0"}
 
 
+def test_an_upgrade_leaves_what_the_new_release_needs_where_it_is_if_it_fits(trees, tmp_path):
+    acme = trees("acme.corp", mol_a={"1.0.0": {"mol-b": "*", "mol-c": "*"}}, mol_b={"1.0.0": {}}, mol_c={"1.0.0": {}})
+    asker = Asker(tmp_path / "m", acme)
+    asker.ask("mol-a")
+    lock = asker.lock
+    acme.release("mol-a", "2.0.0", requires={"mol-b": "*", "mol-c": "^2"})
+    acme.release("mol-b", "2.0.0")
+    acme.release("mol-c", "2.0.0")
+    acme.show()
+    moved = asker.ask("mol-a", old=lock, moving=frozenset({"mol-a"}))
+    assert moved == {"mol-a": "2.0.0", "mol-b": "1.0.0", "mol-c": "2.0.0"}
+    assert asker.ask("mol-a", old=lock, moving=frozenset({"mol-b"})) == {
+        "mol-a": "1.0.0",
+        "mol-b": "2.0.0",
+        "mol-c": "1.0.0",
+    }
+
+
 def test_a_withdrawn_release_comes_only_from_a_lock_or_an_exact_pin_with_a_warning(trees, tmp_path):
     acme = trees("acme.corp", mol_a={"1.0.0": {}, "1.1.0": {}})
     asker = Asker(tmp_path / "m", acme)

@@ -145,6 +145,7 @@ def _facts(about: About | None) -> list[tuple[str, str]]:
         ("Repository", about.repository),
         ("Skills", ", ".join(about.capabilities.tags)),
         ("Requires", ", ".join(about.requires)),
+        ("Attaches at run time", ", ".join(about.soft)),
         ("Files", str(about.files) if about.files > 1 else ""),
         ("Changelog", about.changelog),
     ]
@@ -211,6 +212,7 @@ def _shown_json(shown: Shown) -> dict[str, object]:
             "repository": about.repository,
             "capabilities": about.capabilities.to_document(),
             "requires": list(about.requires),
+            "soft": list(about.soft),
             "changelog": about.changelog,
             "files": about.files,
         },
