@@ -8,7 +8,7 @@ An **incompatibility** says that its terms never hold together: `a 1.x` without 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from mmpm.model.ranges import VersionRange
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 Term: TypeAlias = "tuple[int, int]"
 
 
-@dataclass(frozen=True, slots=True)
-class Required:
+class Required(NamedTuple):
     """Some versions of `dependant` require `dependency` in `range`; the project itself is package 0."""
 
     dependant: int
@@ -27,8 +26,7 @@ class Required:
     range: VersionRange
 
 
-@dataclass(frozen=True, slots=True)
-class Constrained:
+class Constrained(NamedTuple):
     """Some versions of `dependant` bear only versions in `range` of `dependency` beside them."""
 
     dependant: int
@@ -55,9 +53,13 @@ class Learned:
 Cause: TypeAlias = Required | Constrained | Pinned | Learned
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Incompatibility:
-    """Terms that never hold together (each package once, no term that always holds), and where that comes from."""
+    """Terms that never hold together (each package once, no term that always holds), and where that comes from.
+
+    Never changed. It is not frozen, nor are the causes above dataclasses, because most of a search that meets few
+    conflicts is the making of these, and a frozen dataclass takes three times as long to make.
+    """
 
     terms: tuple[Term, ...]
     cause: Cause

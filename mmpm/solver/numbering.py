@@ -20,7 +20,7 @@ ABSENT = 1
 ROOT = 0
 
 # The keys of a package's candidates in version order, and the bits of those below each place: what lies between two
-# places is the difference, wherever preference put the bits.
+# places is the difference, wherever preference put the bits. Without the bits where preference is version order.
 _Order: TypeAlias = "tuple[list[SortKey], list[int]]"
 
 
@@ -80,7 +80,8 @@ class Numbering:
         keys, below = order
         mask = 0
         for low, high in wanted.intervals:
-            mask |= below[bisect_left(keys, high)] ^ below[bisect_left(keys, low)]
+            start, end = bisect_left(keys, low), bisect_left(keys, high)
+            mask |= (below[end] ^ below[start]) if below else (2 << end) - (2 << start)
         masks[id(wanted)] = wanted, mask
         return mask
 
@@ -107,8 +108,11 @@ class Numbering:
 
 
 def _order(candidates: Sequence[Candidate]) -> _Order:
-    placed = sorted((candidate.version.sort_key, 2 << i) for i, candidate in enumerate(candidates))
+    keys = [candidate.version.sort_key for candidate in candidates]
+    ordered = sorted(keys)
+    if keys == ordered:
+        return keys, []
     below = [0]
-    for _, bit in placed:
-        below.append(below[-1] | bit)
-    return [key for key, _ in placed], below
+    for key in ordered:
+        below.append(below[-1] | 2 << keys.index(key))
+    return ordered, below

@@ -72,7 +72,7 @@ class PartialSolution:
         self.narrow(package, bit, None, self.level)
 
     def narrow(self, package: int, keep: int, reason: Incompatibility | None, own_level: int) -> None:
-        """Narrow a domain, which must change it and leave something of it."""
+        """Narrow a domain, which must leave something of it."""
         history = self.history[package]
         domain = self.domain[package] = self.domain[package] & keep
         level = own_level

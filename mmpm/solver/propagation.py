@@ -31,7 +31,7 @@ class Propagator:
         load: puts the requirements of a package's version in force and gives them.
     """
 
-    __slots__ = ("_implications", "_load", "_loaded", "_solution", "_watches")
+    __slots__ = ("_again", "_implications", "_load", "_loaded", "_solution", "_watches")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Propagator:
         self._load = load
         self._implications: list[dict[int, list[Target]]] = []
         self._watches: list[list[Watched]] = []
+        self._again: list[Incompatibility] = []
 
     def add_package(self) -> None:
         """Make room for the package that was numbered last."""
@@ -86,15 +87,22 @@ class Propagator:
         if open_term is None:
             return incompatibility
         package, term = open_term
-        if domain[package] & term:
+        # One term alone is in no index, so that its conclusion is noted even where a decision has come before it.
+        if domain[package] & term or len(incompatibility.terms) == 1:
             solution.narrow(package, solution.full[package] & ~term, incompatibility, level)
         return None
 
     def check_all(self, incompatibilities: Iterable[Incompatibility]) -> Incompatibility | None:
-        """Draw the conclusions of facts that have just been put in force."""
+        """Draw the conclusions of facts that have just been put in force; give one whose terms all hold.
+
+        All such are looked at again in the next propagation: what is undone for one of them may leave others.
+        """
         conflict = None
         for incompatibility in incompatibilities:
-            conflict = self.check(incompatibility) or conflict
+            found = self.check(incompatibility)
+            if found is not None:
+                conflict = found
+                self._again.append(found)
         return conflict
 
     def propagate(self) -> Incompatibility | None:
@@ -106,6 +114,11 @@ class Propagator:
         implications = self._implications
         watches = self._watches
         loaded = self._loaded
+        if self._again:
+            again, self._again = self._again, []
+            conflict = self.check_all(again)
+            if conflict is not None:
+                return conflict
         while pending:
             package = pending.pop()
             left = domain[package]

@@ -98,7 +98,7 @@ def prove(
     return search.run()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Needs:
     """What one version brings with it: dependencies in its order, and the incompatibilities that bind it."""
 
@@ -163,13 +163,16 @@ class _Search:
         left = domain[package]
         assert left != ABSENT, "a queued package is needed"
         bit = 1 << (left.bit_length() - 1)
-        # The best version's dependencies are put in force before it is chosen: often they rule it out at once.
-        needs = self.loaded[package].get(bit) or self._load(package, bit)
-        conflict = self.propagator.check_all(needs.incompatibilities)
-        if conflict is not None:
-            return conflict
-        if domain[package] != left:
-            return None
+        # The best version's dependencies are put in force before it is chosen: often they rule it out at once. What
+        # was in force before has had its consequences drawn.
+        needs = self.loaded[package].get(bit)
+        if needs is None:
+            needs = self._load(package, bit)
+            conflict = self.propagator.check_all(needs.incompatibilities)
+            if conflict is not None:
+                return conflict
+            if domain[package] != left:
+                return None
         if left != bit:
             self.marks.append((self.seen, len(self.queue)))
             self.decisions += 1
@@ -267,13 +270,13 @@ class _Search:
     def _expand_causes(self, learned: Incompatibility, conflict: Incompatibility) -> Incompatibility | None:
         """Put all versions' requirements in force for the packages that met this conflict."""
         causes = learned.cause.causes if isinstance(learned.cause, Learned) else (conflict,)
-        found: Incompatibility | None = None
+        new: list[Incompatibility] = []
         for each in causes:
             cause = each.cause
             if isinstance(cause, Required | Constrained) and cause.dependant not in self.expanded:
                 self.expanded.add(cause.dependant)
-                found = self.propagator.check_all(self._expand(cause.dependant)) or found
-        return found
+                new += self._expand(cause.dependant)
+        return self.propagator.check_all(new)
 
     def _expand(self, package: int) -> list[Incompatibility]:
         """Put all versions' requirements in force that are not yet, merged by equal dependency and range."""
