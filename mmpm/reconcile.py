@@ -53,7 +53,8 @@ def place_files(locked: Locked, tree: Tree) -> tuple[InstalledFile, ...]:
         return ()
     if locked.kind == "formula":
         if len(tree.entries) != 1:
-            raise ReleaseMalformedError(locked.name, locked.version, len(tree.entries))
+            reason = f"is to be one formula file, but its listing has {len(tree.entries)} files"
+            raise ReleaseMalformedError(locked.name, locked.version, reason)
         return tuple(InstalledFile(flat, str(entry.id), entry.executable) for entry in tree.entries)
     files = [InstalledFile(f"{name}/{entry.path}", str(entry.id), entry.executable) for entry in tree.entries]
     files += [

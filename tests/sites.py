@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.execute.apply import Outcome, apply
 from mmpm.execute.context import SILENT, Context
-from mmpm.execute.fetch import payload_checksum
+from mmpm.execute.fetch import measure_payload
 from mmpm.execute.install import begin_change, end_change
 from mmpm.lock import Locked, Lockfile, format_lock, parse_lock
 from mmpm.ops.sync import SyncRequest, plan_lockfile, plan_sync
@@ -74,7 +74,8 @@ class Site:
             tree.size,
             f"hop://r.example/formulas/{name}@{version}",
         )
-        return replace(locked, checksum=payload_checksum(self.store, locked, tree))
+        checksum, size = measure_payload(self.store, locked, tree)
+        return replace(locked, checksum=checksum, size=size)
 
     def lock(self, *releases: Locked) -> Lockfile:
         asked = tuple(sorted(("formulas", one.name, "*") for one in releases))

@@ -101,16 +101,30 @@ class NotWhatWasLockedError(MmpmError):
 
 
 class ReleaseMalformedError(MmpmError):
-    """A release's files are not what its kind has: a formula is one file."""
+    """A release's files are not what its kind has (a formula is one file), or have not its size."""
 
     code = "release-malformed"
     exit_status = UNTRUSTED
 
-    def __init__(self, name: str, version: str, files: int) -> None:
+    def __init__(self, name: str, version: str, reason: str) -> None:
         super().__init__(
-            f"{printable(name)} {printable(version)} is to be one formula file, but its listing has {files} files",
+            f"{printable(name)} {printable(version)} {printable(reason)}",
             "do not use it; tell the registry's owner",
-            {"name": name, "version": version, "files": files},
+            {"name": name, "version": version, "reason": reason},
+        )
+
+
+class ListingMalformedError(MmpmError):
+    """What a release names as the listing of its files is none, though its bytes are the ones that are named."""
+
+    code = "listing-malformed"
+    exit_status = UNTRUSTED
+
+    def __init__(self, listing: str, reason: str) -> None:
+        super().__init__(
+            f"the listing {printable(listing)} of a release's files is not to be used: {printable(reason)}",
+            "do not use that release; tell the registry's owner",
+            {"listing": listing, "reason": reason},
         )
 
 

@@ -100,7 +100,9 @@ def fetch_from_registries(
     wanted: Sequence[ObjectId],
     first: Iterable[str],
     names: Sequence[str],
+    *,
     executable: Collection[ObjectId] = (),
+    sizes: Mapping[ObjectId, int] | None = None,
 ) -> int:
     """Bring objects into the store from any configured registry, those with an id in `first` first.
 
@@ -110,6 +112,7 @@ def fetch_from_registries(
         first: ids of registries.
         names: what needs the objects, for messages; may be empty.
         executable: those that are needed as executable files.
+        sizes: known lengths; no object is read beyond its own.
 
     Returns:
         The bytes that were fetched.
@@ -122,7 +125,7 @@ def fetch_from_registries(
 
     order = sorted(context.registries, key=lambda registry: registry.id not in set(first))
     sources = [source_of(context, registry) for registry in order]
-    fetched = fetch_objects(sources, wanted, context.store, context.progress, executable=executable)
+    fetched = fetch_objects(sources, wanted, context.store, context.progress, sizes=sizes, executable=executable)
     if fetched.missing:
         needed_by = list(names) or [str(one) for one in fetched.missing]
         if not any(source.places for source in sources):

@@ -1,9 +1,9 @@
 """Bring what is to be installed into the store, and hold checksum and tree of a release against each other.
 
-A lock names a release twice: by the checksum of its payload and by the tree of its files. What is linked is found by
-the tree, so before a release is linked for the first time on a machine its payload is made from the files and its
-checksum compared. That a pair agrees is a fact about bytes and is noted in ``$XDG_STATE_HOME/mmpm/proved``, which is
-never copied with a store.
+A lock names a release twice: by checksum and size of its payload and by the tree of its files. What is linked is found
+by the tree, so before a release is linked for the first time on a machine its payload is made from the files, and
+checksum and size compared. That they agree is a fact about bytes and is noted in ``$XDG_STATE_HOME/mmpm/proved``,
+which is never copied with a store.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NotEnoughSpaceError, NotWhatWasLockedError, ObjectsMissingError
+from mmpm.errors import NotEnoughSpaceError, NotWhatWasLockedError, ObjectsMissingError, ReleaseMalformedError
 from mmpm.execute.trees import read_trees
 from mmpm.plan import InstallTree, ReplaceTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mmpm.execute.context import Context
     from mmpm.lock import Locked
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmpm_store.objects import Store
     from mmpm_store.tree import Tree
 
-# A line is 130 bytes; when the file is larger it starts afresh, and proofs are made again.
+# A line is 140 bytes; when the file is larger it starts afresh, and proofs are made again.
 _MAX_PROVED_BYTES = 32 << 20
 
 
@@ -38,11 +38,12 @@ def prove(context: Context, plan: Plan) -> int:
         NotEnoughSpaceError: the disk of the store has less room than that.
         ObjectsMissingError: no registry at hand has some of them.
         NotWhatWasLockedError: the files of a release do not have its checksum.
+        ReleaseMalformedError: they do not have its size.
     """
     fetched = 0
     if plan.fetch:
         _check_room(context.store.path, plan.bytes_to_fetch)
-        fetched = fetch(context, plan.fetch, plan.sources, _needing(plan, plan.fetch), _executable(plan))
+        fetched = _fetch_for(context, plan.fetch, plan)
     if plan.unproved:
         trees, _ = read_trees(context.store, [locked.tree for locked in plan.unproved])
         lines = []
@@ -51,9 +52,12 @@ def prove(context: Context, plan: Plan) -> int:
             if tree is None:
                 names = [locked.name]
                 raise ObjectsMissingError(names, "its listing vanished meanwhile", "run the command again")
-            found = payload_checksum(context.store, locked, tree)
+            found, size = measure_payload(context.store, locked, tree)
             if found != locked.checksum:
                 raise NotWhatWasLockedError(locked.name, locked.version, locked.checksum, found)
+            if size != locked.size:
+                reason = f"is to have {locked.size} bytes, but its payload has {size}"
+                raise ReleaseMalformedError(locked.name, locked.version, reason)
             lines.append(_proof(locked))
         _note_proved(context.places.state, lines)
     return fetched
@@ -68,7 +72,16 @@ def _check_room(store: str, needed_bytes: int) -> None:
 
 
 def payload_checksum(store: Store, locked: Locked, tree: Tree) -> str:
-    """Make the checksum of a release's payload from its files (FORMATS, "Payload and checksum").
+    """Make the checksum of a release's payload from its files.
+
+    Raises:
+        MissingObjectError, DamagedObjectError: a file is not in the store.
+    """
+    return measure_payload(store, locked, tree)[0]
+
+
+def measure_payload(store: Store, locked: Locked, tree: Tree) -> tuple[str, int]:
+    """Make checksum and size of a release's payload from its files (FORMATS, "Payload and checksum").
 
     Raises:
         MissingObjectError, DamagedObjectError: a file is not in the store.
@@ -77,14 +90,18 @@ def payload_checksum(store: Store, locked: Locked, tree: Tree) -> str:
 
     if locked.kind != "bundle":
         digest = hashlib.sha256()
+        size = 0
         for entry in tree.entries:
-            digest.update(store.read(entry.id))
-        return f"sha256:{digest.hexdigest()}"
+            data = store.read(entry.id)
+            digest.update(data)
+            size += len(data)
+        return f"sha256:{digest.hexdigest()}", size
     from mmpm_store.canonical import payload_checksum as canonical_checksum
     from mmpm_store.canonical import tree_files
 
     top = locked.name.rpartition("/")[2]
-    return "sha256:" + canonical_checksum(top, tree_files(tree, store.read))[0]
+    checksum, size = canonical_checksum(top, tree_files(tree, store.read))
+    return f"sha256:{checksum}", size
 
 
 def unproved(state: str, releases: Iterable[Locked]) -> tuple[Locked, ...]:
@@ -102,7 +119,9 @@ def fetch(
     ids: Sequence[str],
     sources: Sequence[str],
     names: Sequence[str] = (),
+    *,
     executable: Iterable[str] = (),
+    sizes: Mapping[str, int] | None = None,
 ) -> int:
     """Fetch objects by ``blake3:..`` into the store from the registries at hand, `sources` first.
 
@@ -112,6 +131,7 @@ def fetch(
         sources: registry ids.
         names: releases that need them, for messages.
         executable: those that are needed as executable files.
+        sizes: known lengths; no object is read beyond its own.
 
     Returns:
         The bytes that were fetched.
@@ -128,7 +148,15 @@ def fetch(
     from mmpm_store.ids import ObjectId
 
     wanted = [ObjectId.parse(one) for one in ids]
-    return fetch_from_registries(context, wanted, sources, names, frozenset(map(ObjectId.parse, executable)))
+    known = sizes or {}
+    return fetch_from_registries(
+        context,
+        wanted,
+        sources,
+        names,
+        executable=frozenset(map(ObjectId.parse, executable)),
+        sizes={one: known[text] for one, text in zip(wanted, ids, strict=True) if text in known},
+    )
 
 
 def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
@@ -140,7 +168,14 @@ def fetch_again(context: Context, ids: Sequence[str], plan: Plan) -> None:
     number = len(set(ids))
     are, them = ("is", "it") if number == 1 else ("are", "them")
     context.progress.say(f"{number} of the store's objects {are} damaged or gone; fetching {them} again")
-    fetch(context, ids, plan.sources, _needing(plan, ids), _executable(plan))
+    _fetch_for(context, ids, plan)
+
+
+def _fetch_for(context: Context, ids: Sequence[str], plan: Plan) -> int:
+    """Fetch what a plan needs, no object longer than the release's listing says."""
+    trees, _ = read_trees(context.store, [action.release.tree for action in plan.of(InstallTree, ReplaceTree)])  # type: ignore[union-attr]
+    sizes = {str(entry.id): entry.size for tree in trees.values() for entry in tree.entries}
+    return fetch(context, ids, plan.sources, _needing(plan, ids), executable=_executable(plan), sizes=sizes)
 
 
 def _needing(plan: Plan, ids: Sequence[str]) -> list[str]:
@@ -161,7 +196,7 @@ def _executable(plan: Plan) -> set[str]:
 
 
 def _proof(locked: Locked) -> bytes:
-    return f"{locked.tree[7:]} {locked.checksum[7:]} {locked.kind[0]}".encode()
+    return f"{locked.tree[7:]} {locked.checksum[7:]} {locked.kind[0]} {locked.size}".encode()
 
 
 def _note_proved(state: str, lines: list[bytes]) -> None:

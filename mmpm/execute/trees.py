@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm_store.errors import DamagedObjectError, MissingObjectError
+from mmpm.errors import ListingMalformedError
+from mmpm_store.errors import DamagedObjectError, MissingObjectError, TreeError
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def read_trees(store: Store, ids: Iterable[str]) -> tuple[dict[str, Tree], list[
         Those that are here and intact, and the ids of the others, in order.
 
     Raises:
-        TreeError: an object is intact but no listing.
+        ListingMalformedError: an object is intact but no listing, so that whoever named it is not to be trusted.
     """
     found: dict[str, Tree] = {}
     absent: list[str] = []
@@ -41,6 +42,8 @@ def read_trees(store: Store, ids: Iterable[str]) -> tuple[dict[str, Tree], list[
             except (MissingObjectError, DamagedObjectError):
                 absent.append(identity)
                 continue
+            except TreeError as error:
+                raise ListingMalformedError(identity, error.fact) from None
             _read[key] = tree
         found[identity] = tree
     return found, absent

@@ -105,7 +105,8 @@ def _whole_tree(context: Context, locked: Locked) -> Tree:
     tree = trees[locked.tree]
     missing = [str(one) for one in context.store.missing(file.id for file in tree.entries)]
     if missing:
-        fetch(context, sorted(missing), (), [locked.name])
+        sizes = {str(file.id): file.size for file in tree.entries}
+        fetch(context, sorted(missing), (), [locked.name], sizes=sizes)
     return tree
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from mmpm.errors import RegistryUntrustedError
 from mmpm.registry import layout
 from mmpm.registry.gather import close_early, unreachable
-from mmpm.registry.transport import Forbidden, Request, TransportError, Unauthorized, Unavailable
+from mmpm.registry.transport import Forbidden, Request, TooLarge, TransportError, Unauthorized, Unavailable
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmpm_store.objects import Store
 
 MAX_OBJECT_BYTES: Final = 64 << 20
-"""The longest object that is asked for where its size is not known; no real formula comes near."""
+"""The longest object that is asked for, whatever its listing says; no real formula comes near."""
 
 
 class FetchProgress(Protocol):
@@ -76,12 +76,14 @@ def fetch_objects(
         wanted: ids; what the store has is fetched again only if it is damaged there, which the caller finds out.
         store: where they go.
         progress: who listens, in files.
-        sizes: known lengths; others may have up to `MAX_OBJECT_BYTES`.
+        sizes: lengths as they are listed. No more than that is read, and an object of another length is not what
+            is listed; nothing may be longer than `MAX_OBJECT_BYTES`.
         executable: those that are stored as executable files, not as plain ones.
 
     Raises:
         RegistryUnreachableError: a place answered 401 or 403.
-        RegistryUntrustedError: a place has other bytes under the name of one, and no other place has it.
+        RegistryUntrustedError: a place has other bytes, or more or fewer, under the name of one, and no other place
+            has it.
     """
     fetched = FetchedObjects()
     left = dict.fromkeys(wanted)
@@ -125,21 +127,26 @@ class _Reading:
     def verified(self, progress: FetchProgress) -> Iterator[tuple[bytes, bool]]:
         """Give the bytes of each object that the place has, ids checked; ends early where it cannot go on."""
         ids = {layout.object_file(object_id): object_id for object_id in self.left}
-        requests = [Request(path, self.sizes.get(one, MAX_OBJECT_BYTES)) for path, one in ids.items()]
+        requests = [
+            Request(path, min(self.sizes.get(one, MAX_OBJECT_BYTES), MAX_OBJECT_BYTES)) for path, one in ids.items()
+        ]
         missed: TransportError | None = None
         answers = self.place.get_many(requests)
         for request, answer in answers:
             object_id = ids[request.path]
-            if isinstance(answer, TransportError):
+            size = self.sizes.get(object_id)
+            if isinstance(answer, TooLarge) and size is not None:
+                self._refuse(object_id, f"{request.path} is longer than the {size} bytes that are listed")
+            elif isinstance(answer, TransportError):
                 missed = missed or answer
                 if isinstance(answer, Unauthorized | Forbidden):
                     self.forbidden = answer
                 if isinstance(answer, Unauthorized | Forbidden | Unavailable):
                     break  # it would say the same of the others, each after its own time-out
             elif ObjectId.of(answer) != object_id:
-                self.wrong[object_id] = RegistryUntrustedError(
-                    self.registry_id, f"{request.path} has not the bytes that its name says", self.place.origin
-                )
+                self._refuse(object_id, f"{request.path} has not the bytes that its name says")
+            elif size is not None and len(answer) != size:
+                self._refuse(object_id, f"{request.path} has {len(answer)} bytes, and {size} are listed")
             else:
                 self.came.append(object_id)
                 self.fetched.bytes += len(answer)
@@ -148,3 +155,6 @@ class _Reading:
         close_early(answers)
         if missed is not None:
             self.fetched.reasons.append(f"{self.registry_id} at {missed.origin}: {missed.cause}")
+
+    def _refuse(self, object_id: ObjectId, cause: str) -> None:
+        self.wrong[object_id] = RegistryUntrustedError(self.registry_id, cause, self.place.origin)

@@ -14,8 +14,10 @@ from mmpm.errors import (
     ChangedMeanwhileError,
     InstallConflictError,
     LeadsOutsideError,
+    ListingMalformedError,
     NotWhatWasLockedError,
     ObjectsMissingError,
+    ReleaseMalformedError,
 )
 from mmpm.execute.apply import apply
 from mmpm.execute.journal import has_journal
@@ -347,3 +349,23 @@ def test_a_checksum_that_changes_under_the_same_tree_is_refused(site):
     with pytest.raises(NotWhatWasLockedError):
         site.install(replace(release, checksum="sha256:" + "0" * 64))
     assert (site.formulas / ".lock.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("files", [FORMULA, BUNDLE])
+def test_a_release_of_another_size_than_is_signed_is_refused(site, files):
+    release = site.release("mol-a", "1.0.0", files)
+    with pytest.raises(ReleaseMalformedError, match=f"is to have {release.size + 1} bytes"):
+        site.install(replace(release, size=release.size + 1))
+    assert not site.files()
+    site.install(release)
+    site.install()
+    with pytest.raises(ReleaseMalformedError):
+        site.install(replace(release, size=release.size - 1))
+
+
+def test_a_listing_that_is_none_is_not_to_be_trusted(site):
+    release = site.release("mol-a", "1.0.0", FORMULA)
+    listing = site.store.put(b'{"files":[["../evil",0,"blake3:' + b"0" * 64 + b'",1]],"format":1}')
+    with pytest.raises(ListingMalformedError) as raised:
+        site.install(replace(release, tree=str(listing)))
+    assert raised.value.exit_status == 4

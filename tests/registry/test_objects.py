@@ -145,10 +145,25 @@ def test_what_came_before_a_failure_is_not_asked_for_again(tmp_path, store, list
 def test_an_object_longer_than_its_known_size_is_not_read(tmp_path, store, listener):
     folder = tree_of(tmp_path / "tree", DATA[:2])
     (folder / layout.object_file(IDS[1])).write_bytes(b"x" * 1_000_000)
-    fetched = fetch_objects(
-        [source("acme", FolderTransport(str(folder)))], IDS[:2], store, listener, sizes={IDS[1]: len(DATA[1])}
+    with pytest.raises(RegistryUntrustedError, match="is longer than the 8 bytes that are listed"):
+        fetch_objects(
+            [source("acme", FolderTransport(str(folder)))], IDS[:2], store, listener, sizes={IDS[1]: len(DATA[1])}
+        )
+    assert store.missing(IDS[:2]) == {IDS[1]}
+    whole = FolderTransport(str(tree_of(tmp_path / "whole", DATA[:2])))
+    places = source("acme", FolderTransport(str(folder)), whole)
+    fetch_objects(
+        [places], IDS[:2], store, listener, sizes={one: len(data) for one, data in zip(IDS, DATA, strict=True)}
     )
-    assert fetched.missing == (IDS[1],)
+    assert not store.missing(IDS[:2])
+
+
+@pytest.mark.parametrize("listed", [1, 1 << 40])
+def test_an_object_of_another_size_than_is_listed_is_not_what_was_listed(tmp_path, store, listener, listed):
+    folder = tree_of(tmp_path / "tree", DATA[:3])
+    with pytest.raises(RegistryUntrustedError, match="listed"):
+        fetch_objects([source("acme", FolderTransport(str(folder)))], IDS[:3], store, listener, sizes={IDS[2]: listed})
+    assert store.missing(IDS[:3]) == {IDS[2]}
 
 
 def test_what_is_needed_as_an_executable_is_stored_as_one(tmp_path, store, listener):
