@@ -29,7 +29,7 @@ class Selection:
     Attributes:
         locked: the version in the lock.
         exact: the version that the project asks for exactly.
-        requirements: every requirement on the name in the universe.
+        requirements: every requirement on the name in the universe that names a pre-release.
         allows_prereleases: the person said `--pre` for it.
         published_before: RFC 3339; younger releases are barred by the policy of a least age; empty for none.
         is_available: offline, whether the files of a release are in the store.
@@ -78,7 +78,7 @@ def make_package(
         if barrier is not None:
             removed.append(barrier)
             continue
-        requires = {str(one.name): one.range for one in release.requires}
+        requires = {one.name.text: one.range for one in release.requires}
         candidates.append(Candidate(release.version, requires, yanked=release.yanked is not None))
     candidates.sort(key=lambda each: not each.version.is_prerelease)
     return Package(name, registry, tuple(candidates), tuple(removed), tuple(shadowed))

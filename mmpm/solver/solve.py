@@ -163,11 +163,11 @@ class _Search:
         left = domain[package]
         assert left != ABSENT, "a queued package is needed"
         bit = 1 << (left.bit_length() - 1)
-        # The best version's dependencies are put in force before it is chosen: often they rule it out at once. What
-        # was in force before has had its consequences drawn.
+        # The best version's dependencies are put in force before it is chosen: often they rule it out at once. They
+        # are looked at once more when it is chosen, since what was found then may have been undone.
         needs = self.loaded[package].get(bit)
-        if needs is None:
-            needs = self._load(package, bit)
+        if needs is None or left == bit:
+            needs = needs or self._load(package, bit)
             conflict = self.propagator.check_all(needs.incompatibilities)
             if conflict is not None:
                 return conflict
