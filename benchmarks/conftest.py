@@ -98,6 +98,12 @@ def versus(benchmark, request: pytest.FixtureRequest, small: bool) -> Callable[.
     return measure
 
 
+@pytest.fixture
+def add_row(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Give a function that puts a `Row` into the table, for benchmarks that time their references themselves."""
+    return lambda *values: request.config.stash.setdefault(ROWS, []).append(Row(*values))
+
+
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     """Print ours beside the references."""
     rows = config.stash.get(ROWS, [])

@@ -73,7 +73,7 @@ def make_package(
     """Give the package of a name: candidates stable before pre-release, the highest version last in each."""
     candidates: list[Candidate] = []
     removed: list[Removed] = []
-    for release in sorted(releases, key=lambda each: each.version):
+    for release in sorted(releases, key=lambda each: each.version.sort_key):
         barrier = selection.barrier(release)
         if barrier is not None:
             removed.append(barrier)

@@ -105,6 +105,14 @@ class _Needs:
     dependencies: list[int]
     incompatibilities: list[Incompatibility]
 
+    def are_met(self, domain: Sequence[int]) -> bool:
+        """Whether all hold in which the chosen version's own term is the first; one of one term never does."""
+        for each in self.incompatibilities:
+            package, bad = each.terms[-1]
+            if domain[package] & bad:
+                return False
+        return True
+
 
 class _Search:
     """One run. `queue` is the documented order as far as it is known; `seen` of it have their dependencies in it."""
@@ -163,10 +171,10 @@ class _Search:
         left = domain[package]
         assert left != ABSENT, "a queued package is needed"
         bit = 1 << (left.bit_length() - 1)
-        # The best version's dependencies are put in force before it is chosen: often they rule it out at once. They
-        # are looked at once more when it is chosen, since what was found then may have been undone.
+        # The best version's dependencies are put in force before it is chosen: often they rule it out at once. When it
+        # is chosen they must hold: a conclusion that another one had drawn first, at a higher level, goes with that.
         needs = self.loaded[package].get(bit)
-        if needs is None or left == bit:
+        if needs is None or (left == bit and not needs.are_met(domain)):
             needs = needs or self._load(package, bit)
             conflict = self.propagator.check_all(needs.incompatibilities)
             if conflict is not None:
@@ -234,14 +242,17 @@ class _Search:
             return _Needs(self.loaded[package][bit].dependencies, all_versions)
         candidate = self.numbering.chosen(package, bit)
         needs = _Needs([], [])
-        for kind, allowed, ranges in ((Required, 0, candidate.requires), (Constrained, ABSENT, candidate.constrains)):
-            for name, wanted in ranges.items():
-                other = self._number(name)
-                if kind is Required:
-                    needs.dependencies.append(other)
-                incompatibility = self._bind(kind(package, bit, other, wanted), allowed)
-                if incompatibility is not None:
-                    needs.incompatibilities.append(incompatibility)
+        find = self.numbering.find
+        for name, wanted in candidate.requires.items():
+            other = find(name) or self._number(name)
+            needs.dependencies.append(other)
+            incompatibility = self._bind(Required(package, bit, other, wanted), 0)
+            if incompatibility is not None:
+                needs.incompatibilities.append(incompatibility)
+        for name, wanted in candidate.constrains.items():
+            incompatibility = self._bind(Constrained(package, bit, self._number(name), wanted), ABSENT)
+            if incompatibility is not None:
+                needs.incompatibilities.append(incompatibility)
         self.loaded[package][bit] = needs
         return needs
 

@@ -1,0 +1,80 @@
+"""The solver beside resolvelib and nab-resolver on the same universes, in one run.
+
+A peer that does not end within the cap is shown with the cap, as "over". In a smoke run everything is small, and all
+three must agree on whether there is an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from solver_peers import PEERS, timed
+from universes import diamonds, hidden_core, pigeonhole, registry, trap_chain, trap_chains, wide_trap
+
+from mmpm.solver.solve import Resolution, solve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from universes import Question
+
+CAP_SECONDS = float(os.environ.get("SOLVER_PEER_SECONDS", "20"))
+SMALL_CAP_SECONDS = 1.0
+ROUNDS = 5
+MOST_MEGABYTES = 512
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row for each peer: the universe in full, a small one of its kind, and what ours is to reach."""
+
+    name: str
+    full: Callable[[], Question]
+    small: Callable[[], Question]
+    goal: str = "under 5 s"
+
+
+CASES = (
+    Case("1,000 x 10, typical", lambda: registry(1000, 10), lambda: registry(60, 5), "1/60 of resolvelib"),
+    Case("1,000 x 10, tight", lambda: registry(1000, 10, tight=True), lambda: registry(40, 4, tight=True)),
+    Case("5,000 x 20", lambda: registry(5000, 20), lambda: registry(120, 6)),
+    Case("trap chain, 1,000 x 20", lambda: trap_chain(1000, 20), lambda: trap_chain(20, 4)),
+    Case("20 trap chains of 50 x 20", lambda: trap_chains(20, 50, 20), lambda: trap_chains(2, 3, 3)),
+    Case("wide trap, 1,000 x 20", lambda: wide_trap(1000, 20), lambda: wide_trap(10, 4)),
+    Case("hidden core in 500 x 10", lambda: hidden_core(500, 10), lambda: hidden_core(40, 4), "under 20 ms"),
+    Case("pigeonhole 8", lambda: pigeonhole(8), lambda: pigeonhole(4)),
+    Case("100 diamonds", lambda: diamonds(100), lambda: diamonds(5)),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_solver(case, benchmark, add_row, small):
+    asked = (case.small if small else case.full)()
+
+    def ours() -> bool:
+        return isinstance(solve(asked.universe, asked.roots), Resolution)
+
+    found = ours()
+    assert asked.is_solvable in (None, found)
+    benchmark.pedantic(ours, rounds=1 if small else ROUNDS)
+    for name, prepare in PEERS.items():
+        cap = SMALL_CAP_SECONDS if small else CAP_SECONDS
+        seconds, theirs = timed(prepare(asked), cap)
+        assert theirs in (None, found), name
+        if small:
+            continue
+        shown = name if theirs is not None else f"{name}, over {cap:g} s"
+        mine = statistics.median(benchmark.stats.stats.data)
+        add_row(case.name, mine, shown, seconds, case.goal)
+
+
+def test_memory_is_bounded(small):
+    if not small and sys.platform == "linux":
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        assert peak < MOST_MEGABYTES, peak
