@@ -178,13 +178,17 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class PublishReleases:
-    """Publish into a folder registry; no releases at all renew its timestamp."""
+    """Publish into a folder registry; no releases at all renew its timestamp.
+
+    `after_restore`: the folder is known to be an older copy of the registry.
+    """
 
     folder: str
     registry: str
     key_folder: str
     passphrase_file: str | None
     releases: tuple[Publication, ...]
+    after_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class FolderRegistry:
         self.keys = load_keys(self.keys_folder, HOST, None)
 
     def how(self, **limits) -> Committing:
-        return Committing(self.keys, self.now, **limits)
+        return Committing(self.keys, self.now, **{"key_folder": self.keys_folder, **limits})
 
     def publish(self, *items: PublishItem, **limits) -> Published:
         return publish(self.root, items, self.how(**limits))

@@ -20,6 +20,7 @@ from mmpm.errors.authoring import (
     PublisherBusyError,
     RegistryExistsError,
     RegistryExpiredError,
+    RegistryRestoredError,
     UnpublishableError,
     VersionTakenError,
 )
@@ -150,6 +151,7 @@ __all__ = [
     "RegistryExpiredError",
     "RegistryFixedError",
     "RegistryNotConfiguredError",
+    "RegistryRestoredError",
     "RegistryTooOldError",
     "RegistryUnreachableError",
     "RegistryUntrustedError",

@@ -185,6 +185,21 @@ class ClockBehindError(MmpmError):
         )
 
 
+class RegistryRestoredError(MmpmError):
+    """A registry's folder shows less than was published with its keys: it is an older copy of itself."""
+
+    code = "registry-restored"
+
+    def __init__(self, folder: str, shown: int, shown_issued: str, serial: int, issued: str) -> None:
+        super().__init__(
+            f"{printable(folder)} is at serial {shown} of {shown_issued}, "
+            f"but serial {serial} of {issued} was published with these keys",
+            "bring the newest copy of the folder back; if there is none, `mmpm publish --after-restore` goes on above "
+            "that serial, so that readers follow: what was published in between is lost",
+            {"folder": folder, "shown": shown, "shown_issued": shown_issued, "serial": serial, "issued": issued},
+        )
+
+
 class VersionTakenError(MmpmError):
     """A version is published already, with other bytes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import KeyUnreadableError, UnpublishableError
@@ -44,6 +45,7 @@ def apply_init(context: Context, action: InitRegistry) -> NewRegistry:
 def apply_publish(context: Context, action: PublishReleases) -> Published:
     """Publish, with progress by release."""
     how = _committing(context, action.registry, action.key_folder, action.passphrase_file)
+    how = replace(how, after_restore=action.after_restore)
     context.progress.start("Uploading...", max(1, len(action.releases)), "releases")
     published = publish(action.folder, _items(action), how, lambda _count: context.progress.advance())
     context.progress.finish()
@@ -76,7 +78,7 @@ def read_passphrase(context: Context, file: str | None) -> bytes | None:
 
 def _committing(context: Context, registry: str, key_folder: str, passphrase_file: str | None) -> Committing:
     keys = load_keys(key_folder, registry, read_passphrase(context, passphrase_file))
-    return Committing(keys, context.now, on_wait=context.progress.say)
+    return Committing(keys, context.now, on_wait=context.progress.say, key_folder=key_folder)
 
 
 def _items(action: PublishReleases) -> Iterator[PublishItem]:

@@ -21,6 +21,7 @@ from mmpm.plan import InitRegistry, Plan, PublishReleases, YankRelease
 from mmpm.project.tiers import search_order
 from mmpm.registry import layout
 from mmpm.registry.documents import parse_registry_json
+from mmpm.registry.floor import read_floor
 from mmpm.registry.init import check_new
 from mmpm.registry.key_folder import is_protected, load_root
 from mmpm.registry.published import PublishedTree
@@ -102,7 +103,13 @@ def find_destination(context: Context, folder: str) -> Destination:
 
 
 def plan_publish(
-    context: Context, folder: str, sources: Iterable[Source], *, total: int, passphrase_file: str | None
+    context: Context,
+    folder: str,
+    sources: Iterable[Source],
+    *,
+    total: int,
+    passphrase_file: str | None,
+    after_restore: bool = False,
 ) -> PublishPlan:
     """Look at every source and plan to publish those that are new.
 
@@ -112,13 +119,18 @@ def plan_publish(
         sources: read one at a time; none at all plans a new timestamp.
         total: how many there are.
         passphrase_file: where the keys' passphrase is, if it is in a file.
+        after_restore: the folder may show less than was published before.
 
     Raises:
         NotARegistryError, KeysMissingError: it cannot be published to from here.
+        RegistryRestoredError: the folder is an older copy of the registry.
         UntrustedMetadataError, DamagedRegistryError: the tree is not what its keys signed.
     """
     destination = find_destination(context, folder)
+    floor = read_floor(destination.key_folder)
     tree = PublishedTree.load(folder, load_root(destination.key_folder, destination.registry))
+    if floor is not None and not after_restore:
+        floor.require_below(tree)
     published = PublishedVersions(tree)
     found: list[Preflight] = []
     publications = []
@@ -136,7 +148,14 @@ def plan_publish(
             context.progress.advance()
     context.progress.finish()
     failure = _failure(failed, total, found)
-    action = PublishReleases(folder, destination.registry, destination.key_folder, passphrase_file, tuple(publications))
+    action = PublishReleases(
+        folder,
+        destination.registry,
+        destination.key_folder,
+        passphrase_file,
+        tuple(publications),
+        after_restore=after_restore,
+    )
     plan = Plan((action,)) if (publications or not total) and failure is None else Plan()
     return PublishPlan(plan, destination, tuple(found), failure)
 

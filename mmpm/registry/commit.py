@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from mmpm.errors import ClockBehindError, KeyForeignError, PublisherBusyError, RegistryExpiredError
 from mmpm.registry import layout
 from mmpm.registry.claim import Claims
+from mmpm.registry.floor import Floor, raise_floor, read_floor
 from mmpm.registry.mending import forget_note, mend_aliases, note_aliases
 from mmpm.registry.prune import GRACE_SECONDS, prune
 from mmpm.registry.published import PublishedTree, archive_timestamp, shown_serial
@@ -67,8 +68,11 @@ class Committing:
         keys: with the online roles.
         now: becomes `issued`.
         wait_seconds: how long another publisher may keep us waiting.
-        on_wait: takes one line for a person when that begins.
+        on_wait: takes one line for a person: when that begins, and where something could not be noted.
         grace_seconds: how long superseded metadata stays for readers in the middle of a refresh.
+        key_folder: where it is noted what was published last (`mmpm.registry.floor`); empty notes and asks nothing.
+        after_restore: go on above what was noted although the tree shows less; every bin is signed anew, because
+            readers have seen newer ones than the tree has.
     """
 
     keys: RegistryKeys
@@ -76,6 +80,8 @@ class Committing:
     wait_seconds: float = WAIT_SECONDS
     on_wait: Callable[[str], None] = lambda _line: None
     grace_seconds: float = GRACE_SECONDS
+    key_folder: str = ""
+    after_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +108,25 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
 
     Raises:
         PublisherBusyError: another publisher does not finish.
-        KeyForeignError, ClockBehindError, RegistryExpiredError: readers would refuse what we would sign.
+        KeyForeignError, ClockBehindError, RegistryExpiredError, RegistryRestoredError: readers would refuse what we
+            would sign.
     """
     abandoned = 0
     with Claims(root, how.wait_seconds) as claims:
         while True:
+            floor = read_floor(how.key_folder) if how.key_folder else None  # before the tree, which only goes on
             base = PublishedTree.load(root, how.keys.root)
             _check_keys(base, how.keys)
-            issued = _issue_time(base, how.now)
-            serial = max(base.serial, abandoned) + 1
+            last = Floor.of_tree(base) if floor is None else max(floor, Floor.of_tree(base))
+            if floor is not None and not how.after_restore:
+                floor.require_below(base)
+            issued = _issue_time(base, last.issued, how.now)
+            serial = max(last.serial, abandoned) + 1
             writer.forget_prepared()
             targets = edit.prepare(base, serial, writer)
             if not targets and not renew:
                 return base.serial
-            signed = _sign(base, how.keys, issued, serial, targets)
+            signed = _sign(base, how.keys, issued, serial, targets, every_bin=last.serial > base.serial)
             if not claims.claim(serial, writer.stage((signed.snapshot,))):
                 claims.wait_for(serial, lambda serial=serial: shown_serial(root) >= serial, how.on_wait)  # type: ignore[misc]
                 if shown_serial(root) < serial:
@@ -124,8 +135,17 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
             if not base.is_current():
                 continue  # suspended for so long between reading and claiming that the state has moved on
             _show(base, serial, signed, edit, writer)
+            _note(how, Floor(serial, format_time(issued)))
             prune(root, issued, how.grace_seconds, targets)
             return serial
+
+
+def _note(how: Committing, floor: Floor) -> None:
+    if how.key_folder:
+        try:
+            raise_floor(how.key_folder, floor)
+        except OSError as error:  # the publish is done, and readers see it
+            how.on_wait(f"{how.key_folder}: what was published could not be noted there: {error.strerror}")
 
 
 def _check_keys(base: PublishedTree, keys: RegistryKeys) -> None:
@@ -135,10 +155,10 @@ def _check_keys(base: PublishedTree, keys: RegistryKeys) -> None:
             raise KeyForeignError(role)
 
 
-def _issue_time(base: PublishedTree, now: datetime) -> datetime:
-    last = parse_time(base.facts.issued)
+def _issue_time(base: PublishedTree, last_issued: str, now: datetime) -> datetime:
+    last = parse_time(last_issued)
     if now + _CLOCK_TOLERANCE < last:
-        raise ClockBehindError(format_time(now), base.facts.issued)
+        raise ClockBehindError(format_time(now), last_issued)
     issued = max(now, last)  # two machines' clocks differ by seconds; issue times still never go back
     for role in (ROOT, TARGETS, TRUST, BINS):
         expires = base.chain.expires(role)
@@ -148,9 +168,15 @@ def _issue_time(base: PublishedTree, now: datetime) -> datetime:
 
 
 def _sign(
-    base: PublishedTree, keys: RegistryKeys, issued: datetime, serial: int, targets: Mapping[str, TargetFile]
+    base: PublishedTree,
+    keys: RegistryKeys,
+    issued: datetime,
+    serial: int,
+    targets: Mapping[str, TargetFile],
+    *,
+    every_bin: bool,
 ) -> _Signed:
-    changed: dict[str, dict[str, TargetFile]] = {}
+    changed = {role: dict(base.bin_targets(role)) for role in layout.bin_roles()} if every_bin else {}
     for target, file in targets.items():
         role = layout.bin_of(target)
         changed.setdefault(role, dict(base.bin_targets(role)) if role not in changed else {})[target] = file

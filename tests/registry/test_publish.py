@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from mmpm.errors import (
     NotPublishedError,
     RegistryExistsError,
     RegistryExpiredError,
+    RegistryRestoredError,
     UnpublishableError,
     UntrustedMetadataError,
     VersionTakenError,
@@ -29,10 +32,13 @@ from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.references import Requirement
 from mmpm.model.versions import Version
 from mmpm.registry import layout
+from mmpm.registry.authenticate import RegistrySource
 from mmpm.registry.documents import INDEX_LINES, PAGE_LINES
+from mmpm.registry.folder import FolderTransport
 from mmpm.registry.init import init_registry
 from mmpm.registry.key_folder import RegistryKeys, load_keys
 from mmpm.registry.publish import PublishItem
+from mmpm.registry.refresh import refresh
 from mmpm.trust.facts import ONLINE_ROLES
 from mmpm.trust.keys import SigningKey
 
@@ -329,3 +335,54 @@ def test_what_a_killed_pruner_or_a_torn_copy_left_does_not_fail_a_publish(regist
     registry.publish(formula("mol-a", "2.0.0"), grace_seconds=grace_seconds)
     assert "mol-a@2.0.0" in verify(registry)
     assert grace_seconds or not harmed.exists()
+
+
+def refreshed(registry):
+    """What a reader that looks now believes; a refusal raises."""
+    place = RegistrySource(HOST, (FolderTransport(registry.root),), registry.made.fingerprint)
+    store, trust = str(registry.folder / "reader"), str(registry.folder / "trust")
+    return refresh(place, store, trust, registry.now, "all")
+
+
+@pytest.mark.parametrize("way", ["publish", "renew", "yank"])
+def test_onto_a_restored_backup_nothing_is_published_by_accident(registry, way):
+    registry.publish(formula("mol-a"))
+    shutil.copytree(registry.root, registry.folder / "backup")
+    registry.publish(formula("mol-b"))
+    registry.publish(formula("mol-a", "2.0.0"))
+    assert refreshed(registry).new_serial == 4
+    shutil.rmtree(registry.root)
+    shutil.copytree(registry.folder / "backup", registry.root)
+    before = registry.load().timestamp_bytes
+    with pytest.raises(RegistryRestoredError, match=r"serial 2 .* serial 4"):
+        registry.yank("mol-a", "1.0.0") if way == "yank" else registry.publish(*[formula("mol-c")][way == "renew" :])
+    assert registry.load().timestamp_bytes == before
+
+    registry.later(minutes=1)
+    assert registry.publish(formula("mol-b", text="other\n"), after_restore=True).serial == 5
+    found = refreshed(registry)
+    assert (found.old_serial, found.new_serial, found.is_held) == (4, 5, False)
+    assert verify(registry) == {"mol-a@1.0.0", "mol-b@1.0.0"}
+    assert registry.publish(formula("mol-c")).serial == 6
+    assert refreshed(registry).new_serial == 6
+
+
+def test_what_is_not_noted_beside_the_keys_is_published_all_the_same(registry, monkeypatch):
+    said = []
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mmpm.registry.floor.write_file_durably", full)
+    assert registry.publish(formula("mol-a"), on_wait=said.append).serial == 2
+    assert said == [f"{registry.keys_folder}: what was published could not be noted there: No space left on device"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"[]", b"[" * 4096, b'{"format":1,"serial":"4","issued":"2026-01-10T00:00:00Z"}', b'{"format":2}'],
+)
+def test_a_damaged_note_of_what_was_published_is_said(registry, text):
+    (registry.folder / "keys" / "published").write_bytes(text)
+    with pytest.raises(KeyUnreadableError, match="published"):
+        registry.publish(formula("mol-a"))

@@ -69,8 +69,10 @@ def count_changes(registry, root):
     def note(count, _event, _arguments):
         counted[0] = count
 
+    case = CaseAt(registry, root)
+
     def work():
-        CaseAt(registry, root).publish(formula("mol-new"), bundle("mol-pack", "2.0.0"))
+        case.publish(formula("mol-new"), bundle("mol-pack", "2.0.0"))
         total = counted[0]
         Path(f"{root}.count").write_text(str(total))
 
@@ -112,16 +114,17 @@ def test_killed_before_any_change_a_publish_leaves_the_old_state_or_the_new(regi
 
 
 class CaseAt:
-    """The registry's keys and clock over another copy of its tree."""
+    """The registry's keys and clock over another copy of its tree, as it stands when nothing else was published."""
 
     def __init__(self, registry, root):
         self._registry = registry
         self._root = root
+        self._keys = shutil.copytree(registry.keys_folder, f"{root}.keys", dirs_exist_ok=True)
 
     def publish(self, *items, **limits):
         from mmpm.registry.publish import publish
 
-        return publish(self._root, items, self._registry.how(**limits))
+        return publish(self._root, items, self._registry.how(key_folder=self._keys, **limits))
 
 
 def test_an_init_that_was_killed_is_begun_anew_by_the_same_command(tmp_path):

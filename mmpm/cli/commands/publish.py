@@ -65,6 +65,7 @@ def publish(
     author: str | None = None,
     changelog: str | None = None,
     init: bool = False,
+    after_restore: bool = False,
     passphrase_file: str | None = None,
     session: Session,
 ) -> None:
@@ -78,6 +79,7 @@ def publish(
         author: Who publishes it, where the file says nobody.
         changelog: What is new, for those who upgrade.
         init: Say how publishing is set up.
+        after_restore: Go on although the folder is an older copy, restored from a backup.
         passphrase_file: File whose first line opens the keys.
         session: This run.
     """
@@ -107,7 +109,9 @@ def publish(
     session.progress.ends_with_mark = True
     if total != 1:
         out.say(f"Publishing {label}..." if total else "Renewing the timestamp...")
-    planned = ops.plan_publish(context, folder, sources, total=total, passphrase_file=phrase_path)
+    planned = ops.plan_publish(
+        context, folder, sources, total=total, passphrase_file=phrase_path, after_restore=after_restore
+    )
     if total == 1:  # of one release the name is said, which a path does not tell
         out.say(f"Publishing {planned.preflights[0].name or label}...")
     _say_checks(session, planned, total)
