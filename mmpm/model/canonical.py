@@ -66,14 +66,17 @@ def _finite(text: str) -> float:
     return number
 
 
-def parse_json(data: bytes, what: str, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_JSON_DEPTH) -> Any:
+def parse_json(
+    data: bytes, what: str, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int | None = MAX_JSON_DEPTH
+) -> Any:
     """Read JSON that a stranger may have written.
 
     Args:
         data: the whole document.
         what: its name in a message, as in "the index of mol-x".
         max_bytes: a longer document is refused unread.
-        max_depth: levels of objects and lists that the document may have.
+        max_depth: levels of objects and lists that the document may have; None where the caller looks at the keys
+            that it knows and at no other, so that depth below them is nobody's business (a walk through all costs).
 
     Raises:
         ValueError: too long, not UTF-8, not JSON, a key twice in one object, NaN or infinity, a lone surrogate, or
@@ -92,10 +95,12 @@ def parse_json(data: bytes, what: str, *, max_bytes: int = MAX_JSON_BYTES, max_d
     except _DuplicateKeyError:
         raise ValueError(f"{what} has a key twice in one object") from None
     except RecursionError:
-        raise ValueError(f"{what} is more than {max_depth} levels deep") from None
+        raise ValueError(f"{what} is more than {max_depth or 'so many'} levels deep") from None
     except ValueError as error:
         raise ValueError(f"{what} is not strict JSON: {error}") from None
-    _refuse_depth_and_surrogates(value, what, max_depth, check_text=b"\\u" in data)
+    has_escapes = b"\\u" in data
+    if max_depth is not None or has_escapes:
+        _refuse_depth_and_surrogates(value, what, max_depth or MAX_JSON_DEPTH, check_text=has_escapes)
     return value
 
 

@@ -7,7 +7,7 @@ A name is also a file name, a folder name and a part of a URL on every system, w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Self
 
@@ -59,15 +59,18 @@ class FormulaName:
     Attributes:
         scope: without its ``@``; None for a name that is not scoped.
         base: the name in files and folders of a person's machine, which know no scopes.
+        text: its one spelling, `str` of it; kept because a lock asks for it hundreds of thousands of times.
     """
 
     scope: str | None
     base: str
+    text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.scope is not None:
             _check_part(self.scope, "scope")
         _check_part(self.base, "formula name")
+        object.__setattr__(self, "text", self.base if self.scope is None else f"@{self.scope}/{self.base}")
 
     @staticmethod
     def parse(text: str) -> FormulaName:
@@ -84,7 +87,7 @@ class FormulaName:
         return self.base
 
     def __str__(self) -> str:
-        return self.base if self.scope is None else f"@{self.scope}/{self.base}"
+        return self.text
 
     def __lt__(self, other: FormulaName) -> bool:
         return str(self) < str(other)

@@ -48,6 +48,7 @@ class Version:
         prerelease: its identifiers, numbers as `int`; empty for a release.
         build: build metadata without the ``+``; empty where there is none.
         sort_key: precedence as a tuple that compares fast; equal for equal versions.
+        slot: what must be unique among the versions of one formula: `path_text` after case folding.
     """
 
     major: int
@@ -56,12 +57,14 @@ class Version:
     prerelease: tuple[int | str, ...] = ()
     build: str = ""
     sort_key: SortKey = field(init=False, repr=False)
+    slot: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         rest: SortKey = (1,)
         if self.prerelease:
             rest = (0, *((0, part) if isinstance(part, int) else (1, part) for part in self.prerelease))
         object.__setattr__(self, "sort_key", (self.major, self.minor, self.patch, rest))
+        object.__setattr__(self, "slot", self.path_text.lower())
 
     @staticmethod
     def parse(text: str) -> Version:
@@ -87,11 +90,6 @@ class Version:
         """The version as paths of a registry spell it: without build metadata."""
         text = f"{self.major}.{self.minor}.{self.patch}"
         return f"{text}-{'.'.join(map(str, self.prerelease))}" if self.prerelease else text
-
-    @property
-    def slot(self) -> str:
-        """What must be unique among the versions of one formula: `path_text` after case folding."""
-        return self.path_text.lower()
 
     def __str__(self) -> str:
         return f"{self.path_text}+{self.build}" if self.build else self.path_text

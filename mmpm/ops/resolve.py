@@ -165,7 +165,7 @@ class _Question:
         known = self.knowledge.of(name)
         if isinstance(known, Absence):
             return []
-        return {str(one.name) for release in known.releases for one in release.requires}
+        return {one.name.text for release in known.releases for one in release.requires}
 
     def universe(self, *, shadowed_for: Conflict | None = None) -> Universe:
         """Give what may be chosen; for a conflict also what registries behind the owners have of its names."""
@@ -180,7 +180,8 @@ class _Question:
             if isinstance(known, Known):
                 for release in known.releases:
                     for one in release.requires:
-                        asked_by.setdefault(str(one.name), []).append(one.range)
+                        if one.range.named:
+                            asked_by.setdefault(one.name.text, []).append(one.range)
         available = Availability(self.context.store) if self.context.offline else None
         for name in self.names:
             if name in self.imported:
@@ -241,7 +242,7 @@ class _Question:
                 continue
             known = self.knowledge.of(name)
             assert isinstance(known, Known)
-            release = next(each for each in known.releases if each.version == version)
+            release = next(each for each in reversed(known.releases) if each.version == version)
             chosen[name] = Chosen(known.registry, release)
             histories[name] = known.releases
             if release.yanked is not None:

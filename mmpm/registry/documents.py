@@ -8,8 +8,9 @@ Readers have checked the bytes' sha256 or blake3 before they come here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import quoted
 from mmpm.model.canonical import canonical_json, parse_json
@@ -47,7 +48,7 @@ def _requires_json(requires: Sequence[Requirement]) -> dict[str, str]:
 
 def _read_requires(fields: Fields) -> tuple[Requirement, ...]:
     found = fields.mapping("requires")
-    return tuple(Requirement(FormulaName.parse(key), VersionRange.parse(found[key])) for key in sorted(found))
+    return tuple(_requirement(key, found[key]) for key in sorted(found))
 
 
 def _read_kind(fields: Fields) -> ReleaseKind:
@@ -93,9 +94,65 @@ def release_line(release: Release) -> dict[str, object]:
 def parse_release_line(name: FormulaName, line: object) -> Release:
     """Give the release that an index line describes.
 
+    A lock reads tens of thousands of lines, so that one that is as `release_line` writes it is read in one go; any
+    other is read field by field, which says what is wrong with it.
+
     Raises:
         ValueError: the line is not what `release_line` writes.
     """
+    if type(line) is dict:
+        try:
+            found = _read_plain_line(name, line)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            found = None
+        if found is not None:
+            return found
+    return _read_line_by_fields(name, line)
+
+
+_RARE_KEYS: Final = frozenset({"soft", "signatures", "yanked", "tombstone"})
+
+
+def _read_plain_line(name: FormulaName, line: dict[str, Any]) -> Release | None:
+    """Read a line of the common shape; None, or any error, means that it has to be read field by field."""
+    size, serial, published_at, kind = line["size"], line["serial"], line["published_at"], line["kind"]
+    requires: dict[str, str] = line.get("requires", _NOTHING)
+    is_plain = (
+        _RARE_KEYS.isdisjoint(line)
+        and kind in RELEASE_KINDS
+        and type(size) is type(serial) is int
+        and 0 <= size < 1 << 53
+        and 0 <= serial < 1 << 53
+        and type(published_at) is str
+        and len(published_at) <= 40
+    )
+    if not is_plain:
+        return None
+    return Release(
+        name,
+        Version.parse(line["version"]),
+        kind,
+        tuple([_requirement(key, requires[key]) for key in sorted(requires)]),
+        (),
+        Checksum.parse(line["checksum"]),
+        ObjectId.parse(line["tree"]),
+        size,
+        published_at,
+        serial,
+        ObjectId.parse(line["document"]),
+    )
+
+
+_NOTHING: Final[dict[str, str]] = {}
+
+
+@lru_cache(maxsize=65536)
+def _requirement(name: str, text: str) -> Requirement:
+    """Read one requirement; indexes repeat the same ones from release to release."""
+    return Requirement(FormulaName.parse(name), VersionRange.parse(text))
+
+
+def _read_line_by_fields(name: FormulaName, line: object) -> Release:
     fields = Fields(line, f"a release line of {name}")
     return Release(
         name=name,
@@ -161,7 +218,8 @@ class FormulaIndex:
         Raises:
             ValueError: not an index, of another formula, or of a newer format.
         """
-        fields = Fields(parse_json(data, f"the index of {name}"), f"the index of {name}")
+        what = f"the index of {name}"
+        fields = Fields(parse_json(data, what, max_depth=None), what)
         fields.require_format(FORMAT)
         if fields.text("name") != str(name):
             raise ValueError(f"the index of {name} is that of another formula")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from mmpm.model.names import FormulaName
 from mmpm.model.references import Requirement
 from mmpm.model.release import Release
 from mmpm.model.versions import Version
-from mmpm.registry import layout
+from mmpm.registry import documents, layout
 from mmpm.registry.documents import (
     INDEX_LINES,
     MAX_PAGES,
@@ -200,3 +201,37 @@ def test_paths_of_roles_lead_back_to_role_and_version():
 )
 def test_a_target_that_is_no_index_has_no_name(other):
     assert layout.name_of_index(other) is None
+
+
+LINE = {
+    "version": "1.0.0",
+    "kind": "formula",
+    "checksum": "sha256:" + "0" * 64,
+    "tree": "blake3:" + "0" * 64,
+    "size": 1,
+    "published_at": "2026-01-10T00:00:00Z",
+    "serial": 1,
+    "document": "blake3:" + "0" * 64,
+}
+ODD = st.sampled_from(
+    [None, True, False, 0, -1, 1 << 53, 1.5, "", "x", "1.0.0", "sha256:" + "g" * 64, "y" * 300, [], ["x"], {}, {"a": 1},
+     {"mol-b": "^1", "mol-a": "*"}, {"Bad Name": "*"}, {"mol-a": "no range"}, {"mol-a": None}]
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*LINE, "requires", "soft", "signatures", "yanked", "tombstone", "new"]), ODD, max_size=3
+    ),
+    st.sets(st.sampled_from(sorted(LINE)), max_size=1),
+)
+def test_the_quick_reading_of_a_line_is_the_careful_one(changes, missing):
+    line = {key: value for key, value in (LINE | changes).items() if key not in missing}
+    name = FormulaName.parse("mol-x")
+    try:
+        careful = documents._read_line_by_fields(name, line)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            parse_release_line(name, line)
+    else:
+        assert parse_release_line(name, line) == careful
