@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mmpm.model.ranges import VersionRange
+    from mmpm.model.versions import Version
     from mmpm.solver.incompatibility import Incompatibility
     from mmpm.solver.numbering import Numbering
     from mmpm.solver.universe import Absence, Package, Removed
 
 MOST_VERSIONS = 8
+# Hundreds of registries may have a name, and hundreds of names may lack something: what a person reads is bounded.
+MOST_REGISTRIES = 4
+MOST_NOTES = 24
+MOST_REMEDIES = 12
 
 # For one release, and for several.
 _BARRED = {
@@ -53,6 +58,13 @@ class _Lack:
         removed = self.package.removed if self.package is not None else ()
         return tuple(each for each in removed if self.wanted.allows(each.version))
 
+    @property
+    def shadows(self) -> list[tuple[str, list[Version]]]:
+        """Registries behind the owner with their versions that would fit, lowest first."""
+        behind = self.package.shadowed if self.package is not None else ()
+        fitting = [(each.registry, [v for v in each.versions if self.wanted.allows(v)]) for each in behind]
+        return [(registry, versions) for registry, versions in fitting if versions]
+
 
 def _lacks(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[_Lack]:
     """Give each requirement of the proof once that nothing fits, or that barred versions would fit."""
@@ -82,7 +94,8 @@ def notes_on(numbering: Numbering, facts: Sequence[Incompatibility]) -> tuple[st
     for lack in _lacks(numbering, facts):
         for note in _notes(lack):
             notes[note] = None
-    return tuple(notes)
+    left_out = len(notes) - MOST_NOTES
+    return (*notes,) if left_out <= 0 else (*list(notes)[:MOST_NOTES], f"{left_out} more such notes are left out.")
 
 
 def _notes(lack: _Lack) -> Iterator[str]:
@@ -102,12 +115,15 @@ def _notes(lack: _Lack) -> Iterator[str]:
         if mine:
             shown = [f"{each.version} ({each.detail})" if each.detail else str(each.version) for each in mine]
             yield f"{where} has {lack.name} {listed(shown, ' and ', MOST_VERSIONS)}, which {words[len(mine) > 1]}."
-    for shadowed in package.shadowed:
-        fitting = [str(version) for version in shadowed.versions if lack.wanted.allows(version)]
-        if fitting:
-            verb = "is" if len(fitting) == 1 else "are"
-            elsewhere = f"{shadowed.registry} has {lack.name} {listed(fitting[::-1], ' and ', MOST_VERSIONS)}"
-            yield f"{elsewhere}, which {verb} shadowed: {where} comes first and has the name."
+    shadows = lack.shadows
+    for registry, fitting in shadows[:MOST_REGISTRIES]:
+        verb = "is" if len(fitting) == 1 else "are"
+        shown = [str(version) for version in reversed(fitting)]
+        elsewhere = f"{registry} has {lack.name} {listed(shown, ' and ', MOST_VERSIONS)}"
+        yield f"{elsewhere}, which {verb} shadowed: {where} comes first and has the name."
+    if len(shadows) > MOST_REGISTRIES:
+        count = len(shadows) - MOST_REGISTRIES
+        yield f"{count} more registries have releases of {lack.name} that would fit, shadowed likewise."
 
 
 def _absence_note(name: str, absence: Absence | None) -> str:
@@ -137,9 +153,7 @@ def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tupl
         if isinstance(fact.cause, Pinned):
             name = numbering.names[fact.cause.package]
             remedies[f"let {name} move: `mmpm unpin {name}`"] = None
-    for remedy in _changes_of_the_project(numbering, facts):
-        remedies[remedy] = None
-    return tuple(remedies)
+    return (*list(remedies)[:MOST_REMEDIES], *_changes_of_the_project(numbering, facts))
 
 
 def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[str]:
@@ -186,7 +200,5 @@ def _remedies(lack: _Lack) -> Iterator[str]:
         detail = newest["barred by policy"].detail
         rule = f", {detail}" if detail else ""
         yield f"change the policy that bars it{rule}: `mmpm config list --origin` tells where it is set"
-    for shadowed in lack.package.shadowed:
-        fitting = [version for version in shadowed.versions if lack.wanted.allows(version)]
-        if fitting:
-            yield f"name the registry: `mmpm install hop://{shadowed.registry}/formulas/{name}@{fitting[-1]}`"
+    for registry, fitting in lack.shadows[:MOST_REGISTRIES]:
+        yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}@{fitting[-1]}`"

@@ -59,7 +59,7 @@ def first_answer_by_sat(
         held: list[int] = []
         for name in queue:  # it grows on the way
             options = list(reversed(universe.packages[name].candidates))
-            options.sort(key=lambda candidate: candidate.version != locked.get(name))  # noqa: B023
+            options.sort(key=lambda candidate: candidate.version != locked.get(name))
             best = next(each for each in options if solver.solve([*held, variables[name, each.version]]))
             chosen[name] = best.version
             held.append(variables[name, best.version])

@@ -181,3 +181,18 @@ def test_a_huge_proof_is_capped():
     world |= {f"hole{h}": {f"{i}.0.0": {} for i in range(1, holes + 2)} for h in range(1, holes + 1)}
     text = explain(refusal(universe(**world), *((f"pigeon{i}", ANY) for i in range(1, holes + 2))))
     assert len(text) < 20_000
+
+
+def test_three_hundred_registries_that_shadow_a_name_are_counted_and_not_listed():
+    below = tuple(Shadowed(f"r{i}", (V("2.0.0"),)) for i in range(300))
+    world = altered(universe(a={"1.0.0": {}}), "a", shadowed=below)
+    text = explain(refusal(world, ("a", R(">=2.0.0"))))
+    assert "296 more registries have releases of a that would fit" in text
+    assert len(text) < 2_000
+
+
+def test_hundreds_of_names_that_nobody_has_are_counted():
+    world = universe(a={f"{i}.0.0": {f"gone{i}": "*"} for i in range(1, 300)})
+    told = explanation(refusal(world, ("a", ANY)))
+    assert "more such notes are left out" in told.notes[-1]
+    assert len(told.text) < 10_000
