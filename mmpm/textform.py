@@ -130,7 +130,7 @@ class Reader:
     def source(self, value: object, where: str) -> str:
         """Take where a release came from; a registry's id in it is one, since it names a folder of ours."""
         text = self.text(value, where)
-        if text.startswith("hop://") and not _is_registry_id(text[6:].partition("/")[0]):
+        if text.startswith("hop://") and not _is_registry_id(registry_of(text)):
             self.fail(f"{where} names no registry")
         return text
 
@@ -151,6 +151,11 @@ class Reader:
 # One encoder for all: json.dumps with options of its own makes one each time.
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Writes a value on one line, without spaces, keys in the order given, characters as they are."""
+
+
+def registry_of(source: str) -> str:
+    """Give the id of the registry that a release with this `source` came from; empty for imported and local ones."""
+    return source.removeprefix("hop://").partition("/")[0] if source.startswith("hop://") else ""
 
 
 @lru_cache(maxsize=1024)

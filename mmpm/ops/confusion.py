@@ -13,10 +13,10 @@ from mmpm.errors import NotFetchedError
 from mmpm.lock import parse_requirement_text
 from mmpm.ops.catalog import read_shelves
 from mmpm.ops.known import open_snapshot
-from mmpm.ops.tree import registry_of
 from mmpm.project.files import read_project
 from mmpm.project.manifest import read_manifest
 from mmpm.project.registries import scope_owner
+from mmpm.textform import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +121,7 @@ def _of_project(context: Context) -> tuple[dict[str, str], dict[str, str]]:
     if not manifest.exists:
         asked = ((name, parse_requirement_text(text).registry) for _, name, text in lock.requirements)
         claims = {name: registry for name, registry in asked if registry}
-    return claims, {one.name: registry_of(one) for one in lock.releases}
+    return claims, {one.name: registry_of(one.source) for one in lock.releases}
 
 
 def _confusion(

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import NotFetchedError
 from mmpm.execute import connect
+from mmpm.model.ranges import ANY, VersionRange
+from mmpm.model.versions import Version
+from mmpm.textform import registry_of
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
+    from mmpm.lock import Locked
     from mmpm.model.release import Release
+    from mmpm.receipt import Installed
     from mmpm.registry.snapshot import Snapshot
 
 
@@ -28,6 +33,45 @@ def known_releases(snapshot: Snapshot, name: str) -> tuple[Release, ...] | None:
         return snapshot.releases(name)
     except NotFetchedError:
         return None
+
+
+class LocalReleases:
+    """What local snapshots say of locked or installed releases; each registry is opened once, and none is asked."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._snapshots: dict[str, Snapshot | None] = {}
+
+    def of(self, one: Locked | Installed) -> tuple[Release, ...] | None:
+        """Give what is known of its name in the registry that it came from; `None` where that was never fetched.
+
+        Raises:
+            RegistryUntrustedError, TrustStateUnreadableError: what is here is damaged.
+        """
+        registry = registry_of(one.source)
+        if not registry:
+            return None
+        if registry not in self._snapshots:
+            self._snapshots[registry] = open_snapshot(self._context, registry)
+        snapshot = self._snapshots[registry]
+        return known_releases(snapshot, one.name) if snapshot is not None else None
+
+    def release(self, one: Locked | Installed) -> Release | None:
+        """Give its index line, where it is known here."""
+        version = Version.parse(one.version)
+        return next((line for line in self.of(one) or () if line.version == version), None)
+
+    def seen(self) -> dict[str, tuple[int, str]]:
+        """Give serial and time of issue by registry id, of the snapshots that were read."""
+        return {name: (one.serial, one.issued) for name, one in self._snapshots.items() if one is not None}
+
+
+def lenient_range(text: str) -> VersionRange:
+    """Read the range of a lock or receipt, which may say anything; what is no range hides no answer: it is any."""
+    try:
+        return VersionRange.parse(text) if text else ANY
+    except ValueError:
+        return ANY
 
 
 def newest(releases: tuple[Release, ...], *, prereleases: bool = False) -> Release | None:

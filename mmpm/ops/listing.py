@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.lock import parse_requirement_text
-from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.versions import Version
-from mmpm.ops.known import known_releases, newest, open_snapshot
+from mmpm.ops.known import LocalReleases, lenient_range, newest
 from mmpm.ops.receipts import problem_of_unlisted
 from mmpm.project.files import installed_identities, observe, read_project, unmanaged
 from mmpm.project.state import state_path
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mmpm.execute.context import Context
-    from mmpm.model.release import Release
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed
-    from mmpm.registry.snapshot import Snapshot
 
 FLAT_SUFFIX = ".formula.toml"
 
@@ -137,11 +134,10 @@ def _files(folder: str) -> Iterable[str]:
 
 
 class _Latest:
-    """Says of installed releases whether something newer is known; opens each registry once."""
+    """Says of installed releases whether something newer is known."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._snapshots: dict[str, Snapshot | None] = {}
+        self._known = LocalReleases(context)
 
     def judge(self, entry: Installed) -> Listed:
         """Describe an entry of a receipt, its problem on disk left out."""
@@ -158,7 +154,7 @@ class _Latest:
         )
         if entry.origin or entry.source.startswith(("local:", "import:")):
             return replace(listed, state="local")
-        releases = self._releases(entry)
+        releases = self._known.of(entry) or ()
         version = Version.parse(entry.version)
         listed = replace(listed, yanked=any(one.yanked is not None and one.version == version for one in releases))
         best = newest(releases, prereleases=asked.prerelease)
@@ -166,25 +162,9 @@ class _Latest:
             return listed
         if version >= best.version:
             return listed if listed.yanked else replace(listed, state="latest")
-        wanted = _range(asked.range)
+        wanted = lenient_range(asked.range)
         within = tuple(one for one in releases if wanted.allows(one.version))
         allowed = newest(within, prereleases=asked.prerelease)
         if allowed is not None and allowed.version > version:
             return replace(listed, state="outdated", available=str(allowed.version))
         return listed
-
-    def _releases(self, entry: Installed) -> tuple[Release, ...]:
-        """Give what is known here of the name in the registry that the entry came from."""
-        registry = entry.source.removeprefix("hop://").partition("/")[0]
-        if registry not in self._snapshots:
-            self._snapshots[registry] = open_snapshot(self._context, registry) if registry else None
-        snapshot = self._snapshots[registry]
-        return (known_releases(snapshot, entry.name) if snapshot else None) or ()
-
-
-def _range(text: str) -> VersionRange:
-    # A receipt may say anything; what is no range must not hide the list.
-    try:
-        return VersionRange.parse(text) if text else ANY
-    except ValueError:
-        return ANY

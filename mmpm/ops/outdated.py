@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.versions import Version
-from mmpm.ops.known import newest
-from mmpm.ops.tree import LocalReleases, marks_of, read_graph, registry_of
+from mmpm.ops.known import LocalReleases, lenient_range, newest
+from mmpm.ops.tree import marks_of, read_graph
+from mmpm.textform import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mmpm.execute.context import Context
+    from mmpm.model.ranges import VersionRange
     from mmpm.model.release import Release
     from mmpm.ops.tree import Graph
 
@@ -101,7 +102,7 @@ def judge(
         name: of the release.
     """
     locked = graph.releases[name]
-    registry = registry_of(locked)
+    registry = registry_of(locked.source)
     releases = known.of(locked)
     standing = Standing(name, locked.version, marks_of(locked, known.release(locked)), registry)
     if releases is None:
@@ -109,7 +110,7 @@ def judge(
     asked = graph.asked.get(name)
     requirements = [Holder("", asked.range)] if asked is not None else []
     requirements += [Holder(other, text) for other, text in required_by[name]]
-    ranges = [_range(one.range) for one in requirements]
+    ranges = [lenient_range(one.range) for one in requirements]
     allows_pre = asked is not None and asked.prerelease
     version = Version.parse(locked.version)
     best = newest(releases, prereleases=allows_pre)
@@ -145,11 +146,3 @@ def _newest_of(releases: Sequence[Release], ranges: Sequence[VersionRange], *, a
     )
     found = newest(fitting, prereleases=True)
     return found.version if found is not None else None
-
-
-def _range(text: str) -> VersionRange:
-    # A lock may say anything; what is no range must not hide the answer for all others.
-    try:
-        return VersionRange.parse(text) if text else ANY
-    except ValueError:
-        return ANY

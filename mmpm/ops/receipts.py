@@ -17,6 +17,7 @@ from mmpm.lock import SOURCES, Locked, Lockfile, make_lockfile, requirement_text
 from mmpm.project.files import content_id, read_optional
 from mmpm.receipt import InstalledFile, Receipt
 from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
+from mmpm.textform import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -162,8 +163,7 @@ def _from_file(context: Context, entry: Installed, folder: str) -> tuple[str, st
 
 
 def _from_registry(context: Context, entry: Installed) -> tuple[str, str, int] | None:
-    registry = entry.source.removeprefix("hop://").partition("/")[0] if entry.source.startswith("hop://") else ""
-    for release in _published(context, entry.name, registry):
+    for release in _published(context, entry.name, registry_of(entry.source)):
         if (str(release.version), str(release.checksum)) == (entry.version, entry.checksum):
             return release.kind, str(release.tree), release.size
     return None

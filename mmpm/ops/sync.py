@@ -16,7 +16,7 @@ from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError, TrustS
 from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
-from mmpm.lock import Locked, Lockfile, format_lock, parse_lock, requirement_text
+from mmpm.lock import Lockfile, format_lock, parse_lock, requirement_text
 from mmpm.ops.receipts import lock_from_receipt, speaks_alone, standing_lock, with_files
 from mmpm.plan import (
     AdoptFile,
@@ -42,6 +42,7 @@ from mmpm.project.files import (
 from mmpm.project.state import note, state_path
 from mmpm.receipt import FILE_NAME, Installed, Receipt, format_receipt, is_receipt, parse_receipt
 from mmpm.reconcile import check_names, next_receipt, place_files, reconcile
+from mmpm.textform import registry_of
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def plan_lockfile(
     check_names(lock.releases)
     files = files or read_project(context.project)
     receipt = with_files(files.receipt, files.formulas)
-    sources = tuple(dict.fromkeys(_registry_of(locked) for locked in lock.releases if _registry_of(locked)))
+    sources = tuple(dict.fromkeys(registry for locked in lock.releases if (registry := registry_of(locked.source))))
     trees = _trees(context, lock, sources)
     entries = _entries(context, lock, trees, levels or _serials(context, sources))
     after = next_receipt(entries, receipt)
@@ -280,7 +281,7 @@ def _entries(
     for locked in lock.releases:
         if locked.kind == "molecules":
             continue
-        level, serial = levels.get(_registry_of(locked), ("unverified", 0))
+        level, serial = levels.get(registry_of(locked.source), ("unverified", 0))
         entries.append(
             Installed(
                 locked.name,
@@ -313,10 +314,6 @@ def _serials(context: Context, registries: tuple[str, ...]) -> dict[str, tuple[s
             state = trust_of(context, find_registry(context, registry)).read()
             found[registry] = ("unverified", state.serial if state else 0)
     return found
-
-
-def _registry_of(locked: Locked) -> str:
-    return locked.source[6:].partition("/")[0] if locked.source.startswith("hop://") else ""
 
 
 def _texts(context: Context, files: ProjectFiles, before: Receipt, after: Receipt) -> list[WriteText]:

@@ -8,50 +8,19 @@ from typing import TYPE_CHECKING
 from mmpm.errors import NotInstalledError
 from mmpm.lock import Asked, Locked, Lockfile, parse_requirement_text
 from mmpm.model.versions import Version
-from mmpm.ops.known import known_releases, open_snapshot
+from mmpm.ops.known import LocalReleases
 from mmpm.ops.receipts import standing_lock
 from mmpm.project.files import read_project
+from mmpm.textform import registry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mmpm.execute.context import Context
     from mmpm.model.release import Release
-    from mmpm.registry.snapshot import Snapshot
 
 DEEPEST = 64
 """Levels that are shown where nobody says more: a chain of 10,000 would fill the screen with blanks."""
-
-
-class LocalReleases:
-    """What local snapshots say of locked releases; each registry is opened once, and none is asked."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._snapshots: dict[str, Snapshot | None] = {}
-
-    def of(self, locked: Locked) -> tuple[Release, ...] | None:
-        """Give what is known of a locked name in its own registry; `None` where that was never fetched.
-
-        Raises:
-            RegistryUntrustedError, TrustStateUnreadableError: what is here is damaged.
-        """
-        registry = registry_of(locked)
-        if not registry:
-            return None
-        if registry not in self._snapshots:
-            self._snapshots[registry] = open_snapshot(self._context, registry)
-        snapshot = self._snapshots[registry]
-        return known_releases(snapshot, locked.name) if snapshot is not None else None
-
-    def release(self, locked: Locked) -> Release | None:
-        """Give the index line of a locked release, where it is known here."""
-        version = Version.parse(locked.version)
-        return next((one for one in self.of(locked) or () if one.version == version), None)
-
-    def seen(self) -> dict[str, tuple[int, str]]:
-        """Give serial and time of issue by registry id, of the snapshots that were read."""
-        return {name: (one.serial, one.issued) for name, one in self._snapshots.items() if one is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +130,6 @@ class _Growing:
         return Branch(len(is_last) - 1, is_last, name, locked.version if locked else "", text, marks)
 
 
-def registry_of(locked: Locked) -> str:
-    """Give the id of the registry that a locked release came from; empty for imported and local ones."""
-    return locked.source.removeprefix("hop://").partition("/")[0] if locked.source.startswith("hop://") else ""
-
-
 def read_graph(context: Context) -> Graph:
     """Read what is locked; without a lock, what the receipt lists.
 
@@ -185,7 +149,7 @@ def marks_of(locked: Locked, release: Release | None, *, with_registry: bool = F
         release: its index line, where it is known here: it knows of a withdrawal since.
         with_registry: also whence it comes, where there are several registries.
     """
-    registry = registry_of(locked)
+    registry = registry_of(locked.source)
     is_yanked = locked.yanked or (release is not None and release.yanked is not None)
     told = (
         (locked.pinned, "pinned"),
@@ -214,7 +178,7 @@ def grow_tree(context: Context, names: Iterable[str] = (), *, depth: int = DEEPE
     known = LocalReleases(context)
     soft: dict[str, tuple[str, ...]] = {}
     marks: dict[str, tuple[str, ...]] = {}
-    with_registry = len({registry_of(one) for one in graph.releases.values()}) > 1
+    with_registry = len({registry_of(one.source) for one in graph.releases.values()}) > 1
     for name, locked in graph.releases.items():
         release = known.release(locked)
         marks[name] = marks_of(locked, release, with_registry=with_registry)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NotFetchedError
+from mmpm.ops.known import LocalReleases
 from mmpm.ops.receipts import flat_name, problem_of_unlisted
 from mmpm.project.files import observe, read_project
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mmpm.lock import Lockfile
     from mmpm.receipt import Installed, Receipt
     from mmpm.reconcile import Seen
-    from mmpm.registry.snapshot import Snapshot
 
 TRUSTED = "trusted"
 UNTRUSTED = "untrusted"
@@ -55,16 +54,16 @@ def verify_installed(context: Context, *, against_lock: bool = False) -> list[Ve
     seen = observe(files.formulas, paths)
     found = []
     lock = files.lock
-    indexes = _Indexes(context) if against_lock else None
+    known = LocalReleases(context) if against_lock else None
     for entry in receipt.entries:
-        found.append(_check(entry, files.formulas, seen, lock, indexes))
+        found.append(_check(entry, files.formulas, seen, lock, known))
         context.progress.advance()
     context.progress.finish()
     return found + _not_installed(lock, receipt)
 
 
 def _check(
-    entry: Installed, folder: str, seen: dict[str, Seen], lock: Lockfile | None, indexes: _Indexes | None
+    entry: Installed, folder: str, seen: dict[str, Seen], lock: Lockfile | None, known: LocalReleases | None
 ) -> Verified:
     problems = []
     good = 0
@@ -89,7 +88,7 @@ def _check(
         problems.append("is installed, but not in the lock")
     elif locked is not None and (locked.tree, locked.checksum) != (entry.tree or locked.tree, entry.checksum):
         problems.append(f"is installed in other bytes than locked ({locked.version})")
-    index = indexes.judge(entry) if indexes else ""
+    index = _in_index(entry, known) if known else ""
     if index == UNTRUSTED:
         problems.append("is listed by its registry with another checksum or tree")
     return Verified(entry.name, entry.version, good, tuple(problems), index)
@@ -106,31 +105,13 @@ def _not_installed(lock: Lockfile | None, receipt: Receipt) -> list[Verified]:
     ]
 
 
-class _Indexes:
-    """The registries' verified indexes as far as they are on this machine; none is asked."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._snapshots: dict[str, Snapshot | None] = {}
-
-    def judge(self, entry: Installed) -> str:
-        """Say whether the registry that `entry` came from lists it with these bytes."""
-        if not entry.source.startswith("hop://"):
-            return ""
-        registry = entry.source[6:].partition("/")[0]
-        if registry not in self._snapshots:
-            from mmpm.ops.known import open_snapshot
-
-            self._snapshots[registry] = open_snapshot(self._context, registry)
-        snapshot = self._snapshots[registry]
-        if snapshot is None:
-            return ""
-        try:
-            releases = snapshot.releases(entry.name)
-        except NotFetchedError:
-            return ""
-        for release in releases:
-            if str(release.version) == entry.version:
-                same = (str(release.tree), str(release.checksum)) == (entry.tree or str(release.tree), entry.checksum)
-                return TRUSTED if same else UNTRUSTED
-        return UNTRUSTED
+def _in_index(entry: Installed, known: LocalReleases) -> str:
+    """Say whether the registry that `entry` came from lists it with these bytes, as far as that is known here."""
+    releases = known.of(entry)
+    if releases is None:
+        return ""
+    for release in releases:
+        if str(release.version) == entry.version:
+            same = (str(release.tree), str(release.checksum)) == (entry.tree or str(release.tree), entry.checksum)
+            return TRUSTED if same else UNTRUSTED
+    return UNTRUSTED

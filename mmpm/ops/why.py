@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NotInstalledError
+from mmpm.ops.known import LocalReleases
 from mmpm.ops.outdated import Standing, judge
-from mmpm.ops.tree import LocalReleases, marks_of, read_graph
+from mmpm.ops.tree import marks_of, read_graph
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
