@@ -45,13 +45,13 @@ class Selection:
     def barrier(self, release: Release) -> Removed | None:
         """Say why a release may not be chosen; None if it may."""
         version = release.version
-        if version == self.locked:
+        if self.locked is not None and version == self.locked:
             return None
         if release.tombstone:
             return Removed(version, "taken down", release.yanked or "")
         if release.yanked is not None and version != self.exact:
             return Removed(version, "yanked", release.yanked)
-        if version.is_prerelease and not (self.allows_prereleases or self._is_named(version)):
+        if version.prerelease and not (self.allows_prereleases or self._is_named(version)):
             return Removed(version, "pre-release")
         if self.published_before and release.published_at > self.published_before:
             return Removed(version, "barred by policy", "policy.min_age")
@@ -80,5 +80,5 @@ def make_package(
             continue
         requires = {one.name.text: one.range for one in release.requires}
         candidates.append(Candidate(release.version, requires, yanked=release.yanked is not None))
-    candidates.sort(key=lambda each: not each.version.is_prerelease)
+    candidates.sort(key=lambda each: not each.version.prerelease)
     return Package(name, registry, tuple(candidates), tuple(removed), tuple(shadowed))
