@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from mmpm.errors import (
     NotFetchedError,
-    RegistryTooOldError,
     RegistryUnreachableError,
     RegistryUntrustedError,
     RolledBackError,
@@ -32,23 +31,22 @@ from mmpm.errors import (
 )
 from mmpm.registry import layout
 from mmpm.registry.authenticate import Authenticator, RegistrySource, looks_signed, serial_of
+from mmpm.registry.belief import Belief, state_of
 from mmpm.registry.bring import Bringer, untrusted
 from mmpm.registry.changes import NameChange, changes_between
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.gather import MissingFileError, describe, unreachable
-from mmpm.registry.local import LocalCopy
 from mmpm.registry.snapshot import Snapshot
-from mmpm.registry.state import TrustFolder, TrustState
 from mmpm.registry.tidy import remove_superseded
 from mmpm.registry.transport import NotFound, TransportError, Unavailable
-from mmpm.trust.clock import AgePolicy, judge
-from mmpm.trust.facts import format_time, parse_time
+from mmpm.trust.clock import AgePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from mmpm.model.names import FormulaName
+    from mmpm.registry.state import TrustState
     from mmpm.registry.transport import Transport
     from mmpm.trust.metadata import Chain
 
@@ -102,12 +100,10 @@ class RefreshSession:
         self.warnings: list[str] = []
         self._now = now
         self._policy = policy or AgePolicy()
-        self._folder = TrustFolder.of(trust, source.registry_id, source.root, source.project_root)
-        self._copy = LocalCopy.of(store, source.registry_id, self._folder.project_root)
-        self._believed = self._folder.read()
-        self._old = self._open_old()
+        self._belief = Belief(source, store, trust)
+        self._copy = self._belief.copy
         self._authenticator = Authenticator(
-            source, self._copy, self._folder, self._believed, now, self._policy, self.warnings
+            source, self._copy, self._belief.folder, self._belief.state, now, self._policy, self.warnings
         )
         # The timestamp that was taken, whence, and what it led to. No chain and no snapshot while nothing is new.
         self._timestamp = b""
@@ -136,7 +132,7 @@ class RefreshSession:
         self._authenticator.check_pin()
         if self.source.places:
             self._in_rounds(lambda: None)
-        elif self._old is not None:
+        elif self._belief.snapshot is not None:
             self._hold()
         elif (brought := self._copy.folder_with(layout.TIMESTAMP)) is not None:
             self._believe_copied_store(brought)
@@ -178,7 +174,7 @@ class RefreshSession:
         Raises:
             RegistryUnreachableError, RegistryUntrustedError: as for `begin`.
         """
-        old = self._old
+        old = self._belief.snapshot
         if old is not None and self._current is not None:
             self._in_rounds(lambda: self._bringer().carry_along(old))
         changes: tuple[NameChange, ...] = ()
@@ -190,12 +186,12 @@ class RefreshSession:
                 changes = changes_between(old, self._current) if old is not None else ()
             if self._chain is not None:
                 self._copy.flush()
-            self._promote()
+            self._belief.promote(self.snapshot.state, self._chain, self._now)
             if self._current is not None:
                 remove_superseded(self._copy, self._current, (change.name for change in changes), self._now)
         return Refreshed(
             registry_id=self.source.registry_id,
-            old_serial=self._believed.serial if self._believed is not None else None,
+            old_serial=self._belief.state.serial if self._belief.state is not None else None,
             new_serial=self.snapshot.serial,
             is_held=self.is_held,
             changes=changes,
@@ -205,7 +201,7 @@ class RefreshSession:
     @property
     def snapshot(self) -> Snapshot:
         """The snapshot that decides: the new one as far as it was fetched, or the old one while held or unchanged."""
-        found = self._current or self._old
+        found = self._current or self._belief.snapshot
         if found is None:
             raise AssertionError("begin() comes first")
         return found
@@ -222,10 +218,9 @@ class RefreshSession:
                 raise
             # Under this name the store has a registry of another root key, which says nothing of ours.
             raise NotFetchedError(self.source.registry_id, ["the registry's index"]) from None
-        self._promote()
+        self._belief.promote(self.snapshot.state, self._chain, self._now)
         self.source = offline
-        self._believed = self._folder.read()
-        self._old = self._open_old()
+        self._belief.read()
         self._hold()
 
     # ---- asking
@@ -301,10 +296,10 @@ class RefreshSession:
 
     def _adopt(self, place: Transport, timestamp: bytes) -> bool:
         """Take `timestamp` from `place`, or give False where it is an older valid one."""
-        believed = self._believed
+        believed = self._belief.state
         self._timestamp = timestamp
         same = believed is not None and hashlib.sha256(timestamp).hexdigest() == believed.timestamp_sha256
-        if believed is not None and same and self._old is not None:
+        if believed is not None and same and self._belief.snapshot is not None:
             # The very bytes that were verified before; the chain is built only if more has to be fetched.
             self._authenticator.judge_age(believed.issued, str(json.loads(timestamp)["signed"]["expires"]), place)
             self._place = place
@@ -320,9 +315,9 @@ class RefreshSession:
             raise untrusted(self.source.registry_id, error, place) from None
         if self._older is not None:
             self.warnings.append(f"{place.origin} is not a complete copy; its serial {self._older} is used")
-        current = Snapshot.open(self._copy, self._state_of(chain))
-        if self._old is not None and self._old.state.keyset == chain.epoch:
-            gone_back = current.gone_back_since(self._old)
+        current = Snapshot.open(self._copy, state_of(self.source.registry_id, chain, timestamp))
+        if self._belief.snapshot is not None and self._belief.snapshot.state.keyset == chain.epoch:
+            gone_back = current.gone_back_since(self._belief.snapshot)
             if gone_back:
                 cause = f"its snapshot {current.serial} names an older {gone_back} than was seen before"
                 raise RegistryUntrustedError(self.source.registry_id, cause, place.origin)
@@ -346,53 +341,10 @@ class RefreshSession:
         Args:
             failure: why the registry gave nothing newer; None where it only holds what is older.
         """
-        believed = self._believed
-        if believed is None or self._old is None:
-            seen = believed.serial if believed is not None else 0
-            cause = f"it shows an older state than serial {seen}, which was seen before and is not in this store"
-            raise failure or RegistryUntrustedError(self.source.registry_id, cause)
-        verdict = judge(parse_time(believed.issued), self._now, self._policy)
-        if failure is not None and verdict.is_past_max_age:
-            cause = str(failure.details["cause"])
-            known = f"what is known of it {verdict.sentence}"
-            raise RegistryUnreachableError(self.source.registry_id, cause, str(failure.details["origin"]), known)
-        if verdict.kind == "refuse":
-            raise RegistryTooOldError(self.source.registry_id, verdict.sentence)
-        if failure is not None:
-            self.warnings.append(f"{failure.fact}; going on with its state of {believed.issued}")
-        elif verdict.kind == "warn":
-            self.warnings.append(f"what is known of registry {self.source.registry_id} {verdict.sentence}")
+        warning = self._belief.judge_alone(failure, self._now, self._policy)
+        if warning:
+            self.warnings.append(warning)
         self.is_held, self._current, self._chain, self._failure = True, None, None, failure
-
-    def _promote(self) -> None:
-        root = self.source.root or self._folder.project_root
-        if root is not None:
-            self._folder.pin(root)
-        state = replace(self.snapshot.state, checked_at=format_time(self._now))
-        document = self._chain.root_bytes if self._chain is not None else self._folder.root()
-        self._folder.promote(state, document or b"")
-
-    def _state_of(self, chain: Chain) -> TrustState:
-        facts = chain.timestamp
-        assert facts is not None
-        return TrustState(
-            registry_id=self.source.registry_id,
-            root_version=chain.root_version,
-            keyset=chain.epoch,
-            serial=facts.snapshot.version,
-            issued=facts.issued,
-            snapshot_sha256=facts.snapshot.sha256,
-            snapshot_length=facts.snapshot.length,
-            timestamp_sha256=hashlib.sha256(self._timestamp).hexdigest(),
-        )
-
-    def _open_old(self) -> Snapshot | None:
-        if self._believed is None:
-            return None
-        try:
-            return Snapshot.open(self._copy, self._believed)
-        except NotFetchedError:
-            return None  # it was fetched into another store
 
 
 def refresh(

@@ -1,7 +1,7 @@
 """Time in trust: when a registry's signed word is too old, and what a clock that is wrong looks like. Pure.
 
 The rules are `docs/formats.md`, "Time". Every expiry is judged at the moment the timestamp was issued; this module
-judges that moment against this machine's clock and against what was believed before.
+judges that moment against this machine's clock. That issue times never go back is `Chain.accept_timestamp`'s.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ def judge(
     policy: AgePolicy,
     *,
     expires: datetime | None = None,
-    last_issued: datetime | None = None,
     online: bool = False,
 ) -> Verdict:
     """Judge a timestamp whose signature was verified; all times are aware.
@@ -62,13 +61,8 @@ def judge(
         now: this machine's clock.
         policy: limits of age.
         expires: the timestamp's own expiry; needed where `online`.
-        last_issued: of the timestamp believed last, under the same keys (None: of another epoch, or the first).
         online: whether the registry itself was asked, which could have given a fresh one.
     """
-    if last_issued is not None and issued < last_issued:
-        return Verdict(
-            "refuse", f"was issued at {format_time(issued)}, before the one believed last ({format_time(last_issued)})"
-        )
     age = now - issued
     is_old = policy.max_age is not None and age > timedelta(seconds=policy.max_age)
     if online and expires is not None and now >= expires:

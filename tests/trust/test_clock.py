@@ -58,11 +58,6 @@ def test_age_is_judged_by_expiry_online_and_by_policy_behind_a_gap(age, online, 
     assert verdict.is_past_max_age == (age > 30)
 
 
-def test_the_issue_time_never_goes_back():
-    assert judge(NOW - DAY, NOW, POLICY, last_issued=NOW).kind == "refuse"
-    assert judge(NOW, NOW, POLICY, last_issued=NOW).kind == "ok"
-
-
 @pytest.mark.parametrize(
     "text",
     [
