@@ -84,10 +84,6 @@ class Receipt:
         """Give the entry of `name`, scoped name included."""
         return next((entry for entry in self.entries if entry.name == name), None)
 
-    def owner_of(self, path: str) -> Installed | None:
-        """Give the entry that lists the file at `path`."""
-        return next((entry for entry in self.entries if any(file.path == path for file in entry.files)), None)
-
 
 def parse_receipt(data: bytes, what: str = FILE_NAME) -> Receipt:
     """Read a receipt; one that the seed's program wrote (its five fields only) is accepted.

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mmpm.lock import Lockfile
     from mmpm.model.references import Reference
     from mmpm.ops.change import Change
-    from mmpm.plan import Plan
     from mmpm.project.manifest import Manifest
 
 
@@ -42,11 +41,6 @@ class InstallRequest:
     installed_as: str | None = None
     saves: bool = True
     dry_run: bool = False
-
-
-def plan_install(context: Context, request: InstallRequest) -> Plan:
-    """Plan the installation; see `prepare_install`."""
-    return prepare_install(context, request).plan
 
 
 def prepare_install(context: Context, request: InstallRequest) -> Change:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mmpm.lock import Lockfile
     from mmpm.model.references import Reference
     from mmpm.ops.change import Change
-    from mmpm.plan import Plan
     from mmpm.project.manifest import Manifest
 
 
@@ -33,11 +32,6 @@ class PinRequest:
     reference: Reference
     has_range: bool = False
     dry_run: bool = False
-
-
-def plan_pin(context: Context, request: PinRequest) -> Plan:
-    """Plan the pin; see `prepare_pin`."""
-    return prepare_pin(context, request).plan
 
 
 def prepare_pin(context: Context, request: PinRequest) -> Change:
@@ -72,11 +66,6 @@ def prepare_pin(context: Context, request: PinRequest) -> Change:
         return _with(manifest, wanted)
 
     return _planned(context, request, name, edit)
-
-
-def plan_unpin(context: Context, request: PinRequest) -> Plan:
-    """Plan to let go; see `prepare_unpin`."""
-    return prepare_unpin(context, request).plan
 
 
 def prepare_unpin(context: Context, request: PinRequest) -> Change:

@@ -16,7 +16,7 @@ from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError, TrustS
 from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import read_trees
-from mmpm.lock import Lockfile, format_lock, parse_lock, requirement_text
+from mmpm.lock import Lockfile, format_lock, parse_lock
 from mmpm.ops.receipts import lock_from_receipt, speaks_alone, standing_lock, with_files
 from mmpm.plan import (
     AdoptFile,
@@ -250,16 +250,7 @@ def open_ends(lock: Lockfile) -> list[str]:
 
 def requirements_of(manifest: Manifest) -> tuple[tuple[str, str, str], ...]:
     """Give what a manifest asks for as the head of a lock has it, sorted."""
-    return tuple(
-        sorted(
-            (
-                one.section,
-                one.name,
-                requirement_text(one.range, registry=one.registry, alias=one.installed_as, prerelease=one.prerelease),
-            )
-            for one in manifest.wanted
-        )
-    )
+    return tuple(sorted(one.requirement for one in manifest.wanted))
 
 
 def _trees(context: Context, lock: Lockfile, sources: tuple[str, ...]) -> dict[str, Tree]:

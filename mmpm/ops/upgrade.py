@@ -86,11 +86,6 @@ class Upgrade:
         return self.change.plan
 
 
-def plan_upgrade(context: Context, request: UpgradeRequest) -> Plan:
-    """Plan the upgrade; see `prepare_upgrade`."""
-    return prepare_upgrade(context, request).plan
-
-
 def prepare_upgrade(context: Context, request: UpgradeRequest) -> Upgrade:
     """Plan the upgrade, with the changelogs between.
 

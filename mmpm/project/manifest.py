@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpm.errors import ManifestError
-from mmpm.lock import parse_requirement_text
+from mmpm.lock import parse_requirement_text, requirement_text
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.ranges import VersionRange
 from mmpm.project.config import parse_toml
@@ -47,6 +47,12 @@ class Wanted:
     installed_as: str | None = None
     prerelease: bool = False
     was: str | None = None
+
+    @property
+    def requirement(self) -> tuple[str, str, str]:
+        """What the head of a lock says of it: section, name, and range with all that else is asked."""
+        text = requirement_text(self.range, registry=self.registry, alias=self.installed_as, prerelease=self.prerelease)
+        return self.section, self.name, text
 
     def to_toml(self) -> str | dict[str, object]:
         """Give the manifest's value: a plain range, or an inline table where more is said."""

@@ -12,7 +12,7 @@ from mmpm.ops.listing import list_formulas
 from mmpm.ops.local import plan_import
 from mmpm.ops.lock import LockRequest, plan_lock
 from mmpm.ops.uninstall import plan_uninstall
-from mmpm.ops.upgrade import UpgradeRequest, plan_upgrade
+from mmpm.ops.upgrade import UpgradeRequest, prepare_upgrade
 from mmpm.ops.verify import verify_installed
 from mmpm.project.manifest import read_manifest
 
@@ -125,7 +125,7 @@ def test_an_upgrade_of_a_receipt_alone_writes_no_manifest(site):
     site.apply(plan_import(site.context, None, A))
     (site.root / "mmpm.toml").unlink()
     (site.root / "mmpm.lock").unlink()
-    site.apply(plan_upgrade(site.context, UpgradeRequest()))
+    site.apply(prepare_upgrade(site.context, UpgradeRequest()).plan)
     assert site.files() == {"mol-a.formula.toml": A}
     assert not (site.root / "mmpm.toml").exists()
 
