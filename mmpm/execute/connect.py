@@ -153,7 +153,7 @@ def _http(context: Context, registry: RegistryConfig, url: str) -> Transport:
             every_url=[one for other in context.registries for one in other.urls],
             environ=environ,
             netrc_file=environ.get("NETRC") or os.path.join(context.places.home, ".netrc")
-            if registry.auth == "netrc"
+            if registry.auth == "netrc" and url in registry.own_urls
             else None,
         )
         connection = Connection(

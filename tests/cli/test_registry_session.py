@@ -239,6 +239,22 @@ def test_what_a_cloned_project_says_of_a_registry_does_not_vouch_for_it(terminal
         assert "mine" not in kept
 
 
+def test_no_netrc_entry_goes_where_only_a_cloned_project_says(terminal, acme):
+    (terminal.home / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (terminal.home / ".netrc").chmod(0o600)
+    (terminal.home / ".config/mmpm").mkdir(parents=True)
+    config = terminal.home / ".config/mmpm/config.toml"
+    with Loopback(acme.folder) as server:
+        entry = f'[[registries]]\nid = "acme.corp"\nroot = "{acme.fingerprint}"\n'
+        config.write_text(entry + 'auth = "netrc"\n')
+        (terminal.cwd / "mmpm.toml").write_text(f'[formulas]\nmol-a = "*"\n{entry}urls = ["{server.url}"]\n')
+        assert terminal.run("lock").status == 0
+        assert not [path for path, headers in server.asked if "authorization" in headers]
+        config.write_text(entry + f'auth = "netrc"\nurls = ["{server.url}"]\n')
+        assert terminal.run("update").status == 0
+        assert [path for path, headers in server.asked if "authorization" in headers]
+
+
 def test_a_title_cannot_show_a_root_key_of_its_own(terminal, monkeypatch):
     lie = "Acme)\nRoot key sha256:" + "ab" * 32
     monkeypatch.setattr("signed_tree.Identity", lambda registry_id, _title: Identity(registry_id, lie))
