@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mmpm.errors import NoSolutionError, ReleaseChangedError, UnknownHereError
-from mmpm.lock import Locked, Lockfile, make_lockfile, requirement_text
+from mmpm.lock import Locked, Lockfile, make_lockfile
 from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.versions import Version
 from mmpm.ops.availability import Availability
@@ -156,12 +156,7 @@ class _Question:
         self.wanted = wanted
         self.old = {locked.name: locked for locked in old.releases}
         self.locked = {locked.name: Version.parse(locked.version) for locked in old.releases}
-        self.requirements = {
-            (one.section, one.name, requirement_text(
-                one.range, registry=one.registry, alias=one.installed_as, prerelease=one.prerelease
-            ))
-            for one in wanted
-        }  # fmt: skip
+        self.requirements = {one.requirement for one in wanted}
         self.roots = sorted(((one.name, VersionRange.parse(one.range)) for one in wanted), key=lambda root: root[0])
         self.knowledge = Knowledge(context, {one.name: one.registry for one in wanted if one.registry})
         # Brought by `import` or from a path, and asked for as before: no registry is asked for them.
