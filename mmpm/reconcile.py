@@ -182,3 +182,17 @@ def _edited(old: Installed, files: Iterable[InstalledFile], observed: Mapping[st
 def _folders(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def change_of(action: Action) -> tuple[str, str] | None:
+    """Say what happens to a release as verb and object, "install" and "mol-review 1.2.0"; None of other actions."""
+    match action:
+        case InstallTree(release=release):
+            return "install", f"{release.name} {release.version}"
+        case ReplaceTree(release=release, old_version=old) if old == release.version:
+            return "mend", f"{release.name} {release.version}"
+        case ReplaceTree(release=release, old_version=old):
+            return "replace", f"{release.name} {old} by {release.version}"
+        case RemoveTree(name=name, version=version):
+            return "remove", f"{name} {version}"
+    return None

@@ -121,16 +121,11 @@ def _came_of_it(outcome: Outcome | None) -> dict[str, object]:
 def sentence_of(action: Action) -> str:
     """Say what an action will do, as words behind "would": "install mol-review 1.2.0"."""
     from mmpm import plan as p
+    from mmpm.reconcile import change_of
 
+    if change := change_of(action):
+        return " ".join(change)
     match action:
-        case p.InstallTree(release=release):
-            return f"install {release.name} {release.version}"
-        case p.ReplaceTree(release=release, old_version=old) if old == release.version:
-            return f"mend {release.name} {release.version}"
-        case p.ReplaceTree(release=release, old_version=old):
-            return f"replace {release.name} {old} by {release.version}"
-        case p.RemoveTree(name=name, version=version):
-            return f"remove {name} {version}"
         case p.KeepAside(path=path, kept_as=kept):
             return f"keep {path} as {kept}"
         case p.AdoptFile(name=name, path=path):

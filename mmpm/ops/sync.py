@@ -24,7 +24,6 @@ from mmpm.plan import (
     KeepAside,
     NoteState,
     Plan,
-    RemoveTree,
     ReplaceTree,
     SetRoot,
     WriteText,
@@ -41,7 +40,7 @@ from mmpm.project.files import (
 )
 from mmpm.project.state import note, state_path
 from mmpm.receipt import FILE_NAME, Installed, Receipt, format_receipt, is_receipt, parse_receipt
-from mmpm.reconcile import check_names, next_receipt, place_files, reconcile
+from mmpm.reconcile import change_of, check_names, next_receipt, place_files, reconcile
 from mmpm.textform import registry_of
 from mmpm_store.ids import ObjectId
 
@@ -194,15 +193,10 @@ _TEXT_NAMES = {"lock": "mmpm.lock", "manifest": "mmpm.toml", "receipt": "the rec
 def _changes(plan: Plan) -> Iterator[tuple[str, str]]:
     """Give verb and object of everything that a person would see change."""
     for action in plan.actions:
+        if change := change_of(action):
+            yield change
+            continue
         match action:
-            case InstallTree(release=release):
-                yield "install", f"{release.name} {release.version}"
-            case ReplaceTree(release=release, old_version=old) if old == release.version:
-                yield "mend", f"{release.name} {release.version}"
-            case ReplaceTree(release=release, old_version=old):
-                yield "replace", f"{release.name} {old} by {release.version}"
-            case RemoveTree(name=name, version=version):
-                yield "remove", f"{name} {version}"
             case KeepAside(path=path):
                 yield "set aside", path
             case AdoptFile(path=path):
