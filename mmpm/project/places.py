@@ -23,7 +23,7 @@ class Places:
         home: `$HOME`, root of the user tier.
         config: `$XDG_CONFIG_HOME/mmpm`, holds `config.toml`.
         data: `$XDG_DATA_HOME/mmpm`, holds the store and `keys/`.
-        state: `$XDG_STATE_HOME/mmpm`, holds `trust/`, `journals/` and `installs/`.
+        state: `$XDG_STATE_HOME/mmpm`, holds `trust/`, `journals/`, `installs/` and `catalogs/`.
         store: `$MMPM_STORE`, else `data`/store.
         town: `$GT_ROOT`, `$GT_HOME`, else `~/gt`: root of the town tier where it is a folder.
     """
