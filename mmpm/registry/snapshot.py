@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from mmpm.registry.local import LocalCopy
     from mmpm.registry.state import TrustState
 
-NotLocal: Final = NotFetchedError
-"""What says "not fetched here", as opposed to "proved not to exist"."""
-
 MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading JSON of another shape than expected raises."""
 
@@ -58,7 +55,7 @@ class Snapshot:
         """Read the snapshot that `state` believes.
 
         Raises:
-            NotLocal: its document is not in this store (another one was used when it was fetched).
+            NotFetchedError: its document is not in this store (another one was used when it was fetched).
             RegistryUntrustedError: its document is signed and yet no snapshot.
         """
         path = layout.role_file("snapshot", state.serial)
@@ -75,7 +72,7 @@ class Snapshot:
         """Give what the registry publishes under `name`; None is proof that it publishes nothing.
 
         Raises:
-            NotLocal: the part that would tell is not here.
+            NotFetchedError: the part that would tell is not here.
             RegistryUntrustedError: the document is signed and yet no index.
         """
         text = str(name)
@@ -99,7 +96,7 @@ class Snapshot:
         """Give every release of `name` in order of publication, older pages included; empty if proved absent.
 
         Raises:
-            NotLocal: the index or one of its pages is not here.
+            NotFetchedError: the index or one of its pages is not here.
             RegistryUntrustedError: a signed document is malformed, or lists a version twice.
         """
         index = self.index(name)
@@ -125,7 +122,7 @@ class Snapshot:
         """Whether the registry publishes something under `name`, proved either way.
 
         Raises:
-            NotLocal: the bin that would tell is not here.
+            NotFetchedError: the bin that would tell is not here.
         """
         return self.listed(layout.index_target(str(name))) is not None
 
@@ -206,7 +203,7 @@ class Snapshot:
         """Give sha256 and length of a target that some bin answers for; None is proof that there is none.
 
         Raises:
-            NotLocal: the bin is not here.
+            NotFetchedError: the bin is not here.
         """
         targets = self._bin(layout.bin_of(target))
         if targets is None:

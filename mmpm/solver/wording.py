@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from mmpm.solver.incompatibility import Constrained, Learned, Pinned, Required
+from mmpm.solver.incompatibility import Constrained, Pinned, Required
 from mmpm.solver.numbering import ABSENT, ROOT
 
 if TYPE_CHECKING:
@@ -182,8 +182,3 @@ def _run(versions: Sequence[Version]) -> list[str]:
     if len(versions) < 3:
         return [str(version) for version in versions]
     return [f"{versions[0]} to {versions[-1]}"]
-
-
-def is_leaf(incompatibility: Incompatibility) -> bool:
-    """Whether it is a fact of the input and not a conclusion."""
-    return not isinstance(incompatibility.cause, Learned)
