@@ -196,15 +196,17 @@ def test_a_registry_that_fails_does_not_keep_others_from_their_update(terminal, 
     assert json.loads(seen.out)["failed"][0]["code"] == "registry-untrusted"
 
 
-def test_an_outage_at_update_is_a_warning_while_the_last_state_is_young(terminal, acme):
+def test_an_outage_at_update_keeps_the_last_state_with_a_warning_and_status_5(terminal, acme):
     with Loopback(acme.folder) as server:
         terminal.run("registry", "add", server.url, "--root", acme.fingerprint)
         server.fault = "403"
         seen = terminal.run("update")
-    assert seen.status == 0
+        document = terminal.run("update", "--json")
+    assert seen.status == 5
     assert seen.err.startswith("warning: registry acme.corp at http://127.0.0.1")
     assert "answered 403" in seen.err
     assert seen.out == "acme.corp: serial 2 stays\n"
+    assert (document.status, json.loads(document.out)["registries"][0]["held"]) == (5, True)
 
 
 @pytest.mark.parametrize("claimed", ['id = "evil.corp"', 'id = "evil.corp"\nname = "acme.corp"', 'id = "acme.corp"'])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from mmpm.cli.output import is_terminal
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
-from mmpm.errors import MmpmError, RootNotPinnedError
+from mmpm.errors import UNREACHABLE, MmpmError, RootNotPinnedError
 from mmpm.ops import registries as ops
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ def update(*names: str, all: bool = False, session: Session) -> int | None:  # n
         if not out.as_json:
             raise failures[0]
         return failures[0].exit_status  # the document has said it
-    return None
+    # Asking was the job: installing goes on with what was known before, but here something was not done.
+    return UNREACHABLE if any(one.is_held for one in refreshed) else None
 
 
 def _results(outcome: "Outcome | None") -> "tuple[tuple[Refreshed, ...], tuple[MmpmError, ...]]":
