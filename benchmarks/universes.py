@@ -136,7 +136,7 @@ def hidden_core(count: int, versions: int, seed: int = SEED) -> Question:
         for name, package in plain.universe.packages.items()
     }  # fmt: skip
     for position, bound in ((0.5, ">=2.0.0"), (0.7, "<2.0.0")):
-        for needs in names[f"n{int(count * position):05}"].values():
+        for needs in names[f"n{int(count * position) + 3:05}"].values():
             needs["core"] = bound
     names["core"] = {f"{version}.0.0": {} for version in range(1, versions + 1)}
     return question(names, [name for name, _ in plain.roots], is_solvable=False)

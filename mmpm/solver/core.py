@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mmpm.model.ranges import VersionRange
     from mmpm.solver.incompatibility import Incompatibility
 
-# How much searching a shorter explanation is worth: facts put in force and conflicts met, about 20 us each.
-MOST_WORK = 50_000
+# How much searching a shorter explanation is worth: facts put in force and conflicts met, up to 0.1 ms each.
+MOST_WORK = 20_000
 
 # What a fact is about, its versions merged: the kind, whose it is ("" is the project), the other's name, the range.
 Fact: TypeAlias = "tuple[type, str, str, VersionRange | None]"
