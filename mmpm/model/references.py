@@ -83,3 +83,8 @@ class Reference:
 
     def __str__(self) -> str:
         return str(self.requirement) if self.registry is None else f"{HOP}{self.registry}/formulas/{self.requirement}"
+
+
+def release_address(registry: object, name: object, version: object) -> str:
+    """Give the address of one release, the ``source`` of locks and receipts: ``hop://host/formulas/name@version``."""
+    return f"{HOP}{registry}/formulas/{name}@{version}"

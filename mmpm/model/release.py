@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from mmpm.model.references import Reference
-
 if TYPE_CHECKING:
     from mmpm.model.checksums import Checksum
-    from mmpm.model.names import FormulaName, RegistryId
+    from mmpm.model.names import FormulaName
     from mmpm.model.references import Requirement
     from mmpm.model.versions import Version
     from mmpm_store.ids import ObjectId
@@ -50,12 +48,3 @@ class Release:
     signatures: tuple[str, ...] = ()
     yanked: str | None = None
     tombstone: bool = False
-
-    def source(self, registry: RegistryId) -> str:
-        """Give its address in `registry`, the ``source`` of locks and receipts: ``hop://host/formulas/name@version``."""
-        return source_of(registry, self.name, self.version)
-
-
-def source_of(registry: RegistryId, name: FormulaName, version: Version) -> str:
-    """Give the address of one release: ``hop://host/formulas/name@version``."""
-    return f"{Reference(registry, name)}@{version}"

@@ -8,6 +8,7 @@ from mmpm.errors import NotInstalledError, NotWhatWasLockedError, ObjectsMissing
 from mmpm.execute.fetch import fetch, payload_checksum
 from mmpm.execute.trees import read_trees
 from mmpm.lock import Locked
+from mmpm.model.references import release_address
 from mmpm.model.versions import Version
 from mmpm.ops.knowledge import Knowledge, Known
 from mmpm.ops.known import newest
@@ -90,7 +91,7 @@ def _published(context: Context, name: str, wanted: VersionRange, registry: str 
         str(release.checksum),
         str(release.tree),
         release.size,
-        f"hop://{known.registry}/formulas/{name}@{release.version}",
+        release_address(known.registry, name, release.version),
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import NoSolutionError, ReleaseChangedError, UnknownHereError
 from mmpm.lock import Locked, Lockfile, make_lockfile
 from mmpm.model.ranges import ANY, VersionRange
+from mmpm.model.references import release_address
 from mmpm.model.versions import Version
 from mmpm.ops.availability import Availability
 from mmpm.ops.knowledge import Knowledge, Known
@@ -237,7 +238,10 @@ class _Question:
             return None
         version = self.locked[name]
         for release in known.releases:
-            if release.version == version and _source(known.registry, release) == locked.source:
+            if (
+                release.version == version
+                and release_address(known.registry, release.name, release.version) == locked.source
+            ):
                 if str(release.checksum) != locked.checksum:
                     raise ReleaseChangedError(locked.source, locked.checksum, str(release.checksum))
                 return version
@@ -271,10 +275,6 @@ class _Question:
         return Resolved(make_lockfile(self.requirements, lines), chosen, histories, self.knowledge.serials())
 
 
-def _source(registry: str, release: Release) -> str:
-    return f"hop://{registry}/formulas/{release.name}@{release.version}"
-
-
 def _locked(registry: str, release: Release, *, is_pinned: bool, alias: str | None) -> Locked:
     return Locked(
         name=str(release.name),
@@ -284,7 +284,7 @@ def _locked(registry: str, release: Release, *, is_pinned: bool, alias: str | No
         checksum=str(release.checksum),
         tree=str(release.tree),
         size=release.size,
-        source=_source(registry, release),
+        source=release_address(registry, release.name, release.version),
         requires=tuple((str(one.name), str(one.range)) for one in release.requires),
         yanked=release.yanked is not None,
         alias=alias,

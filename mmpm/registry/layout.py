@@ -83,11 +83,6 @@ def catalog_target(shard: str) -> str:
     return f"catalog/{shard}.jsonl"
 
 
-def levels_target(shard: str) -> str:
-    """Give the target of a levels shard (two hex digits); one that is not listed holds no marks."""
-    return f"trust/levels/{shard}.json"
-
-
 def hashed(target: str, sha256: str) -> str:
     """Give the file of a target: its last part prefixed with the bytes' sha256 (TUF's consistent snapshots)."""
     folder, _, last = target.rpartition("/")
@@ -135,13 +130,3 @@ def release_alias(name: str, version: str) -> str:
 def download_alias(name: str, version: str) -> str:
     """Give ``GET /formulas/{name}/{version}/download``: the formula file, or the bundle as .tar.gz."""
     return f"{release_folder(name, version)}/download"
-
-
-def signature_file(checksum_hex: str, key_id: str) -> str:
-    """Give the file of a publisher's detached signature over a release."""
-    return f"signatures/{checksum_hex}/{key_id}.sig"
-
-
-def mirror_base(host: str, port: int | None = None) -> str:
-    """Give the folder in which a copy of another registry's tree lies."""
-    return f"mirrors/{host}_{port}" if port is not None else f"mirrors/{host}"

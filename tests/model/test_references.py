@@ -7,8 +7,7 @@ from model.strategies import VERSIONS, range_texts
 
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.ranges import ANY, VersionRange
-from mmpm.model.references import Reference, Requirement
-from mmpm.model.release import source_of
+from mmpm.model.references import Reference, Requirement, release_address
 from mmpm.model.versions import Version
 
 NAMES = st.sampled_from(["mol-polecat-work", "@acme/mol-deploy", "a", "@a/b"]).map(FormulaName.parse)
@@ -22,7 +21,7 @@ def test_a_reference_reads_back_from_its_text(reference):
 
 @given(NAMES, VERSIONS)
 def test_the_source_of_a_release_is_a_reference_that_pins_it(name, version):
-    reference = Reference.parse(source_of(RegistryId("acme.corp"), name, version))
+    reference = Reference.parse(release_address(RegistryId("acme.corp"), name, version))
     assert (reference.registry, reference.name, reference.range.exact) == (RegistryId("acme.corp"), name, version)
     assert reference.is_pin
 

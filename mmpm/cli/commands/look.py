@@ -3,6 +3,7 @@
 from mmpm.cli.operands import parse_reference
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
+from mmpm.model.references import release_address
 from mmpm.ops.listing import Listed, TierListing, list_formulas
 from mmpm.ops.showing import About, Place, Shown, show_formula
 from mmpm.project.tiers import search_order
@@ -175,7 +176,7 @@ def _provenance(shown: Shown) -> list[tuple[str, str]]:
     if found:
         release = found.release
         rows += [
-            ("Source", f"hop://{found.registry}/formulas/{release.name}@{release.version}"),
+            ("Source", release_address(found.registry, release.name, release.version)),
             ("Checksum", str(release.checksum)),
             ("Tree", str(release.tree)),
             ("Published", f"{release.published_at}, serial {release.serial}"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import QuestionUnansweredError, UsageError
+from mmpm.model.references import release_address
 from mmpm.ops import publish as ops
 from mmpm.plan import PublishReleases
 
@@ -235,7 +236,7 @@ def _published_json(outcome: "Outcome | None", host: str) -> dict[str, object]:
     if outcome is None:
         return {"serial": None, "published": []}
     done = _published(outcome)
-    return {"serial": done.serial, "published": [f"hop://{host}/formulas/{name}@{v}" for name, v in done.new]}
+    return {"serial": done.serial, "published": [release_address(host, *one) for one in done.new]}
 
 
 def _say_published(session: Session, done: "Published", host: str) -> None:
@@ -247,7 +248,7 @@ def _say_published(session: Session, done: "Published", host: str) -> None:
         out.result(f"Published: {len(done.new)} releases to hop://{host}, serial {done.serial}")
         return
     name, version = done.new[0]
-    out.result(f"Published: hop://{host}/formulas/{name}@{version}")
+    out.result(f"Published: {release_address(host, name, version)}")
     out.result(f"View at: https://{host}/formulas/{name}")
 
 
