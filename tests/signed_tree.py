@@ -13,16 +13,8 @@ from mmpm.model.references import Requirement
 from mmpm.model.release import Release
 from mmpm.model.versions import Version
 from mmpm.registry import layout
-from mmpm.registry.documents import (
-    INDEX_LINES,
-    PAGE_LINES,
-    CatalogLine,
-    FormulaIndex,
-    PageReference,
-    catalog_to_bytes,
-    page_to_bytes,
-    release_line,
-)
+from mmpm.registry.documents import CatalogLine, catalog_to_bytes
+from mmpm.registry.index import INDEX_LINES, PAGE_LINES, FormulaIndex, PageReference, page_to_bytes, release_line
 from mmpm.trust.facts import Identity, RoleFile, TargetFile
 from mmpm.trust.keys import SigningKey
 from mmpm.trust.metadata import (

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import RegistryUntrustedError, UntrustedMetadataError
-from mmpm.registry import documents, layout
+from mmpm.registry import layout
 from mmpm.registry.gather import Wanted, gather
+from mmpm.registry.index import FormulaIndex
 from mmpm.registry.snapshot import listed_name
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Bringer:
 
     def _pages_of(self, name: FormulaName, data: bytes) -> list[Wanted]:
         try:
-            index = documents.FormulaIndex.parse(data, name)
+            index = FormulaIndex.parse(data, name)
         except ValueError as error:
             raise RegistryUntrustedError(self.registry_id, str(error)) from None
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.registry.documents import (
+from mmpm.registry.index import (
     INDEX_LINES,
     PAGE_LINES,
     FormulaIndex,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from mmpm.errors import DamagedRegistryError, NotARegistryError
 from mmpm.registry import layout
-from mmpm.registry.documents import CatalogLine, FormulaIndex, ReleaseDocument, parse_catalog, parse_page
+from mmpm.registry.documents import CatalogLine, ReleaseDocument, parse_catalog
+from mmpm.registry.index import FormulaIndex, parse_page
 from mmpm.trust.facts import BINS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TRUST
 from mmpm.trust.metadata import Chain
 from mmpm_store.durable import exclusive_create, is_link_refusal

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from mmpm.errors import NotFetchedError, RegistryUntrustedError
 from mmpm.model.names import FormulaName
 from mmpm.registry import documents, layout
+from mmpm.registry.index import FormulaIndex, parse_page, parse_release_line
 from mmpm.trust.facts import is_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mmpm.model.release import Release
-    from mmpm.registry.documents import CatalogLine, FormulaIndex
+    from mmpm.registry.documents import CatalogLine
     from mmpm.registry.local import LocalCopy
     from mmpm.registry.state import TrustState
 
@@ -86,7 +87,7 @@ class Snapshot:
             if data is None:
                 raise NotFetchedError(self.registry_id, [text])
             try:
-                found = documents.FormulaIndex.parse(data, formula)
+                found = FormulaIndex.parse(data, formula)
             except ValueError as error:
                 raise RegistryUntrustedError(self.registry_id, str(error)) from None
         self._indexes[text] = found
@@ -108,8 +109,8 @@ class Snapshot:
                 data = self._copy.read(layout.page_file(str(name), page.number, page.sha256), page.sha256, page.length)
                 if data is None:
                     raise NotFetchedError(self.registry_id, [str(name)])
-                lines = documents.parse_page(data, index.name)
-                older.extend(documents.parse_release_line(index.name, line) for line in lines)
+                lines = parse_page(data, index.name)
+                older.extend(parse_release_line(index.name, line) for line in lines)
             found = (*older, *index.releases())
         except ValueError as error:
             raise RegistryUntrustedError(self.registry_id, str(error)) from None

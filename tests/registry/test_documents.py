@@ -16,21 +16,24 @@ from mmpm.model.names import FormulaName
 from mmpm.model.references import Requirement
 from mmpm.model.release import Release
 from mmpm.model.versions import Version
-from mmpm.registry import documents, layout
+from mmpm.registry import index as index_lines
+from mmpm.registry import layout
 from mmpm.registry.documents import (
-    INDEX_LINES,
-    MAX_PAGES,
     CatalogLine,
-    FormulaIndex,
-    PageReference,
     ReleaseDocument,
     catalog_to_bytes,
     parse_catalog,
     parse_document_of,
-    parse_page,
     parse_registry_json,
-    parse_release_line,
     registry_json,
+)
+from mmpm.registry.index import (
+    INDEX_LINES,
+    MAX_PAGES,
+    FormulaIndex,
+    PageReference,
+    parse_page,
+    parse_release_line,
     release_line,
 )
 from mmpm.registry.publish import catalog_line
@@ -229,7 +232,7 @@ def test_the_quick_reading_of_a_line_is_the_careful_one(changes, missing):
     line = {key: value for key, value in (LINE | changes).items() if key not in missing}
     name = FormulaName.parse("mol-x")
     try:
-        careful = documents._read_line_by_fields(name, line)
+        careful = index_lines._read_line_by_fields(name, line)
     except ValueError as error:
         with pytest.raises(ValueError, match=re.escape(str(error))):
             parse_release_line(name, line)

@@ -33,8 +33,8 @@ from mmpm.model.references import Requirement
 from mmpm.model.versions import Version
 from mmpm.registry import layout
 from mmpm.registry.authenticate import RegistrySource
-from mmpm.registry.documents import INDEX_LINES, PAGE_LINES
 from mmpm.registry.folder import FolderTransport
+from mmpm.registry.index import INDEX_LINES, PAGE_LINES
 from mmpm.registry.init import init_registry
 from mmpm.registry.key_folder import RegistryKeys, load_keys
 from mmpm.registry.publish import PublishItem
