@@ -114,6 +114,7 @@ def _read_plain_line(name: FormulaName, line: dict[str, Any]) -> Release | None:
     requires: dict[str, str] = line.get("requires", _NOTHING)
     is_plain = (
         _RARE_KEYS.isdisjoint(line)
+        and type(requires) is dict
         and kind in RELEASE_KINDS
         and type(size) is type(serial) is int
         and 0 <= size < 1 << 53

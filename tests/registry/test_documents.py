@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from registry_tree import bundle, formula
 
@@ -228,6 +228,7 @@ ODD = st.sampled_from(
     ),
     st.sets(st.sampled_from(sorted(LINE)), max_size=1),
 )
+@example({"requires": ""}, set())
 def test_the_quick_reading_of_a_line_is_the_careful_one(changes, missing):
     line = {key: value for key, value in (LINE | changes).items() if key not in missing}
     name = FormulaName.parse("mol-x")
