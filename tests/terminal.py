@@ -49,7 +49,7 @@ class Terminal:
 
     def __post_init__(self):
         self.home = self.folder / "home"
-        self.cwd = self.home / "work"
+        self.cwd = self.home / "rig"
         self.cwd.mkdir(parents=True)
         self.environ = {"HOME": str(self.home), "TERM": "xterm", "PATH": os.environ["PATH"], **self.environ}
 

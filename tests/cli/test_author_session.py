@@ -27,7 +27,7 @@ def test_a_new_formula_passes_the_check(terminal):
         $ mmpm check mol-first.formula.toml
         1 formula checked: 0 errors, 0 warnings
         $ mmpm new mol-first
-        error[file-in-the-way]: ~/work/mol-first.formula.toml is there already
+        error[file-in-the-way]: ~/rig/mol-first.formula.toml is there already
           fix: move it away, or choose another name
         [exit 1]
         $ mmpm new Mol

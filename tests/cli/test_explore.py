@@ -68,7 +68,7 @@ def test_the_tree_shows_ranges_marks_soft_ones_and_repeats_once(terminal):
         ├── mol-base 1.2.0 (>=1,<3)
         └── mol-loop 1.0.0 (more below: --depth)
         $ mmpm tree mol-else
-        error[not-installed]: mol-else is not installed in ~/work
+        error[not-installed]: mol-else is not installed in ~/rig
           fix: `mmpm tree` shows what is locked
         [exit 1]
         """
@@ -110,7 +110,7 @@ def test_why_gives_every_path_the_shortest_first_and_who_holds_it(terminal):
         mol-top 3.0.0
           you asked for it (^3)
         $ mmpm why mol-notify
-        error[not-installed]: mol-notify is not installed in ~/work
+        error[not-installed]: mol-notify is not installed in ~/rig
           fix: mol-left can attach it at run time: `mmpm install mol-notify` brings it
         [exit 1]
         """

@@ -144,7 +144,7 @@ def test_resolution_names_every_tier_and_the_file_that_is_used(terminal, project
     seen = terminal.tidy(terminal.run("show", "mol-incident", "--resolve").out)
     assert '"Does A."\n' in seen
     resolution = seen.partition("Resolution (the first hit is used):\n")[2].splitlines()
-    assert resolution[0] == "  1. project: unmanaged ~/work/.beads/formulas/mol-incident.formula.toml ✓"
+    assert resolution[0] == "  1. project: unmanaged ~/rig/.beads/formulas/mol-incident.formula.toml ✓"
     assert resolution[1] == "  2. user: -"
     assert resolution[2].startswith("  3. system: 1.0.0 [official] ")
     assert resolution[2].endswith(" hidden by project")

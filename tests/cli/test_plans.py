@@ -99,16 +99,16 @@ def test_a_dry_run_names_formulas_before_files_and_nothing_that_mmpm_notes_for_i
         """
         $ mmpm --quiet --dry-run import mol-b.formula.toml
         would install mol-b 1.2.0
-        would write ~/work/mmpm.lock
-        would write ~/work/mmpm.toml
-        would write the receipt ~/work/.beads/formulas/.lock.json
-        would write gt's list ~/work/.beads/formulas/.installed.json
+        would write ~/rig/mmpm.lock
+        would write ~/rig/mmpm.toml
+        would write the receipt ~/rig/.beads/formulas/.lock.json
+        would write gt's list ~/rig/.beads/formulas/.installed.json
         $ mmpm --quiet --dry-run uninstall mol-a
         would remove mol-a 1.2.0
-        would write ~/work/mmpm.lock
-        would write ~/work/mmpm.toml
-        would write the receipt ~/work/.beads/formulas/.lock.json
-        would write gt's list ~/work/.beads/formulas/.installed.json
+        would write ~/rig/mmpm.lock
+        would write ~/rig/mmpm.toml
+        would write the receipt ~/rig/.beads/formulas/.lock.json
+        would write gt's list ~/rig/.beads/formulas/.installed.json
         """
     )
 

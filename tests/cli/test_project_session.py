@@ -19,9 +19,9 @@ def test_a_project_s_life(project):
     project.play(
         """
         $ mmpm init
-        Made ~/work/mmpm.toml
+        Made ~/rig/mmpm.toml
         $ mmpm init
-        ~/work has an mmpm.toml already
+        ~/rig has an mmpm.toml already
         $ mmpm import mol-hello.formula.toml --quiet
         Installed: mol-hello@2.0.0
         $ mmpm sync --quiet
@@ -36,11 +36,11 @@ def test_a_project_s_life(project):
         $ mmpm uninstall mol-mine --quiet
         Removed: mol-mine@2.0.0
         $ mmpm remove mol-mine --quiet
-        error[not-installed]: mol-mine is not installed in ~/work
+        error[not-installed]: mol-mine is not installed in ~/rig
           fix: `mmpm list` shows what is installed
         [exit 1]
         $ mmpm uninstall
-        Tier: project, ~/work (the nearest mmpm.toml)
+        Tier: project, ~/rig (the nearest mmpm.toml)
         error[usage]: uninstall: name at least one formula
           fix: run `mmpm --help`
         [exit 2]
@@ -68,7 +68,7 @@ def test_an_edited_file_is_named_kept_and_mended(project):
         ✗ mol-hello 2.0.0: mol-hello.formula.toml was edited
         [exit 1]
         $ mmpm sync --check --quiet
-        error[drift]: what is installed in ~/work is not what manifest and lock say: sync would set aside mol-hello.formula.toml; mend mol-hello 2.0.0
+        error[drift]: what is installed in ~/rig is not what manifest and lock say: sync would set aside mol-hello.formula.toml; mend mol-hello 2.0.0
           fix: run `mmpm sync`
         [exit 1]
         """

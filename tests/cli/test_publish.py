@@ -132,7 +132,7 @@ def test_a_batch_is_published_whole_or_not_at_all(publisher):
     assert page["changelog"] == "First"
     batch.write_text('{"path": "x"}\n{"name": 7}\n')
     seen = publisher.run("publish", "--batch", "batch.jsonl", "--to", "reg", "--yes")
-    assert "error[batch-line]: ~/work/batch.jsonl, line 2: path is missing (1 more)\n" in publisher.tidy(seen.err)
+    assert "error[batch-line]: ~/rig/batch.jsonl, line 2: path is missing (1 more)\n" in publisher.tidy(seen.err)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_bad_line_of_a_batch_is_named_with_its_key(publisher, line, reason):
     (publisher.cwd / "batch.jsonl").write_text("\n" + json.dumps(line) + "\n")
     seen = publisher.run("publish", "--batch", "batch.jsonl", "--to", "reg", "--yes")
     assert seen.status == 1
-    assert f"error[batch-line]: ~/work/batch.jsonl, line 2: {reason}" in publisher.tidy(seen.err)
+    assert f"error[batch-line]: ~/rig/batch.jsonl, line 2: {reason}" in publisher.tidy(seen.err)
 
 
 def test_a_name_with_a_scope_is_published_under_it(publisher):

@@ -35,7 +35,7 @@ def mall(terminal):
     return publish
 
 
-TIER = "Tier: project, ~/work (the nearest mmpm.toml)"
+TIER = "Tier: project, ~/rig (the nearest mmpm.toml)"
 
 
 @pytest.mark.usefixtures("mall")
@@ -51,7 +51,7 @@ def test_installing_brings_what_is_needed_and_says_so(terminal):
         Skills: testing
         Downloading... ✓
         Verifying checksum... ✓
-        Installed to: ~/work/.beads/formulas/mol-b.formula.toml
+        Installed to: ~/rig/.beads/formulas/mol-b.formula.toml
         Also installed: mol-a@1.1.0
         $ mmpm install mol-b
         {TIER}
@@ -143,8 +143,8 @@ def test_of_several_each_name_stands_above_what_was_chosen_for_it(terminal):
         Skills: testing
         Downloading... ✓
         Verifying checksum... ✓
-        Installed to: ~/work/.beads/formulas/mol-b.formula.toml
-        Installed to: ~/work/.beads/formulas/mol-a.formula.toml
+        Installed to: ~/rig/.beads/formulas/mol-b.formula.toml
+        Installed to: ~/rig/.beads/formulas/mol-a.formula.toml
         """
     )
 
@@ -201,7 +201,7 @@ def test_lock_writes_the_lock_alone_and_check_compares(terminal):
         f"""
         $ mmpm lock
         {TIER}
-        Locked: ~/work/mmpm.lock
+        Locked: ~/rig/mmpm.lock
         $ mmpm lock --check
         {TIER}
         The lock is up to date
