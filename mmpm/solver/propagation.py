@@ -28,20 +28,13 @@ class Propagator:
 
     Args:
         loaded: by package, the version bits whose requirements are in force.
-        load: puts the requirements of a package's version in force and gives them.
     """
 
-    __slots__ = ("_again", "_implications", "_load", "_loaded", "_solution", "_watches")
+    __slots__ = ("_again", "_implications", "_loaded", "_solution", "_watches")
 
-    def __init__(
-        self,
-        solution: PartialSolution,
-        loaded: Sequence[Mapping[int, object]],
-        load: Callable[[int, int], Iterable[Incompatibility]],
-    ) -> None:
+    def __init__(self, solution: PartialSolution, loaded: Sequence[Mapping[int, object]]) -> None:
         self._solution = solution
         self._loaded = loaded
-        self._load = load
         self._implications: list[dict[int, list[Target]]] = []
         self._watches: list[list[Watched]] = []
         self._again: list[Incompatibility] = []
@@ -105,8 +98,13 @@ class Propagator:
                 self._again.append(found)
         return conflict
 
-    def propagate(self) -> Incompatibility | None:
-        """Draw all conclusions; give the incompatibility whose terms all hold, if one turns up."""
+    def propagate(self, load: Callable[[int, int], Iterable[Incompatibility]]) -> Incompatibility | None:
+        """Draw all conclusions; give the incompatibility whose terms all hold, if one turns up.
+
+        Args:
+            load: puts the requirements of a package's version in force and gives them. Not kept: the search that owns
+                this object is what loads, and a cycle of the two would outlive it until somebody looks for cycles.
+        """
         solution = self._solution
         domain = solution.domain
         full = solution.full
@@ -125,7 +123,7 @@ class Propagator:
             if not left & (left - 1) and left != ABSENT and left not in loaded[package]:
                 # One version left: what it needs is in force before its turn comes, so that a dead end far down
                 # the order shows at the level that made it.
-                conflict = self.check_all(self._load(package, left))
+                conflict = self.check_all(load(package, left))
                 if conflict is not None:
                     pending.append(package)
                     return conflict

@@ -11,6 +11,8 @@ before it. So learning, going back far or a little, and loading dependencies ear
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from mmpm.solver.partial_solution import PartialSolution
 from mmpm.solver.propagation import Propagator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mmpm.model.ranges import VersionRange
     from mmpm.model.versions import Version
@@ -84,7 +86,8 @@ def solve(
     Raises:
         SearchTooLongError: neither an answer nor a proof turned up within the limit.
     """
-    return _Search(universe, roots, locked or {}, pinned or {}).run()
+    with _without_cycle_search():
+        return _Search(universe, roots, locked or {}, pinned or {}).run()
 
 
 def prove(
@@ -95,7 +98,23 @@ def prove(
     """Solve a small problem with all requirements in force from the start: slower, and the shorter proof."""
     search = _Search(universe, roots, {}, pinned)
     search.is_eager = True
-    return search.run()
+    with _without_cycle_search():
+        return search.run()
+
+
+@contextmanager
+def _without_cycle_search() -> Iterator[None]:
+    """Keep the interpreter from looking for reference cycles: a search makes a million small values and none.
+
+    What is dropped is freed at once all the same, so memory is bounded as ever.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass(slots=True)
@@ -135,7 +154,7 @@ class _Search:
         self.marks: list[tuple[int, int]] = []
         # By package: what is in force, by version bit.
         self.loaded: list[dict[int, _Needs]] = []
-        self.propagator = Propagator(self.solution, self.loaded, lambda *at: self._load(*at).incompatibilities)
+        self.propagator = Propagator(self.solution, self.loaded)
         self.expanded: set[int] = {ROOT}
         self.is_eager = False
         self.decisions = 0
@@ -147,7 +166,7 @@ class _Search:
         conflict = self._require_roots()
         while True:
             if conflict is None:
-                conflict = self.propagator.propagate()
+                conflict = self.propagator.propagate(self._put_in_force)
             if conflict is not None:
                 self.conflicts += 1
                 if self.conflicts > MOST_CONFLICTS:
@@ -233,6 +252,9 @@ class _Search:
         self.solution.add_package()
         self.propagator.add_package()
         self.loaded.append({})
+
+    def _put_in_force(self, package: int, bit: int) -> list[Incompatibility]:
+        return self._load(package, bit).incompatibilities
 
     def _load(self, package: int, bit: int) -> _Needs:
         """Put one version's requirements in force; their conclusions are left to the caller."""

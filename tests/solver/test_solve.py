@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given, settings
 from solver.brute_force import first_answer
@@ -101,3 +103,19 @@ def test_a_question_without_end_is_given_up(monkeypatch):
     world |= {f"h{h}": {f"{i}.0.0": {} for i in range(1, 6)} for h in range(1, 5)}
     with pytest.raises(SearchTooLongError):
         solve(universe(**world), [(f"p{i}", ANY) for i in range(1, 6)])
+
+
+def test_a_search_leaves_no_cycles_and_the_collection_of_garbage_as_it_was():
+    world = universe(a={"1.0.0": {"b": ">=2.0.0"}, "2.0.0": {"c": "*"}}, b={"1.0.0": {}, "2.0.0": {}})
+    roots = [("a", ANY), ("b", ANY)]
+    gc.collect()
+    gc.disable()
+    try:
+        solve(world, roots)
+        solve(world, [*roots, ("c", ANY)])
+        assert not gc.isenabled()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    solve(world, roots)
+    assert gc.isenabled()
