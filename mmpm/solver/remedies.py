@@ -44,8 +44,13 @@ _BARRED = {
 
 @dataclass(frozen=True, slots=True)
 class _Lack:
-    """A requirement that something stands in the way of, and what the universe knows about its name."""
+    """A requirement that something stands in the way of, and what the universe knows about its name.
 
+    Attributes:
+        by: name of the formula that requires it; empty for the project itself.
+    """
+
+    by: str
     name: str
     wanted: VersionRange
     package: Package | None
@@ -78,6 +83,7 @@ def _lacks(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[_
             continue
         seen.add((name, str(cause.range)))
         lack = _Lack(
+            numbering.names[cause.dependant],
             name,
             cause.range,
             numbering.universe.packages.get(name),
@@ -157,32 +163,50 @@ def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tupl
 
 
 def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[str]:
-    """Give what the project could ask for instead."""
-    roots: list[tuple[str, VersionRange]] = []
-    fitting: dict[str, str] = {}
-    for fact in facts:
-        cause = fact.cause
-        if isinstance(cause, Required) and cause.dependant == ROOT:
-            name = numbering.names[cause.dependency]
-            roots.append((name, cause.range))
-            candidates = numbering.candidates[cause.dependency]
-            if candidates:
-                newest = max(candidate.version for candidate in candidates)
-                had = f"ask for a version that can be had: `mmpm install {name}@{newest}`"
-                fitting[name] = f"ask for another version of {name}" if fact.terms else had
-    shown = [asked(name, wanted) for name, wanted in sorted(roots, key=lambda root: (root[0], str(root[1])))]
-    if len(roots) > 1:
-        yield f"widen or drop one of {listed(shown, ' or ')}"
-    elif roots:
-        name = roots[0][0]
-        yield f"{fitting[name]}, or do without it" if name in fitting else f"do without {name}"
+    """Give what the project could ask for instead; only what could be more than it asks for is to be widened."""
+    wishes = sorted(
+        {
+            (numbering.names[fact.cause.dependency], fact.cause.range): fact
+            for fact in facts
+            if isinstance(fact.cause, Required) and fact.cause.dependant == ROOT
+        }.items(),
+        key=lambda wish: (wish[0][0], str(wish[0][1])),
+    )
+    left_out = {wish: _newest_outside(numbering, *wish) for wish, _ in wishes}
+    if len(wishes) == 1:
+        [((name, wanted), fact)] = wishes
+        newest = left_out[name, wanted]
+        if newest is None:
+            yield f"do without {name}"
+        elif fact.terms:
+            yield f"ask for another version of {name} ({asked(name, wanted)} leaves some out), or do without it"
+        else:
+            yield f"ask for a version that can be had: `mmpm install {name}@{newest}`, or do without it"
+        return
+    narrow = [wish for wish, newest in left_out.items() if newest is not None]
+    if narrow:
+        yield f"widen {listed([asked(*wish) for wish in narrow], ' or ')}"
+    for name, wanted in narrow[:MOST_REMEDIES]:
+        if wanted.is_exact:
+            yield f"let {name} move, if it is pinned: `mmpm unpin {name}`"
+    if wishes:
+        names = list(dict.fromkeys(name for name, _ in left_out))
+        yield f"do without {'one of ' if len(names) > 1 else ''}{listed(names, ' or ')}"
+
+
+def _newest_outside(numbering: Numbering, name: str, wanted: VersionRange) -> Version | None:
+    """Give the newest version that may be chosen and that a requirement leaves out; None if it leaves out none."""
+    package = numbering.universe.packages.get(name)
+    candidates = package.candidates if package is not None else ()
+    return max((each.version for each in candidates if not wanted.allows(each.version)), default=None)
 
 
 def _remedies(lack: _Lack) -> Iterator[str]:
     name = lack.name
     if lack.package is None:
         if lack.absence is None or lack.absence.why == "absent":
-            yield f"check the spelling of {name}, or add the registry that has it: `mmpm registry add URL`"
+            added = f"add the registry that has {'it' if not lack.by else name}: `mmpm registry add URL`"
+            yield added if lack.by else f"check the spelling of {name}, or {added}"
         elif lack.absence.why == "not fetched":
             yield "run `mmpm update` where the registries can be reached"
         else:
@@ -193,7 +217,11 @@ def _remedies(lack: _Lack) -> Iterator[str]:
         yield "run it again without `--offline`"
     if "pre-release" in newest:
         version = newest["pre-release"].version
-        yield f"allow the pre-release: `mmpm install --pre {name}` or `mmpm install {name}@{version}`"
+        from shlex import quote  # seldom needed
+
+        # With the range: without it a stable version of another one would do.
+        wider = quote(asked(name, lack.wanted))
+        yield f"allow the pre-release: `mmpm install --pre {wider}` or `mmpm install {name}@{version}`"
     if "yanked" in newest:
         yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`"
     if "barred by policy" in newest:
@@ -202,3 +230,6 @@ def _remedies(lack: _Lack) -> Iterator[str]:
         yield f"change the policy that bars it{rule}: `mmpm config list --origin` tells where it is set"
     for registry, fitting in lack.shadows[:MOST_REGISTRIES]:
         yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}@{fitting[-1]}`"
+    if lack.by and lack.package.candidates and not (newest or lack.shadows):
+        version = max(each.version for each in lack.package.candidates)
+        yield f"ask the publisher of {lack.by} for a release that goes with {name} {version}"

@@ -170,7 +170,7 @@ def test_what_cannot_be_met_is_explained_and_changes_nothing(terminal):
           You ask for mol-b@2 (molmall.example), but what would fit is a pre-release.
           molmall.example has mol-b 1.0.0.
           molmall.example has mol-b 2.0.0-rc.1, which is a pre-release that nothing asks for.
-          fix: allow the pre-release: `mmpm install --pre mol-b` or `mmpm install mol-b@2.0.0-rc.1`
+          fix: allow the pre-release: `mmpm install --pre mol-b@2` or `mmpm install mol-b@2.0.0-rc.1`
                ask for a version that can be had: `mmpm install mol-b@1.0.0`, or do without it
         [exit 3]
         """

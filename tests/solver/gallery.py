@@ -100,7 +100,7 @@ GALLERY = (
         "A registry whose word was never fetched",
         (("mol-deploy", "^4"),),
         {},
-        {"mol-deploy": Absence("not fetched", ("acme",), "its index")},
+        {"mol-deploy": Absence("not fetched", ("acme",))},
     ),
     Refused(
         "A dependency that the mirror does not carry",

@@ -118,7 +118,8 @@ def test_two_requirements_that_exclude_each_other_are_both_named():
     assert "You ask for a (acme) and b (acme)." in text
     assert "a 1.0.0 (the only one) needs c@<2.0.0 (acme)." in text
     assert "b 1.0.0 (the only one) needs c@>=2.0.0." in text
-    assert "widen or drop one of a or b" in text
+    assert "- do without one of a or b" in text
+    assert "widen" not in text
 
 
 def test_what_has_nothing_to_do_with_the_conflict_is_not_mentioned():
@@ -196,3 +197,25 @@ def test_hundreds_of_names_that_nobody_has_are_counted():
     told = explanation(refusal(world, ("a", ANY)))
     assert "more such notes are left out" in told.notes[-1]
     assert len(told.text) < 10_000
+
+
+def test_only_a_requirement_that_leaves_something_out_is_to_be_widened_and_a_pin_is_let_go():
+    world = universe(a={"1.0.0": {}, "2.0.0": {}}, b={"1.0.0": {"a": "==1.0.0"}})
+    told = explanation(refusal(world, ("a", R("==2.0.0")), ("b", ANY)))
+    assert told.remedies == (
+        "widen a@==2.0.0",
+        "let a move, if it is pinned: `mmpm unpin a`",
+        "do without one of a or b",
+    )
+
+
+def test_what_a_formula_needs_is_nobodys_misspelling_but_its_publishers_business():
+    world = universe(a={"1.0.0": {"b": ">=2.0.0"}}, b={"1.0.0": {}})
+    assert explanation(refusal(world, ("a", ANY))).remedies == (
+        "ask the publisher of a for a release that goes with b 1.0.0",
+        "do without a",
+    )
+    assert explanation(refusal(universe(a={"1.0.0": {"c": "*"}}), ("a", ANY))).remedies == (
+        "add the registry that has c: `mmpm registry add URL`",
+        "do without a",
+    )
