@@ -136,31 +136,11 @@ def sentence_of(action: Action) -> str:
             return f"tell the store what {key} uses"
         case p.NoteState(sentence=sentence):
             return f"note for the next sync: {sentence}"
-        case p.PlaceFiles(files=files) | p.WriteFiles(files=files):
+        case p.PlaceFiles(files=files):
             return "write " + ", ".join(path for path, _, _ in files)
-        case p.SetConfig(path=path, key=key, value=None):
-            return f"unset {key} in {path}"
-        case p.SetConfig(path=path, key=key, value=value):
-            return f"set {key} = {value} in {path}"
-        case p.PublishReleases(folder=folder, releases=releases):
-            return f"publish {len(releases)} release{'s' * (len(releases) != 1)} to {folder}"
-        case p.YankRelease(name=name, version=version):
-            return f"yank {name}@{version}"
-        case p.InitRegistry(folder=folder, registry=registry):
-            return f"make registry {registry} in {folder}"
-        case p.AddRegistry(registry=registry, urls=urls):
-            return f"add registry {registry} at {', '.join(urls)}"
-        case p.RemoveRegistry(registry=registry):
-            return f"remove registry {registry}"
-        case p.RefreshRegistries(registries=registries):
-            return f"ask {', '.join(registries)} what is new"
-        case p.CollectStore(objects=objects):
-            return f"remove {objects} object{'s' * (objects != 1)} from the store"
-        case p.ClearQuarantine(files=files):
-            return f"remove {files} file{'s' * (files != 1)} from quarantine"
-        case p.RepairStore(damaged=damaged, missing=missing, wrong_mode=wrong_mode):
-            number = len(damaged) + len(missing) + len(wrong_mode)
-            return f"mend {number} object{'s' * (number != 1)} of the store"
+    words = getattr(action, "words", None)
+    if isinstance(words, str):
+        return words
     # An action without words of its own shows its kind and its short fields.
     fields = [str(getattr(action, name)) for name in type(action).__dataclass_fields__]
     return " ".join([kind_of(action).replace("-", " "), *(field for field in fields if len(field) < 100)])

@@ -1,0 +1,123 @@
+"""Actions on registries: which ones this machine knows, and those that a person publishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AddRegistry:
+    """Trust a registry: pin its root, keep its addresses in the settings.
+
+    Attributes:
+        urls: all its addresses in the order in which they are tried, absolute folders among them.
+        replace: what was believed under another root key is void.
+    """
+
+    registry: str
+    urls: tuple[str, ...]
+    fingerprint: str
+    name: str
+    priority: int
+    scopes: tuple[str, ...] = ()
+    replace: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"add registry {self.registry} at {', '.join(self.urls)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRegistry:
+    """Forget a registry."""
+
+    registry: str
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"remove registry {self.registry}"
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRegistries:
+    """Learn what registries have now."""
+
+    registries: tuple[str, ...]
+    everything: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"ask {', '.join(self.registries)} what is new"
+
+
+@dataclass(frozen=True, slots=True)
+class InitRegistry:
+    """Make a new registry tree in `folder` and its keys in `key_folder`; `open_keys` leaves them unprotected."""
+
+    folder: str
+    registry: str
+    title: str
+    key_folder: str
+    passphrase_file: str | None = None
+    open_keys: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"make registry {self.registry} in {self.folder}"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One release to publish: where its files are, and its release document, complete (canonical JSON)."""
+
+    name: str
+    version: str
+    path: str
+    checksum: str
+    size: int
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReleases:
+    """Publish into a folder registry; no releases at all renew its timestamp.
+
+    `after_restore`: the folder is known to be an older copy of the registry.
+    """
+
+    folder: str
+    registry: str
+    key_folder: str
+    passphrase_file: str | None
+    releases: tuple[Publication, ...]
+    after_restore: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"publish {len(self.releases)} release{'s' * (len(self.releases) != 1)} to {self.folder}"
+
+
+@dataclass(frozen=True, slots=True)
+class YankRelease:
+    """Mark a published release as withdrawn."""
+
+    folder: str
+    registry: str
+    key_folder: str
+    passphrase_file: str | None
+    name: str
+    version: str
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"yank {self.name}@{self.version}"
+
+
+RegistryAction = AddRegistry | RemoveRegistry | RefreshRegistries | InitRegistry | PublishReleases | YankRelease
