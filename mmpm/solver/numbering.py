@@ -28,32 +28,28 @@ class Numbering:
     """Packages numbered in the order in which the search meets them; 0 is the project, which has one version.
 
     Attributes:
-        names: by number.
+        names: by number; `numbers` the other way round, of names that have been met.
         candidates: by number, `candidates[p][i]` is bit i + 1.
         full: by number, all bits that the package has.
     """
 
-    __slots__ = ("_locked", "_masks", "_numbers", "_orders", "candidates", "full", "names", "universe")
+    __slots__ = ("_locked", "_masks", "_orders", "candidates", "full", "names", "numbers", "universe")
 
     def __init__(self, universe: Universe, locked: Mapping[str, Version]) -> None:
         self.universe = universe
         self.names: list[str] = [""]
         self.candidates: list[tuple[Candidate, ...]] = [()]
         self.full: list[int] = [0b10]
-        self._numbers: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
         # By identity: hashing a range costs more than testing it, and equal texts are parsed to one value.
         self._masks: list[dict[int, tuple[VersionRange, int]]] = [{}]
         self._orders: list[_Order | None] = [None]
         self._locked = locked
 
-    def find(self, name: str) -> int | None:
-        """Give the number of a name that has been met."""
-        return self._numbers.get(name)
-
     def add(self, name: str) -> int:
         """Number a name that has not been met; one without candidates can only be absent."""
         number = len(self.names)
-        self._numbers[name] = number
+        self.numbers[name] = number
         self.names.append(name)
         package = self.universe.packages.get(name)
         candidates = package.candidates if package is not None else ()

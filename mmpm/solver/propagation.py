@@ -51,11 +51,7 @@ class Propagator:
         if len(terms) < 2:
             return
         if len(terms) == 2:
-            (p, p_term), (q, q_term) = terms
-            p_keep = full[p] & ~p_term
-            q_keep = full[q] & ~q_term
-            self._implications[p].setdefault(p_keep, []).append((q, q_keep, incompatibility))
-            self._implications[q].setdefault(q_keep, []).append((p, p_keep, incompatibility))
+            self.imply(incompatibility, *terms[0], *terms[1])
             return
         solution = self._solution
         # The narrowed package's own term does not hold any more, so it has no satisfier.
@@ -63,6 +59,21 @@ class Propagator:
         watched = ([(package, full[package] & ~term) for package, term in order], incompatibility)
         for package, _ in watched[0][:2]:
             self._watches[package].append(watched)
+
+    def imply(self, incompatibility: Incompatibility, p: int, p_term: int, q: int, q_term: int) -> None:
+        """Put one of two terms in force, `p_term` of package `p` and `q_term` of `q`."""
+        full = self._solution.full
+        p_keep = full[p] & ~p_term
+        q_keep = full[q] & ~q_term
+        for_p, for_q = self._implications[p], self._implications[q]
+        if p_keep in for_p:
+            for_p[p_keep].append((q, q_keep, incompatibility))
+        else:
+            for_p[p_keep] = [(q, q_keep, incompatibility)]
+        if q_keep in for_q:
+            for_q[q_keep].append((p, p_keep, incompatibility))
+        else:
+            for_q[q_keep] = [(p, p_keep, incompatibility)]
 
     def check(self, incompatibility: Incompatibility) -> Incompatibility | None:
         """Draw the one conclusion that an incompatibility allows now; give it back if all of its terms hold."""

@@ -236,7 +236,7 @@ class _Search:
 
     def _number(self, name: str) -> int:
         """Give the number of a name; a new one is bound by its pin at once."""
-        number = self.numbering.find(name)
+        number = self.numbering.numbers.get(name)
         if number is not None:
             return number
         number = self.numbering.add(name)
@@ -264,11 +264,21 @@ class _Search:
             return _Needs(self.loaded[package][bit].dependencies, all_versions)
         candidate = self.numbering.chosen(package, bit)
         needs = _Needs([], [])
-        find = self.numbering.find
+        number_of, mask, full = self.numbering.numbers.get, self.numbering.mask, self.numbering.full
+        put_in_force = self.propagator.imply
         for name, wanted in candidate.requires.items():
-            other = find(name) or self._number(name)
+            other = number_of(name) or self._number(name)
             needs.dependencies.append(other)
-            incompatibility = self._bind(Required(package, bit, other, wanted), 0)
+            allowed = mask(other, wanted)
+            outside = full[other] & ~allowed
+            if allowed and package != other:
+                # As `_bind` does it; nearly all of them are of this kind, and making them is most of a search.
+                incompatibility: Incompatibility | None = Incompatibility(
+                    ((package, bit), (other, outside)), Required(package, bit, other, wanted)
+                )
+                put_in_force(incompatibility, package, bit, other, outside)
+            else:
+                incompatibility = self._bind(Required(package, bit, other, wanted), 0)
             if incompatibility is not None:
                 needs.incompatibilities.append(incompatibility)
         for name, wanted in candidate.constrains.items():
