@@ -39,6 +39,7 @@ class Row:
 
 
 ROWS = pytest.StashKey[list[Row]]()
+NOTES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -104,8 +105,19 @@ def add_row(request: pytest.FixtureRequest) -> Callable[..., None]:
     return lambda *values: request.config.stash.setdefault(ROWS, []).append(Row(*values))
 
 
+@pytest.fixture
+def add_note(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Give a function that adds a line below the table: where the time of a row goes, how it grows."""
+    return request.config.stash.setdefault(NOTES, []).append
+
+
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     """Print ours beside the references."""
+    notes = config.stash.get(NOTES, [])
+    if notes:
+        terminalreporter.section("where the time goes")
+    for note in notes:
+        terminalreporter.write_line(note)
     rows = config.stash.get(ROWS, [])
     if not rows:
         return

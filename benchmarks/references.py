@@ -12,15 +12,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
-    """Run a command that must succeed."""
+def run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Run a command that must succeed; give what it said on standard error."""
     done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, check=False)
     assert done.returncode == 0, (command, done.stdout.decode()[-2000:], done.stderr.decode()[-2000:])
+    return done.stderr.decode()
 
 
 def pass_process(_round: int) -> None:
     """The reference of every start-up: an interpreter that does nothing."""
     run_quietly([sys.executable, "-I", "-S", "-c", "pass"], {"PATH": os.environ["PATH"]})
+
+
+IMPORTS = """
+import os, sys
+for name in open(sys.argv[1]).read().split():
+    try:
+        __import__(name)
+    except ImportError:
+        pass
+os._exit(0)
+"""
+
+
+def import_floor(modules: Path, environment: Mapping[str, str]) -> None:
+    """An interpreter that imports what a command imports (one name a line) and ends as quickly as one can."""
+    run_quietly([sys.executable, "-c", IMPORTS, str(modules)], environment)
 
 
 def link_folder(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Searching 5,000 formulas and locking 1,000 names of 10 versions, both from what is here, beside the import floor.
+"""Searching 5,000 formulas, from what is here, beside the import floor.
 
 The floor is the same command where there is next to nothing to look at: what remains is the work itself.
 """
@@ -6,53 +6,12 @@ The floor is the same command where there is next to nothing to look at: what re
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 import pytest
-from signed_tree import SignedTree
+from lazy_tree import LazyTree, machine_with
 from synthetic import SEED, WORDS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from world import Machine, World
-
 FORMULAS, FORMULAS_IN_A_SMOKE_RUN = 5_000, 50
-NAMES, NAMES_IN_A_SMOKE_RUN = 1_000, 20
-VERSIONS = [f"{major}.{minor}.0" for major in (1, 2) for minor in range(5)]
-DEPENDENCIES = 4
-
-
-class LazyTree(SignedTree):
-    """A signed tree that writes each document once, when everything is said."""
-
-    def __init__(self, folder: Path, registry_id: str) -> None:
-        self.waiting: dict[str, bytes] = {}
-        self.changed: set[str] = set()
-        super().__init__(folder, registry_id)
-
-    def target(self, target: str, data: bytes) -> None:
-        self.waiting[target] = data
-
-    def _index(self, name: str) -> None:
-        self.changed.add(name)
-
-    def settle(self) -> None:
-        for name in self.changed:
-            super()._index(name)
-        for target, data in self.waiting.items():
-            super().target(target, data)
-        self.show()
-
-
-def machine_with(world: World, name: str, tree: LazyTree, *words: str) -> Machine:
-    tree.settle()
-    machine = world.machine(name)
-    machine.clock = "2026-11-01T06:00:00Z"
-    machine.run("registry", "add", str(tree.folder), "--root", tree.fingerprint)
-    if words:
-        machine.run(*words)
-    return machine
 
 
 @pytest.fixture(scope="module")
@@ -109,33 +68,3 @@ def test_first_search_after_an_update(versus, catalog):
         rounds=5,
         prepare=forget,
     )
-
-
-def test_locking_1000_names_of_10_versions(versus, bench_world, scratch, small):
-    chooser = random.Random(SEED)
-    tree = LazyTree(scratch / "thousand", "thousand.example")
-    count = NAMES_IN_A_SMOKE_RUN if small else NAMES
-    for number in range(count):
-        following = range(number + 1, count)
-        needed = {number + 1, *chooser.sample(following, min(len(following), DEPENDENCIES - 1))} & set(following)
-        for version in VERSIONS:
-            requires = {f"mol-{one:04d}": chooser.choice(["*", ">=1", "^1 || ^2", ">=1.0.0,<3.0.0"]) for one in needed}
-            tree.release(f"mol-{number:04d}", version, requires=requires)
-    machine = machine_with(bench_world, "thousand", tree, "update", "--all")
-    for folder, name in (("all", "mol-0000"), ("last", f"mol-{count - 1:04d}")):
-        (machine.home / folder).mkdir()
-        (machine.home / folder / "mmpm.toml").write_text(f'[formulas]\n"{name}" = "*"\n')
-
-    def unlock(_number: int) -> None:
-        for folder in ("all", "last"):
-            (machine.home / folder / "mmpm.lock").unlink(missing_ok=True)
-
-    versus(
-        lambda _round: machine.run("lock", cwd=machine.home / "all"),
-        lambda _round: machine.run("lock", cwd=machine.home / "last"),
-        against="lock of one name",
-        goal="at most 150 ms more",
-        rounds=11,
-        prepare=unlock,
-    )
-    assert (machine.home / "all" / "mmpm.lock").read_bytes().count(b'"name"') == count

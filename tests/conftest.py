@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from corpus import Corpus
+from corpus import Corpus, corpus_folder
 from nginx_server import Nginx, find_nginx
 from world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 pytest_plugins = ["ground"]
-
-CHECKOUT = Path(__file__).resolve().parent.parent
-
-
-def corpus_folder() -> Path | None:
-    """Find the shared corpus: `MMPM_CORPUS`, else beside the checkout; None where neither is there."""
-    named = os.environ.get("MMPM_CORPUS")
-    places = [Path(named)] if named else [CHECKOUT.parent / "shared" / "corpus"]
-    return next((place for place in places if (place / "index.jsonl").is_file()), None)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def corpus_folder() -> Path | None:
+    """Find the shared corpus: `MMPM_CORPUS`, else beside the checkout; None where neither is there."""
+    named = os.environ.get("MMPM_CORPUS")
+    places = [Path(named)] if named else [CHECKOUT.parent / "shared" / "corpus"]
+    return next((place for place in places if (place / "index.jsonl").is_file()), None)
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class _Question:
         self.knowledge = Knowledge(context, {one.name: one.registry for one in wanted if one.registry})
         # Brought by `import` or from a path, and asked for as before: no registry is asked for them.
         unchanged = {name for _, name, _ in self.requirements & set(old.requirements)}
-        unchanged |= {name for name in self.old if all(name != asked for _, asked, _ in self.requirements)}
+        unchanged |= self.old.keys() - {name for _, name, _ in self.requirements}
         self.imported = {
             name: locked
             for name, locked in self.old.items()
@@ -197,8 +197,12 @@ class _Question:
         packages: dict[str, Package] = {}
         absent: dict[str, Absence] = {}
         asked_by: dict[str, list[VersionRange]] = {}
+        exact: dict[str, Version] = {}
         for name, wanted in self.roots:
             asked_by.setdefault(name, []).append(wanted)
+            if wanted.exact is not None:
+                exact.setdefault(name, wanted.exact)
+        with_prereleases = {one.name for one in self.wanted if one.prerelease}
         for name in self.names:
             known = None if name in self.imported else self.knowledge.of(name)
             if isinstance(known, Known):
@@ -215,12 +219,11 @@ class _Question:
             if isinstance(known, Absence):
                 absent[name] = known
                 continue
-            exact = next((wanted.exact for root, wanted in self.roots if root == name and wanted.is_exact), None)
             selection = Selection(
                 locked=self._still_locked(name, known),
-                exact=exact,
+                exact=exact.get(name),
                 requirements=tuple(dict.fromkeys(asked_by.get(name, ()))),
-                allows_prereleases=any(one.prerelease for one in self.wanted if one.name == name),
+                allows_prereleases=name in with_prereleases,
                 published_before=self._published_before(known),
                 is_available=available,
             )
