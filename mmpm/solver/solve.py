@@ -273,12 +273,11 @@ class _Search:
             outside = full[other] & ~allowed
             if allowed and package != other:
                 # As `_bind` does it; nearly all of them are of this kind, and making them is most of a search.
-                incompatibility: Incompatibility | None = Incompatibility(
-                    ((package, bit), (other, outside)), Required(package, bit, other, wanted)
-                )
-                put_in_force(incompatibility, package, bit, other, outside)
-            else:
-                incompatibility = self._bind(Required(package, bit, other, wanted), 0)
+                plain = Incompatibility(((package, bit), (other, outside)), Required(package, bit, other, wanted))
+                put_in_force(plain, package, bit, other, outside)
+                needs.incompatibilities.append(plain)
+                continue
+            incompatibility = self._bind(Required(package, bit, other, wanted), 0)
             if incompatibility is not None:
                 needs.incompatibilities.append(incompatibility)
         for name, wanted in candidate.constrains.items():
