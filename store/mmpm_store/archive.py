@@ -13,7 +13,7 @@ from mmpm_store.errors import ArchiveError
 from mmpm_store.tar import BLOCK, DEFAULT_LIMITS, ArchiveFile, Limits, has_right_checksum, read_tar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
 _GZIP = b"\x1f\x8b"
@@ -21,11 +21,17 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _PIECE = 64 * 1024
 # zstd unpacks a whole input piece at once, and a block of four bytes may claim 128 KiB: 8 MiB a piece at worst.
 _ZSTD_PIECE = 256
-_ZSTD_WINDOW = 32 * 1024 * 1024
 
 
-def read_archive(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Iterator[ArchiveFile]:
+def read_archive(
+    source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS, admit: Callable[[str, int], None] | None = None
+) -> Iterator[ArchiveFile]:
     """Give the plain files of an archive, in its order, with safe and distinct paths.
+
+    Args:
+        source: the archive.
+        limits: what it may unfold to.
+        admit: called with path and size of a file before memory is taken for it; refuses it by raising.
 
     Raises:
         ArchiveError: it is no archive, or is refused; if need be only after the last file, so use nothing before.
@@ -40,7 +46,7 @@ def read_archive(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> I
         pieces = _bounded(first, stream, limits)
     else:
         raise ArchiveError("it is neither tar, tar.gz nor tar.zst")
-    return read_tar(pieces, limits)
+    return read_tar(pieces, limits, admit)
 
 
 def collect_archive(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> list[ArchiveFile]:
@@ -128,7 +134,7 @@ def _unzstd(first: bytes, stream: BinaryIO, limits: Limits) -> Iterator[bytes]:
     import zstandard
 
     meter = _Meter(limits)
-    unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+    unpacker = zstandard.ZstdDecompressor(max_window_size=limits.window_bytes).decompressobj()
     piece = first
     rest = b""
     try:
@@ -146,7 +152,7 @@ def _unzstd(first: bytes, stream: BinaryIO, limits: Limits) -> Iterator[bytes]:
                 piece = _read(stream, _PIECE)
     except zstandard.ZstdError as error:
         if "memory" in str(error) or "indow" in str(error):
-            raise ArchiveError(f"its zstd window is over {_ZSTD_WINDOW} bytes (packed with --long)") from None
+            raise ArchiveError(f"its zstd window is over {limits.window_bytes} bytes (packed with --long)") from None
         raise ArchiveError("its zstd data is damaged") from None
     if not unpacker.eof:
         raise ArchiveError("its zstd data is cut off")

@@ -48,6 +48,7 @@ class Limits:
         file_bytes: of one file.
         members: files, folders and headers that only describe others.
         ratio: unpacked bytes a packed byte, looked at beyond `ratio_free_bytes` unpacked bytes.
+        window_bytes: how far back zstd data may refer, which is memory that it claims.
     """
 
     total_bytes: int = 128 * 1024 * 1024
@@ -55,6 +56,7 @@ class Limits:
     members: int = 20_000
     ratio: int = 200
     ratio_free_bytes: int = 16 * 1024 * 1024
+    window_bytes: int = 32 * 1024 * 1024
 
 
 DEFAULT_LIMITS = Limits()
@@ -81,8 +83,9 @@ class _Extended:
 class _Reader:
     """Exact reads from a stream of pieces, and what is known of the archive so far."""
 
-    def __init__(self, pieces: Iterable[bytes], limits: Limits) -> None:
+    def __init__(self, pieces: Iterable[bytes], limits: Limits, admit: Callable[[str, int], None] | None) -> None:
         self.limits = limits
+        self.admit = admit
         self.taken = Taken()
         self._pieces = iter(pieces)
         self._buffer = bytearray()
@@ -103,15 +106,22 @@ class _Reader:
         return all(piece.count(0) == len(piece) for piece in self._pieces)
 
 
-def read_tar(pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> Iterator[ArchiveFile]:
+def read_tar(
+    pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS, admit: Callable[[str, int], None] | None = None
+) -> Iterator[ArchiveFile]:
     """Give the plain files of the tar that `pieces` make up, in its order; folders are checked and dropped.
 
     Paths lose a leading ``./`` and are put in normal form C, then must be safe (`check_path`) and distinct.
 
+    Args:
+        pieces: of the tar.
+        limits: what it may unfold to.
+        admit: called with path and size of a file before memory is taken for it; refuses it by raising.
+
     Raises:
         ArchiveError: anything is wrong, if need be only after the last file was given: use nothing before the end.
     """
-    reader = _Reader(pieces, limits)
+    reader = _Reader(pieces, limits, admit)
     extended = _Extended()
     members = 0
     while (header := reader.exactly(BLOCK, None)) != _ZERO:
@@ -148,6 +158,8 @@ def _read_member(reader: _Reader, header: bytes, kind: bytes, extended: _Extende
     if size > reader.limits.file_bytes:
         raise ArchiveError(f"is longer than {reader.limits.file_bytes} bytes", raw)
     _take(reader.taken.add_file, path, raw)
+    if reader.admit is not None:
+        reader.admit(path, size)
     data = reader.exactly(size, raw)
     if reader.exactly(-size % BLOCK, raw).strip(b"\0"):
         raise ArchiveError("has something hidden in its padding", raw)

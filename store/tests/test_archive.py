@@ -229,6 +229,27 @@ def test_a_dictionary_or_a_wide_window_of_zstd_is_refused() -> None:
     wide = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=27)).compressobj()
     refused(wide.compress(raw) + wide.flush(), "window")
     refused(zstandard.ZstdCompressor(dict_data=zstandard.ZstdCompressionDict(raw)).compress(raw))
+    packed = zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters(window_log=27)
+    ).compressobj()
+    allowed = Limits(window_bytes=1 << 27)
+    assert len(collect_archive(packed.compress(raw) + packed.flush(), allowed)) == 1
+
+
+def test_a_file_can_be_refused_before_memory_is_taken_for_it() -> None:
+    seen: list[tuple[str, int]] = []
+
+    def admit(path: str, size: int) -> None:
+        seen.append((path, size))
+        if path == "b":
+            raise ArchiveError("is not expected", path)
+
+    data = file(b"a", b"x" * 100) + file(b"b", b"y") + END
+    files = read_archive(data, admit=admit)
+    assert next(files).path == "a"
+    with pytest.raises(ArchiveError, match="is not expected"):
+        next(files)
+    assert seen == [("a", 100), ("b", 1)]
 
 
 def test_limits_hold_to_the_byte() -> None:
