@@ -83,6 +83,16 @@ def catalog_target(shard: str) -> str:
     return f"catalog/{shard}.jsonl"
 
 
+def levels_target(shard: str) -> str:
+    """Give the target of the marks of a shard's names (two hex digits, `shard_of`)."""
+    return f"trust/levels/{shard}.json"
+
+
+def is_trust_target(target: str) -> bool:
+    """Whether the role trust answers for a target, and no bin."""
+    return target.startswith("trust/")
+
+
 def hashed(target: str, sha256: str) -> str:
     """Give the file of a target: its last part prefixed with the bytes' sha256 (TUF's consistent snapshots)."""
     folder, _, last = target.rpartition("/")
@@ -115,6 +125,17 @@ def object_file(object_id: ObjectId) -> str:
     """Give the file of an object."""
     digits = object_id.hex
     return f"objects/{digits[:2]}/{digits[2:]}"
+
+
+def signature_file(checksum_hex: str, key_id: str, kind: str) -> str:
+    """Give the file of a publisher's signature of a release.
+
+    Args:
+        checksum_hex: the release's checksum, 64 hex digits.
+        key_id: hex digits.
+        kind: "ed25519", or "openpgp" for an armoured one.
+    """
+    return f"signatures/{checksum_hex}/{key_id}.{'asc' if kind == 'openpgp' else 'sig'}"
 
 
 def release_folder(name: str, version: str) -> str:
