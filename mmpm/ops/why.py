@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import NotInstalledError
 from mmpm.ops.known import LocalReleases
-from mmpm.ops.outdated import Standing, judge
-from mmpm.ops.tree import marks_of, read_graph
+from mmpm.ops.outdated import Standing, after_upgrade, judge
+from mmpm.ops.tree import Graph, marks_of, read_graph
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
-    from mmpm.ops.tree import Graph
 
 MOST_PATHS = 20
 _MOST_STEPS = 100_000  # in a graph of cycles most beginnings of a path may lead nowhere
@@ -82,6 +81,8 @@ def explain_presence(context: Context, name: str, *, limit: int = MOST_PATHS) ->
             remedy = f"{', '.join(bonded_by[:5])} can attach it at run time: `mmpm install {name}` brings it"
         raise NotInstalledError(name, context.project.root, remedy)
     paths, is_all = paths_to(graph, full_name, limit)
+    upgraded = after_upgrade(context, full_name)
+    required_by = (upgraded if isinstance(upgraded, Graph) else graph).required_by()
     return Why(
         name=full_name,
         version=locked.version,
@@ -90,7 +91,7 @@ def explain_presence(context: Context, name: str, *, limit: int = MOST_PATHS) ->
         paths=tuple(tuple(_steps(graph, path)) for path in paths),
         is_all=is_all,
         bonded_by=bonded_by,
-        standing=judge(graph, graph.required_by(), known, full_name),
+        standing=judge(graph, upgraded, required_by, known, full_name),
     )
 
 

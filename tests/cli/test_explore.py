@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import timedelta
 
 import pytest
-from signed_tree import START, SignedTree
-
-
-@pytest.fixture
-def registry(terminal):
-    """A registry in a folder, its root key pinned by configuration."""
-    tree = SignedTree(terminal.folder / "registry", "molmall.example")
-    (terminal.home / ".config" / "mmpm").mkdir(parents=True)
-    (terminal.home / ".config" / "mmpm" / "config.toml").write_text(
-        f'[[registries]]\nid = "{tree.id}"\nurls = ["{tree.folder}"]\nroot = "{tree.fingerprint}"\n'
-    )
-    terminal.now = START + timedelta(hours=1)
-    return tree
 
 
 @pytest.fixture
@@ -188,6 +174,51 @@ def test_what_is_outdated_says_what_is_allowed_and_who_holds_the_rest(terminal, 
     document = json.loads(terminal.run("outdated", "--json").out)
     assert [one["name"] for one in document["formulas"]] == ["mol-a", "mol-b", "mol-c", "mol-d", "mol-e"]
     assert document["registries"]["molmall.example"]["serial"] == registry.serial
+
+
+def test_what_is_allowed_is_what_an_upgrade_gives_and_not_what_each_range_alone_allows(terminal, registry, ask):
+    registry.release("mol-a", "1.0.0")
+    registry.release("mol-b", "1.0.0")
+    registry.release("mol-c", "1.0.0", requires={"mol-b": "^1"})
+    registry.show()
+    ask(mol_a="*", mol_c="*")
+    registry.release("mol-b", "2.0.0")
+    registry.release("mol-a", "1.1.0")
+    registry.release("mol-a", "2.0.0", requires={"mol-b": "^2"})
+    registry.show()
+    terminal.run("update")
+    terminal.play(
+        """
+        $ mmpm outdated
+        formula  locked  allowed  latest
+        mol-a    1.0.0   1.1.0    2.0.0   `mmpm install mol-a@2.0.0` tells what keeps it away
+        mol-b    1.0.0   -        2.0.0   mol-c requires ^1
+        $ mmpm why mol-a
+        mol-a 1.0.0
+          you asked for it (*)
+        1.1.0 is known and allowed: mmpm upgrade mol-a
+        2.0.0 is known; `mmpm install mol-a@2.0.0` tells what keeps it away
+        """
+    )
+
+
+def test_where_no_answer_exists_outdated_says_so_and_still_what_is_newer(terminal, registry, ask):
+    registry.release("mol-a", "1.0.0")
+    registry.show()
+    ask(mol_a="*")
+    registry.release("mol-a", "2.0.0")
+    registry.show()
+    terminal.run("update")
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\n"mol-a" = "^7"\n')
+    terminal.play(
+        """
+        $ mmpm outdated
+        formula  locked  allowed  latest
+        mol-a    1.0.0   ?        2.0.0
+        warning: what an upgrade would give cannot be told (no set of releases meets the requirements): """
+        """`mmpm upgrade --dry-run` explains
+        """
+    )
 
 
 @pytest.mark.usefixtures("diamond")

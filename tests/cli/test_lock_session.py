@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from signed_tree import START, SignedTree
 
 from mmpm.lock import Locked, format_lock, make_lockfile, parse_lock
 from mmpm.ops.lock import merged_lock
-
-
-@pytest.fixture
-def registry(terminal):
-    """A registry in a folder, its root key pinned by configuration."""
-    tree = SignedTree(terminal.folder / "registry", "molmall.example")
-    (terminal.home / ".config" / "mmpm").mkdir(parents=True)
-    (terminal.home / ".config" / "mmpm" / "config.toml").write_text(
-        f'[[registries]]\nid = "{tree.id}"\nurls = ["{tree.folder}"]\nroot = "{tree.fingerprint}"\n'
-    )
-    terminal.now = START + timedelta(hours=1)
-    return tree
 
 
 def lock(terminal, manifest, *words, status=0):

@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 
 import pytest
 from world import formula_text
 
 from mmpm.lock import format_lock, parse_lock
-
-
-@pytest.fixture
-def mall(terminal):
-    """A project in the working folder and a registry that is added; gives a function that publishes releases."""
-    made = terminal.run("registry", "init", "../reg", "--id", "molmall.example", "--no-passphrase", "--yes")
-    assert terminal.run("init").status == 0
-    fingerprint = re.search(r"[0-9a-f]{64}", made.out)[0]
-    assert terminal.run("registry", "add", "../reg", "--root", fingerprint).status == 0
-
-    def publish(*releases):
-        lines = []
-        for name, version, *requires in releases:
-            path = terminal.folder / f"{name}-{version}.formula.toml"
-            path.write_text(formula_text(name, version, dict(one.split("@") for one in requires)))
-            line = {"name": name, "version": version, "path": str(path), "changelog": f"- What {version} brings"}
-            lines.append(json.dumps(line) + "\n")
-        batch = terminal.folder / "batch.jsonl"
-        batch.write_text("".join(lines))
-        assert terminal.run("publish", "--batch", str(batch), "--to", "../reg", "--yes").status == 0
-
-    publish(("mol-a", "1.0.0"), ("mol-a", "1.1.0"), ("mol-b", "1.0.0", "mol-a@^1"), ("mol-b", "2.0.0-rc.1"))
-    return publish
-
 
 TIER = "Tier: project, ~/rig (the nearest mmpm.toml)"
 

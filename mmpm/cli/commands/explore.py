@@ -105,13 +105,15 @@ def _print_standing(out: Output, found: Why) -> None:
     if one.allowed:
         out.result(f"{one.allowed} is known and allowed: mmpm upgrade {one.name}")
     if one.latest and one.latest != one.allowed:
-        out.result(f"{one.latest} is known; {_held(one)}")
+        out.result("; ".join(part for part in (f"{one.latest} is known", _held(one)) if part))
 
 
 def _held(one: Standing) -> str:
     """Say who keeps a release from its latest version."""
     by = [f"{holder.name or 'you'} {'requires' if holder.name else 'ask for'} {holder.range}" for holder in one.held_by]
-    return ", ".join(by) if by else "nothing that is locked keeps it away"
+    if by or not one.is_solved:
+        return ", ".join(by)
+    return f"`mmpm install {one.name}@{one.latest}` tells what keeps it away"
 
 
 def _why_json(found: Why) -> dict[str, object]:
@@ -139,7 +141,10 @@ def outdated(*, exit_code: bool = False, session: Session) -> int | None:
     found = find_outdated(session.context())
     out = session.output
     rows = [("formula", "locked", "allowed", "latest", "")] if found.formulas else []
-    rows += [(one.name, one.version, one.allowed or "-", one.latest or "-", _note(one)) for one in found.formulas]
+    rows += [
+        (one.name, one.version, one.allowed or ("-" if one.is_solved else "?"), one.latest or "-", _note(one))
+        for one in found.formulas
+    ]
     widths = [max(map(len, column)) for column in zip(*(row[:4] for row in rows), strict=True)] if rows else []
     for number, row in enumerate(rows):
         cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
@@ -160,7 +165,7 @@ def outdated(*, exit_code: bool = False, session: Session) -> int | None:
 
 def _note(one: Standing) -> str:
     marks = f"[{', '.join(one.marks)}]" if one.marks else ""
-    held = _held(one) if one.held_by else ""
+    held = _held(one) if one.latest and one.latest != one.allowed else ""
     return " ".join(part for part in (marks, held) if part)
 
 
@@ -168,6 +173,8 @@ def _say_what_is_known(out: Output, found: Outdated) -> None:
     if found.unknown:
         more = f" and {len(found.unknown) - NAMED_UNKNOWN} more" if len(found.unknown) > NAMED_UNKNOWN else ""
         out.warn(f"nothing is known here of {', '.join(found.unknown[:NAMED_UNKNOWN])}{more}: run `mmpm update`")
+    elif found.unsolved:
+        out.warn(f"what an upgrade would give cannot be told ({found.unsolved}): `mmpm upgrade --dry-run` explains")
     if not found.formulas and not found.unknown:
         out.say(f"Nothing newer is known of {found.checked} locked" if found.checked else "Nothing is locked")
     for registry, (serial, issued) in sorted(found.seen.items()):
@@ -184,4 +191,5 @@ def _standing_json(one: Standing) -> dict[str, object]:
         "latest": one.latest,
         "held_by": [{"name": holder.name, "range": holder.range} for holder in one.held_by],
         "known": one.is_known,
+        "solved": one.is_solved,
     }
