@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from mmpm.model.canonical import canonical_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -119,6 +121,16 @@ def parse_time(text: str) -> datetime:
     if moment is None or format_time(moment) != text:
         raise ValueError(f"not a time in UTC to the second: {text[:40]!a}")
     return moment
+
+
+def ed25519_key(public: str) -> dict[str, object]:
+    """Give an ed25519 key, 64 hex digits, as signed metadata spells it."""
+    return {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": public}}
+
+
+def key_id_of(public: str) -> str:
+    """Give the id of an ed25519 key: sha256 of the canonical JSON of its public part."""
+    return hashlib.sha256(canonical_json(ed25519_key(public))).hexdigest()
 
 
 def is_sha256(text: object) -> bool:
