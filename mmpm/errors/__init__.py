@@ -37,6 +37,7 @@ from mmpm.errors.base import (
     quoted,
     size_text,
 )
+from mmpm.errors.carrying import MissingTreeFileError
 from mmpm.errors.machine import (
     BadSettingError,
     ConfigSyntaxError,
@@ -128,6 +129,7 @@ __all__ = [
     "ManifestError",
     "MmpmError",
     "NewerFormatError",
+    "MissingTreeFileError",
     "NoHomeError",
     "NoProjectError",
     "NoSolutionError",

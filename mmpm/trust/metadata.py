@@ -263,6 +263,10 @@ class Chain:
         """Whether `role` was accepted."""
         return role in self._set
 
+    def forget(self, role: str) -> None:
+        """Let go of an accepted bin, whose values the caller has taken; it may be accepted again."""
+        del self._set._trusted_set[role]  # noqa: SLF001 - python-tuf keeps everything for ever
+
     def roles(self) -> dict[str, RoleFile]:
         """Give the file of every role that the accepted snapshot lists."""
         return {name.removesuffix(".json"): _role_file(one) for name, one in self._set.snapshot.meta.items()}

@@ -1,0 +1,20 @@
+"""What can be wrong with mirrors and packs: what lies in them, and what is missing."""
+
+from __future__ import annotations
+
+from mmpm.errors.base import MmpmError, printable
+
+
+class MissingTreeFileError(MmpmError):
+    """A registry's tree lacks a file that its signed metadata names."""
+
+    code = "missing-tree-file"
+
+    def __init__(self, registry: str, path: str, where: str = "") -> None:
+        place = f" in {printable(where)}" if where else ""
+        super().__init__(
+            f"registry {printable(registry, 80)} lacks {printable(path)}{place}, which its signed metadata names",
+            "run it again, in case it was being written; else bring that file with `mmpm mirror update` or a pack",
+            {"registry": registry, "path": path, "where": where},
+        )
+        self.path = path
