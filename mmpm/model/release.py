@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mmpm.model.checksums import Checksum
     from mmpm.model.names import FormulaName
     from mmpm.model.references import Requirement
@@ -19,6 +21,9 @@ RELEASE_KINDS: tuple[ReleaseKind, ...] = ("formula", "bundle", "molecules")
 @dataclass(frozen=True, slots=True)
 class Release:
     """One release: what a solver and an installer need to know of it. Immutable but for its last four fields.
+
+    A solver looks at the name, version and requirements of ten thousand releases and takes a few hundred of them, so
+    that one made by `later` reads its other fields when the first of them is asked for.
 
     Attributes:
         requires: hard dependencies, sorted by name, each name once.
@@ -48,3 +53,48 @@ class Release:
     signatures: tuple[str, ...] = ()
     yanked: str | None = None
     tombstone: bool = False
+    _whole: Callable[[], Release] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @staticmethod
+    def later(
+        name: FormulaName,
+        version: Version,
+        requires: tuple[Requirement, ...],
+        published_at: str,
+        whole: Callable[[], Release],
+    ) -> Release:
+        """Give a release that is neither yanked nor taken down, and of which the rest is not read yet.
+
+        Args:
+            name: as in what `whole` will give, and so are the next three.
+            version: of the release.
+            requires: sorted by name, each name once.
+            published_at: RFC 3339, UTC.
+            whole: reads all of it; called at most once if it succeeds, and what it raises comes out of the access to
+                a field.
+        """
+        release = _new(Release)
+        _set(release, "name", name)
+        _set(release, "version", version)
+        _set(release, "requires", requires)
+        _set(release, "published_at", published_at)
+        _set(release, "yanked", None)
+        _set(release, "tombstone", False)
+        _set(release, "_whole", whole)
+        return release
+
+    if not TYPE_CHECKING:  # else mypy would believe in any attribute
+
+        def __getattr__(self, key: str) -> object:
+            """Read the rest: Python comes here for a slot that is empty, and for what there is no slot of."""
+            if key not in _READ_LATER or self._whole is None:
+                raise AttributeError(f"a release has no {key}")
+            whole = self._whole()
+            for each in _READ_LATER:
+                _set(self, each, getattr(whole, each))
+            _set(self, "_whole", None)
+            return getattr(whole, key)
+
+
+_READ_LATER = ("kind", "soft", "checksum", "tree", "size", "serial", "document", "signatures")
+_new, _set = object.__new__, object.__setattr__

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mmpm.execute.context import Context
+    from mmpm.model.references import Requirement
     from mmpm.model.release import Release
     from mmpm.project.manifest import Manifest, Wanted
     from mmpm.solver.solve import Resolution
@@ -189,7 +190,7 @@ class _Question:
         known = self.knowledge.of(name)
         if isinstance(known, Absence):
             return []
-        return {one.name.text for release in known.releases for one in release.requires}
+        return {one.name.text for requires in _each_once(known.releases) for one in requires}
 
     def universe(self, *, shadowed_for: Conflict | None = None) -> Universe:
         """Give what may be chosen; for a conflict also what registries behind the owners have of its names."""
@@ -206,8 +207,8 @@ class _Question:
         for name in self.names:
             known = None if name in self.imported else self.knowledge.of(name)
             if isinstance(known, Known):
-                for release in known.releases:
-                    for one in release.requires:
+                for requires in _each_once(known.releases):
+                    for one in requires:
                         if one.range.named:
                             asked_by.setdefault(one.name.text, []).append(one.range)
         available = Availability(self.context.store) if self.context.offline else None
@@ -280,6 +281,11 @@ class _Question:
             alias = asked[name].installed_as if name in asked else None
             lines.append(_locked(known.registry, release, is_pinned=name in pinned, alias=alias))
         return Resolved(make_lockfile(self.requirements, lines), chosen, histories, self.knowledge.serials())
+
+
+def _each_once(releases: Iterable[Release]) -> Iterable[tuple[Requirement, ...]]:
+    """Give what the releases of a name require: mostly the same as the one before, and then it is one value."""
+    return {id(release.requires): release.requires for release in releases}.values()
 
 
 def _locked(registry: str, release: Release, *, is_pinned: bool, alias: str | None) -> Locked:

@@ -44,7 +44,7 @@ def requires_json(requires: Sequence[Requirement]) -> dict[str, str]:
 def read_requires(fields: Fields) -> tuple[Requirement, ...]:
     """Read what `requires_json` gave, sorted by name; `ValueError` for anything else."""
     found = fields.mapping("requires")
-    return tuple(_requirement(key, found[key]) for key in sorted(found))
+    return tuple(requirement(key, found[key]) for key in sorted(found))
 
 
 def read_kind(fields: Fields) -> ReleaseKind:
@@ -128,7 +128,7 @@ def _read_plain_line(name: FormulaName, line: dict[str, Any]) -> Release | None:
         name,
         Version.parse(line["version"]),
         kind,
-        tuple([_requirement(key, requires[key]) for key in sorted(requires)]),
+        tuple([requirement(key, requires[key]) for key in sorted(requires)]),
         (),
         Checksum.parse(line["checksum"]),
         ObjectId.parse(line["tree"]),
@@ -143,7 +143,7 @@ _NOTHING: Final[dict[str, str]] = {}
 
 
 @lru_cache(maxsize=65536)
-def _requirement(name: str, text: str) -> Requirement:
+def requirement(name: str, text: str) -> Requirement:
     """Read one requirement; indexes repeat the same ones from release to release."""
     return Requirement(FormulaName.parse(name), VersionRange.parse(text))
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mmpm.errors import NotFetchedError, RegistryUntrustedError
 from mmpm.model.names import FormulaName
 from mmpm.registry import documents, layout
-from mmpm.registry.index import FormulaIndex, parse_page, parse_release_line
+from mmpm.registry.index import FormulaIndex
+from mmpm.registry.written_lines import read_written
 from mmpm.trust.facts import is_sha256
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from mmpm.model.release import Release
     from mmpm.registry.documents import CatalogLine
+    from mmpm.registry.evidence import Evidence
+    from mmpm.registry.index import PageReference
     from mmpm.registry.local import LocalCopy
     from mmpm.registry.state import TrustState
 
@@ -48,8 +51,13 @@ class Snapshot:
         self.state = state
         self._copy = copy
         self._roles = roles
+        self._evidence: Evidence | None = None
         self._bins: dict[str, dict[str, Listed]] = {}
+        # Of each name: its file, its bytes between `knows` and the reading of them, what they say.
+        self._files: dict[str, Listed | None] = {}
+        self._documents: dict[str, bytes] = {}
         self._indexes: dict[str, FormulaIndex | None] = {}
+        self._releases: dict[str, tuple[Release, ...]] = {}
 
     @classmethod
     def open(cls, copy: LocalCopy, state: TrustState) -> Snapshot:
@@ -69,6 +77,28 @@ class Snapshot:
             raise RegistryUntrustedError(state.registry_id, f"its snapshot is malformed ({error})") from None
         return cls(copy, state, roles)
 
+    @property
+    def evidence(self) -> Evidence:
+        """What the role trust says, as far as it is here."""
+        if self._evidence is None:
+            from mmpm.registry.evidence import Evidence  # only where somebody asks for levels
+
+            self._evidence = Evidence(self.registry_id, self._copy, self._roles.get("trust"))
+        return self._evidence
+
+    @property
+    def trust_version(self) -> int:
+        """The version of the role trust's metadata; 0 where there is none."""
+        return self.evidence.version
+
+    def publishers_bytes(self) -> bytes | None:
+        """Give ``trust/publishers.json``; None where there is none, or it is not here."""
+        return self.evidence.publishers_bytes()
+
+    def marks_bytes(self, name: str | FormulaName) -> bytes | None:
+        """Give the levels shard of a formula; None where there is none, or it is not here."""
+        return self.evidence.marks_bytes(str(name))
+
     def index(self, name: str | FormulaName) -> FormulaIndex | None:
         """Give what the registry publishes under `name`; None is proof that it publishes nothing.
 
@@ -80,16 +110,13 @@ class Snapshot:
         if text in self._indexes:
             return self._indexes[text]
         formula = FormulaName.parse(text)
-        listed = self.listed(layout.index_target(text))
+        data = self._document(text)
         found: FormulaIndex | None = None
-        if listed is not None:
-            data = self._copy.read(layout.hashed(layout.index_target(text), listed[0]), *listed)
-            if data is None:
-                raise NotFetchedError(self.registry_id, [text])
+        if data is not None:
             try:
                 found = FormulaIndex.parse(data, formula)
             except ValueError as error:
-                raise RegistryUntrustedError(self.registry_id, str(error)) from None
+                raise self._untrusted(error) from None
         self._indexes[text] = found
         return found
 
@@ -98,26 +125,71 @@ class Snapshot:
 
         Raises:
             NotFetchedError: the index or one of its pages is not here.
-            RegistryUntrustedError: a signed document is malformed, or lists a version twice.
+            RegistryUntrustedError: a signed document is malformed, or lists a version twice. That a line is malformed
+                in what only its taker needs (`Release.later`) shows when that is asked for.
         """
-        index = self.index(name)
-        if index is None:
-            return ()
-        older: list[Release] = []
+        text = str(name)
+        known = self._releases.get(text)
+        if known is not None:
+            return known
+        formula = FormulaName.parse(text)
         try:
-            for page in index.pages:
-                data = self._copy.read(layout.page_file(str(name), page.number, page.sha256), page.sha256, page.length)
-                if data is None:
-                    raise NotFetchedError(self.registry_id, [str(name)])
-                lines = parse_page(data, index.name)
-                older.extend(parse_release_line(index.name, line) for line in lines)
-            found = (*older, *index.releases())
+            found = self._written(text, formula)
+            if found is None:
+                index = self.index(text)
+                older = [release for page in index.pages for release in self._page(formula, page)] if index else []
+                found = (*older, *(index.releases() if index else ()))
         except ValueError as error:
-            raise RegistryUntrustedError(self.registry_id, str(error)) from None
+            raise self._untrusted(error) from None
         if len({release.version.slot for release in found}) != len(found):
             # Which of the two a name and version means would be for the reader to guess.
-            raise RegistryUntrustedError(self.registry_id, f"it lists a version of {index.name} twice")
+            raise RegistryUntrustedError(self.registry_id, f"it lists a version of {formula} twice")
+        self._releases[text] = found
         return found
+
+    def _written(self, text: str, formula: FormulaName) -> tuple[Release, ...] | None:
+        """Read an index by its written form; None where it has to be read by the book."""
+        if text in self._indexes:
+            return None
+        data = self._document(text)
+        return () if data is None else read_written(data, formula, self._untrusted)
+
+    def _page(self, formula: FormulaName, page: PageReference) -> tuple[Release, ...]:
+        data = self._copy.read(layout.page_file(str(formula), page.number, page.sha256), page.sha256, page.length)
+        if data is None:
+            raise NotFetchedError(self.registry_id, [str(formula)])
+        found = read_written(data, formula, self._untrusted)
+        return found if found is not None else FormulaIndex.parse(data, formula).releases()
+
+    def _document(self, text: str) -> bytes | None:
+        """Give the verified bytes of a name's index; None is proof that there is none.
+
+        Raises:
+            NotFetchedError: the part that would tell is not here.
+        """
+        data = self._documents.pop(text, None)
+        if data is None:
+            listed = self._file(text)
+            if listed is None:
+                return None
+            data = self._read(text, listed)
+        if data is None:
+            raise NotFetchedError(self.registry_id, [text])
+        return data
+
+    def _read(self, text: str, listed: Listed) -> bytes | None:
+        return self._copy.read(layout.hashed(layout.index_target(text), listed[0]), *listed)
+
+    def _file(self, text: str) -> Listed | None:
+        """Give the file of a name's index, as `listed` does of any target."""
+        try:
+            return self._files[text]
+        except KeyError:
+            found = self._files[text] = self.listed(layout.index_target(text))
+            return found
+
+    def _untrusted(self, error: Exception) -> RegistryUntrustedError:
+        return RegistryUntrustedError(self.registry_id, str(error))
 
     def lists(self, name: str | FormulaName) -> bool:
         """Whether the registry publishes something under `name`, proved either way.
@@ -125,18 +197,21 @@ class Snapshot:
         Raises:
             NotFetchedError: the bin that would tell is not here.
         """
-        return self.listed(layout.index_target(str(name))) is not None
+        return self._file(str(name)) is not None
 
     def knows(self, name: str | FormulaName) -> bool:
         """Whether `index` can answer for `name` from here (with a document or with proved absence)."""
         text = str(name)
-        if text in self._indexes:
+        if text in self._releases or text in self._indexes or text in self._documents:
             return True
-        targets = self._bin(layout.bin_of(layout.index_target(text)))
-        if targets is None:
+        try:
+            listed = self._file(text)
+        except NotFetchedError:
             return False
-        listed = targets.get(layout.index_target(text))
-        return listed is None or self._copy.has(layout.hashed(layout.index_target(text), listed[0]))
+        data = None if listed is None else self._read(text, listed)
+        if data is not None:
+            self._documents[text] = data  # whoever asks wants to read it next
+        return listed is None or data is not None
 
     def needs(self, names: Iterable[str | FormulaName]) -> set[str]:
         """Give those of `names` for which `index` cannot answer from here: what a refresh has to bring."""

@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from mmpm.solver.universe import Candidate, Package, Removed, Shadowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mmpm.model.ranges import VersionRange
     from mmpm.model.release import Release
@@ -73,12 +74,26 @@ def make_package(
     """Give the package of a name: candidates stable before pre-release, the highest version last in each."""
     candidates: list[Candidate] = []
     removed: list[Removed] = []
-    for release in sorted(releases, key=lambda each: each.version.sort_key):
-        barrier = selection.barrier(release)
-        if barrier is not None:
-            removed.append(barrier)
-            continue
-        requires = {one.name.text: one.range for one in release.requires}
-        candidates.append(Candidate(release.version, requires, yanked=release.yanked is not None))
-    candidates.sort(key=lambda each: not each.version.prerelease)
+    # A formula's releases mostly require what the one before required, and then it is one value.
+    tables: dict[int, dict[str, VersionRange]] = {}
+    is_barred_by_more = bool(selection.published_before) or selection.is_available is not None
+    has_prereleases = False
+    for release in sorted(releases, key=_PRECEDENCE):
+        version, is_withdrawn = release.version, release.yanked is not None
+        if is_barred_by_more or is_withdrawn or release.tombstone or version.prerelease:
+            barrier = selection.barrier(release)
+            if barrier is not None:
+                removed.append(barrier)
+                continue
+            has_prereleases = has_prereleases or bool(version.prerelease)
+        requires = tables.get(id(release.requires))
+        if requires is None:
+            requires = tables[id(release.requires)] = {one.name.text: one.range for one in release.requires}
+        candidates.append(Candidate(version, requires, _NOTHING, is_withdrawn))
+    if has_prereleases:
+        candidates.sort(key=lambda each: not each.version.prerelease)
     return Package(name, registry, tuple(candidates), tuple(removed), tuple(shadowed))
+
+
+_PRECEDENCE = attrgetter("version.sort_key")
+_NOTHING: Mapping[str, VersionRange] = {}

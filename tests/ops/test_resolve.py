@@ -9,7 +9,13 @@ from itertools import permutations
 import pytest
 from signed_tree import SignedTree
 
-from mmpm.errors import NoSolutionError, RegistryUnreachableError, ReleaseChangedError, UnknownRegistryError
+from mmpm.errors import (
+    NoSolutionError,
+    RegistryUnreachableError,
+    RegistryUntrustedError,
+    ReleaseChangedError,
+    UnknownRegistryError,
+)
 from mmpm.execute.context import Context
 from mmpm.lock import Lockfile, format_lock
 from mmpm.ops.resolve import resolve
@@ -273,6 +279,17 @@ def test_a_release_with_other_bytes_than_locked_is_not_trusted(trees, tmp_path):
     changed = Lockfile(asker.lock.requirements, (replace(asker.lock.releases[0], checksum="sha256:" + "0" * 64),))
     with pytest.raises(ReleaseChangedError):
         asker.ask("mol-a", old=changed)
+
+
+def test_what_gets_into_a_lock_is_well_formed_whatever_else_the_registry_lists(trees, tmp_path):
+    tree = trees("public.example", mol_a={"1.0.0": {}, "2.0.0": {}})
+    tree.lines["mol-a"][1]["checksum"] = "sha256:" + "g" * 64
+    tree.release("mol-a")  # writes the index anew
+    tree.show()
+    asker = Asker(tmp_path, tree)
+    with pytest.raises(RegistryUntrustedError, match="gggg"):
+        asker.ask("mol-a")
+    assert asker.ask("mol-a@1") == {"mol-a": "1.0.0"}
 
 
 def test_an_imported_release_stays_as_long_as_it_is_asked_for_as_before(trees, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from registry_tree import bundle, formula
+from release_lines import NAME, RELEASES
 
 from mmpm.model.checksums import Checksum
 from mmpm.model.names import FormulaName
@@ -39,27 +40,7 @@ from mmpm.registry.index import (
 from mmpm.registry.publish import catalog_line
 from mmpm_store.ids import ObjectId
 
-NAME = FormulaName.parse("mol-a")
 NAMES = st.from_regex(r"(@[a-z0-9]{1,8}/)?[a-z][a-z0-9-]{0,10}[a-z0-9]", fullmatch=True)
-RELEASES = st.builds(
-    Release,
-    name=st.just(NAME),
-    version=st.sampled_from(["1.0.0", "2.0.0-rc.1", "3.0.0+b.1"]).map(Version.parse),
-    kind=st.sampled_from(["formula", "bundle", "molecules"]),
-    requires=st.sampled_from(
-        [(), (Requirement.parse("mol-x"),), tuple(map(Requirement.parse, ("mol-x@^1", "mol-y@2")))]
-    ),
-    soft=st.sampled_from([(), (NAME,)]),
-    checksum=st.binary(max_size=4).map(Checksum.of),
-    tree=st.binary(max_size=4).map(ObjectId.of),
-    size=st.integers(0, 1 << 40),
-    published_at=st.just("2026-01-01T00:00:00Z"),
-    serial=st.integers(1, 1 << 40),
-    document=st.binary(max_size=4).map(ObjectId.of),
-    signatures=st.sampled_from([(), ("ab" * 32,)]),
-    yanked=st.none() | st.text(min_size=1, max_size=20),
-    tombstone=st.booleans(),
-)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
