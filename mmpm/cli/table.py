@@ -37,6 +37,7 @@ class Row:
 
 GROUPS = {
     "audit": "Looking for what could go wrong.",
+    "keys": "Private keys of this machine: yours, and those of registries.",
     "registry": "Registries: made here, or added by their pinned root.",
     "debug": "For bug reports and tests.",
     "store": "The objects of this machine: looked over, mended, cleared out.",
@@ -49,7 +50,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("lock", "resolve:lock", "Choose versions and write mmpm.lock; install nothing.", changes_tier=True),
     Row(
         "upgrade",
-        "resolve:upgrade",
+        "upgrade:upgrade",
         "Let formulas move up within their ranges.",
         completes="installed",
         changes_tier=True,
@@ -92,6 +93,9 @@ COMMANDS: tuple[Row, ...] = (
     Row("registry add", "registry:add", "Trust a registry: compare its root key, keep its address."),
     Row("registry list", "registry:list_command", "List the registries, the one asked first in front."),
     Row("registry remove", "registry:remove", "Forget registries.", completes="registries"),
+    Row("keys create", "keys:create", "Make a key pair of your own."),
+    Row("keys list", "keys:list_command", "List the keys of this machine, and which roles they hold."),
+    Row("keys export", "keys:export", "Print the public part of a key, for others."),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("store status", "store:status", "Say what the store holds."),
     Row("store verify", "store:verify", "Read and hash every object of the store."),
@@ -102,7 +106,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("config get", "config:get", "Print one setting.", completes="settings"),
     Row("config set", "config:set_setting", "Set a setting in your config.toml.", completes="settings"),
     Row("config unset", "config:unset", "Take a setting out of your config.toml.", completes="settings"),
-    Row("debug solve", "resolve:debug_solve", "Solve a universe written as JSON."),
+    Row("debug solve", "debug:debug_solve", "Solve a universe written as JSON."),
     Row("completion", "completion:script", "Print a completion script for bash, zsh or fish.", completes="shells"),
 )
 

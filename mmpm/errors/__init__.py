@@ -94,6 +94,7 @@ from mmpm.errors.registry import (
     UnknownRegistryError,
     UntrustedMetadataError,
 )
+from mmpm.errors.trust import KeyExistsError, KeyUnknownError
 
 __all__ = [
     "BUG",
@@ -118,7 +119,9 @@ __all__ = [
     "FormulaSyntaxError",
     "FragmentError",
     "InstallConflictError",
+    "KeyExistsError",
     "KeyForeignError",
+    "KeyUnknownError",
     "KeyUnreadableError",
     "KeysMissingError",
     "LeadsOutsideError",

@@ -23,6 +23,7 @@ HANDLERS: dict[str, str] = {
     "InitRegistry": "mmpm.execute.publishing:apply_init",
     "PublishReleases": "mmpm.execute.publishing:apply_publish",
     "YankRelease": "mmpm.execute.publishing:apply_yank",
+    "CreateKey": "mmpm.execute.trusting:apply_create_key",
     "AddRegistry": "mmpm.execute.registries:apply_add",
     "RemoveRegistry": "mmpm.execute.registries:apply_remove",
     "RefreshRegistries": "mmpm.execute.registries:apply_refresh",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import KeyUnreadableError, UnpublishableError
+from mmpm.execute.passphrases import read_passphrase
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.versions import Version
 from mmpm.registry.commit import Committing
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.plan import InitRegistry, Publication, PublishReleases, YankRelease
-
-PASSPHRASE_VARIABLE = "MMPM_KEY_PASSPHRASE"  # noqa: S105 - the variable's name
 
 
 def apply_init(context: Context, action: InitRegistry) -> NewRegistry:
@@ -56,24 +55,6 @@ def apply_yank(context: Context, action: YankRelease) -> Yanked:
     """Yank one release."""
     how = _committing(context, action.registry, action.key_folder, action.passphrase_file)
     return yank(action.folder, FormulaName.parse(action.name), Version.parse(action.version), action.reason, how)
-
-
-def read_passphrase(context: Context, file: str | None) -> bytes | None:
-    """Give the passphrase from `file` (its first line), else from the environment; None where there is none.
-
-    Raises:
-        KeyUnreadableError: the file cannot be read, or is empty.
-    """
-    if file is not None:
-        try:
-            with open(file, "rb") as opened:
-                line = opened.readline(4096).rstrip(b"\r\n")
-        except OSError as error:
-            raise KeyUnreadableError(f"{error.strerror}", file) from None
-        if not line:
-            raise KeyUnreadableError("its first line is empty", file)
-        return line
-    return os.fsencode(context.environ.get(PASSPHRASE_VARIABLE, "")) or None
 
 
 def _committing(context: Context, registry: str, key_folder: str, passphrase_file: str | None) -> Committing:

@@ -47,6 +47,7 @@ from mmpm.plan.registries import (
     RemoveRegistry,
     YankRelease,
 )
+from mmpm.plan.trust import CreateKey, TrustAction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,7 @@ __all__ = [
     "AdoptFile",
     "ClearQuarantine",
     "CollectStore",
+    "CreateKey",
     "InitRegistry",
     "InstallTree",
     "KeepAside",
@@ -82,7 +84,7 @@ __all__ = [
     "to_json",
 ]
 
-Action = ProjectAction | MachineAction | RegistryAction
+Action = ProjectAction | MachineAction | RegistryAction | TrustAction
 
 
 @dataclass(frozen=True, slots=True)

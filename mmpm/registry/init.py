@@ -10,6 +10,7 @@ from mmpm.errors import RegistryExistsError
 from mmpm.registry import layout
 from mmpm.registry.documents import publishers_json, registry_json
 from mmpm.registry.key_folder import begin_keys, finish_keys, generate_keys, has_keys, save_keys, unfinished_root
+from mmpm.registry.person_keys import FOLDER as PEOPLE
 from mmpm.registry.published import archive_timestamp
 from mmpm.registry.rendering import listing
 from mmpm.registry.tree_writer import IMMUTABLE_MODE, TreeWriter
@@ -93,6 +94,8 @@ def check_new(root: str, registry_id: str, key_folder: str) -> None:
     Raises:
         RegistryExistsError: it may not.
     """
+    if os.path.basename(key_folder) == PEOPLE:
+        raise RegistryExistsError(key_folder, "is where the keys of people lie, so that no registry has this id")
     # What a crash in the middle of `init` left may go: nothing signed by those keys was ever shown.
     begun = unfinished_root(key_folder)
     is_unfinished = begun is not None and not os.path.exists(f"{begun}/{layout.TIMESTAMP}")

@@ -1,6 +1,7 @@
 """The private keys of a registry, in a folder of their own that is never inside the tree.
 
-``<role>.pem`` for each of the seven roles (0600, PKCS #8), and ``root.json``: the root that whoever signs believes.
+``<role>.pem`` for each of the seven roles (0600, PKCS #8), ``<role>.pub`` beside it, and ``root.json``: the root that
+whoever signs believes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import KeysMissingError, KeyUnreadableError
+from mmpm.registry.key_files import is_encrypted, open_key_file, public_path, read_public_key
 from mmpm.trust.facts import ONLINE_ROLES, ROLES
 from mmpm.trust.keys import SigningKey
 from mmpm_store.durable import exclusive_create, fsync_path, write_file_durably
@@ -18,8 +20,20 @@ from mmpm_store.durable import exclusive_create, fsync_path, write_file_durably
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mmpm.trust.keys import PublicKey
+
 ROOT_NAME = "root.json"
 UNFINISHED_NAME = "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKey:
+    """A key of a role, unopened; `public` is None where its ``.pub`` file is not there."""
+
+    role: str
+    path: str
+    public: PublicKey | None
+    is_protected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ def begin_keys(folder: str, root: str) -> None:
     """Note that keys for a new tree at `root` are about to be made, and clear away those of an unfinished attempt."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
     write_file_durably(f"{folder}/{UNFINISHED_NAME}", os.fsencode(root), 0o600)
-    for name in (*(f"{role}.pem" for role in ROLES), ROOT_NAME):
+    for name in (*(f"{role}.{kind}" for role in ROLES for kind in ("pem", "pub")), ROOT_NAME):
         with suppress(FileNotFoundError):
             os.unlink(f"{folder}/{name}")
 
@@ -81,6 +95,7 @@ def save_keys(folder: str, keys: Mapping[str, SigningKey], root: bytes, passphra
         path = f"{folder}/{role}.pem"
         if not exclusive_create(path, key.to_pem(passphrase), 0o600):
             raise KeyUnreadableError("a key is there already, and it is not overwritten", path)
+        write_file_durably(public_path(path), key.public.to_document(), 0o644)
     exclusive_create(f"{folder}/{ROOT_NAME}", root, 0o644)
     fsync_path(os.path.dirname(folder))
 
@@ -103,11 +118,7 @@ def load_keys(
     for role in roles:
         path = f"{folder}/{role}.pem"
         data = _read(path, registry_id)
-        try:
-            # An open key needs no passphrase, and one that is given all the same is no reason to refuse.
-            signers[role] = SigningKey.load_pem(data, passphrase if b"ENCRYPTED" in data[:40] else None)
-        except KeyUnreadableError as error:
-            raise KeyUnreadableError(error.reason, path) from None
+        signers[role] = open_key_file(data, passphrase, path)
     return RegistryKeys(load_root(folder, registry_id), signers)
 
 
@@ -120,11 +131,24 @@ def load_root(folder: str, registry_id: str) -> bytes:
     return _read(f"{folder}/{ROOT_NAME}", registry_id)
 
 
+def list_role_keys(folder: str) -> list[RoleKey]:
+    """Give the keys in `folder`, unopened, in the order of the roles."""
+    found = []
+    for role in ROLES:
+        path = f"{folder}/{role}.pem"
+        try:
+            with open(path, "rb") as file:
+                found.append(RoleKey(role, path, read_public_key(public_path(path)), is_encrypted(file.read(40))))
+        except FileNotFoundError:
+            continue
+    return found
+
+
 def is_protected(folder: str) -> bool:
     """Whether the online keys in `folder` ask for a passphrase; False also where there are none."""
     try:
         with open(f"{folder}/timestamp.pem", "rb") as file:
-            return b"ENCRYPTED" in file.read(40)
+            return is_encrypted(file.read(40))
     except OSError:
         return False
 

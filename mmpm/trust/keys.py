@@ -6,7 +6,6 @@ list of signatures and in file names agree.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Self
@@ -24,8 +23,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mmpm.errors import KeyUnreadableError
-from mmpm.model.canonical import canonical_json
+from mmpm.model.canonical import canonical_json, parse_json
+from mmpm.trust.facts import ed25519_key, key_id_of
 
+_FORMAT = 1
+_MAX_BYTES = 4096
+_TEXT_FORM = "ed25519:"
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,14 +42,42 @@ class PublicKey:
         if not _HEX.fullmatch(self.hex):
             raise ValueError("an ed25519 public key is 64 lower-case hexadecimal digits")
 
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read the text form ``ed25519:<hex>``, or the document that `to_document` writes.
+
+        Raises:
+            ValueError: it is neither, or names another key id than its own.
+        """
+        text = data.decode("ascii", "replace").strip()
+        if text.startswith(_TEXT_FORM):
+            return cls(text.removeprefix(_TEXT_FORM))
+        value = parse_json(data, "the public key", max_bytes=_MAX_BYTES)
+        if not isinstance(value, dict) or value.get("format") != _FORMAT or value.get("type") != "ed25519":
+            raise ValueError(f"a public key is written {_TEXT_FORM}<64 hex digits>, or as `mmpm keys export` writes it")
+        key = cls(value["public"] if isinstance(value.get("public"), str) else "")
+        if value.get("key_id") != key.key_id:
+            raise ValueError("the public key has another id than its document says")
+        return key
+
     @property
     def key_id(self) -> str:
         """The id that TUF metadata gives this key."""
-        return hashlib.sha256(canonical_json(self.to_json())).hexdigest()
+        return key_id_of(self.hex)
+
+    @property
+    def text(self) -> str:
+        """The key on one line, as people pass it on."""
+        return _TEXT_FORM + self.hex
 
     def to_json(self) -> dict[str, object]:
         """Give the key as TUF metadata spells it."""
-        return {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": self.hex}}
+        return ed25519_key(self.hex)
+
+    def to_document(self) -> bytes:
+        """Give the key as the file beside a private key says it: canonical JSON and a line break."""
+        value = {"format": _FORMAT, "type": "ed25519", "public": self.hex, "key_id": self.key_id}
+        return canonical_json(value) + b"\n"
 
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Whether `signature` is this key's over `data`."""

@@ -1,11 +1,11 @@
 """`mmpm registry init`, `mmpm publish`, `mmpm yank`."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from mmpm.cli.passphrases import with_passphrase
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
-from mmpm.errors import QuestionUnansweredError, UsageError
+from mmpm.errors import UsageError
 from mmpm.model.references import release_address
 from mmpm.ops import publish as ops
 from mmpm.plan import PublishReleases
@@ -42,7 +42,7 @@ def init_registry(
     root = session.path(folder)
     plan = ops.plan_registry_init(context, root, id, title, passphrase_file=phrase_path, open_keys=no_passphrase)
     if not (no_passphrase or session.options.dry_run):
-        context = _with_passphrase(session, context, phrase_path, needed=True, twice=True)
+        context = with_passphrase(session, context, phrase_path, needed=True, twice=True)
 
     def body(outcome: "Outcome | None") -> dict[str, object]:
         return {"registry": id, "folder": root, "fingerprint": _made(outcome).fingerprint if outcome else None}
@@ -121,7 +121,7 @@ def publish(
     destination = planned.destination
     if not (planned.plan.is_empty or session.options.dry_run):
         needed = destination.is_protected
-        context = _with_passphrase(session, context, phrase_path, needed=needed)
+        context = with_passphrase(session, context, phrase_path, needed=needed)
     host = destination.registry
 
     def body(outcome: "Outcome | None") -> dict[str, object]:
@@ -158,7 +158,7 @@ def yank(
     plan = ops.plan_yank(context, folder, reference, reason, phrase_path)
     if not (plan.is_empty or session.options.dry_run):
         needed = ops.find_destination(context, folder).is_protected
-        context = _with_passphrase(session, context, phrase_path, needed=needed)
+        context = with_passphrase(session, context, phrase_path, needed=needed)
     run_plan(
         session,
         context,
@@ -181,25 +181,6 @@ def _destination(session: Session, context: "Context", to: str | None) -> str:
 
 def _path_or_none(session: Session, path: str | None) -> str | None:
     return None if path is None else session.path(path)
-
-
-def _with_passphrase(
-    session: Session, context: "Context", file: str | None, *, needed: bool, twice: bool = False
-) -> "Context":
-    """Ask for the passphrase where neither file nor variable gives it, and put it where the effects look."""
-    from mmpm.execute.publishing import PASSPHRASE_VARIABLE
-
-    if not needed or file is not None or context.environ.get(PASSPHRASE_VARIABLE):
-        return context
-    try:
-        typed = session.output.ask_secret("Passphrase of the registry's keys: ")
-    except QuestionUnansweredError:
-        remedy = f"give it with --passphrase-file FILE or {PASSPHRASE_VARIABLE}"
-        remedy += ", or leave the keys open with --no-passphrase" if twice else ""
-        raise UsageError("the registry's keys need a passphrase, and there is no terminal", remedy) from None
-    if twice and session.output.ask_secret("The same again: ") != typed:
-        raise UsageError("the two passphrases differ", "try again")
-    return replace(context, environ={**context.environ, PASSPHRASE_VARIABLE: typed})
 
 
 def _say_checks(session: Session, planned: ops.PublishPlan, total: int) -> None:
