@@ -10,6 +10,7 @@ from mmpm.errors import MmpmError, NotFetchedError, NotFoundHereError, RegistryU
 from mmpm.execute.connect import find_registry, trust_of
 from mmpm.execute.context import SILENT
 from mmpm.model.formula import parse_formula
+from mmpm.model.toml_text import MAX_TOML_BYTES
 from mmpm.ops.knowledge import Knowledge, Known
 from mmpm.ops.known import newest
 from mmpm.ops.listing import FLAT_SUFFIX, Listed, list_formulas
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from mmpm.model.release import Release
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed
-
-MAX_FORMULA_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def show_formula(context: Context, reference: Reference, tiers: Sequence[Project
         found, reasons = None, []
     about = _about_release(context, found) if found else None
     if about is None and used is not None:
-        about = _about_file(used.path)
+        about = _about_file(context, used.path)
     if found is None and (used is None or reference.registry is not None):
         raise NotFoundHereError(name, str(reference.range), reasons)
     version = str(found.release.version) if found else (used.listed.version if used and used.listed else "")
@@ -218,12 +217,16 @@ def _about_release(context: Context, found: Published) -> About | None:
     )
 
 
-def _about_file(path: str) -> About | None:
-    """Read what a formula file says; `None` where it is not one that we can read."""
+def _about_file(context: Context, path: str) -> About | None:
+    """Read what a formula file says; `None` with a warning where it is not one that we can read."""
     try:
         with open(path, "rb") as file:
-            formula = parse_formula(file.read(MAX_FORMULA_BYTES), os.path.basename(path))
-    except (OSError, MmpmError):
+            formula = parse_formula(file.read(MAX_TOML_BYTES + 1), os.path.basename(path))
+    except MmpmError as error:
+        context.progress.warn(error.fact)
+        return None
+    except OSError as error:
+        context.progress.warn(f"{path} cannot be read: {error.strerror}")
         return None
     return About(
         description=formula.description,
