@@ -81,13 +81,13 @@ class Authenticator:
         return self.folder.accepted(self.source.root, self.source.project_root)
 
     def verify(self, place: Transport, timestamp: bytes) -> Chain:
-        """Walk from the trusted root to the roles that delegate to bins.
+        """Walk from the trusted root to the role trust and to the roles that delegate to bins.
 
         Raises:
             UntrustedMetadataError, RolledBackError: what `Chain` refuses.
             TransportError: a root cannot be had from `place`.
         """
-        from mmpm.trust.facts import BINS, TARGETS, Floors
+        from mmpm.trust.facts import BINS, TARGETS, TRUST, Floors
         from mmpm.trust.metadata import Chain, peek_root_version
 
         chain = Chain(self.folder.root() or self._find_pinned_root(place))
@@ -104,7 +104,7 @@ class Authenticator:
         facts = chain.accept_timestamp(timestamp, floors)
         self.judge_age(facts.issued, facts.expires, place)
         chain.accept_snapshot(self._get_role(place, "snapshot", facts.snapshot))
-        for role in (TARGETS, BINS):
+        for role in (TARGETS, TRUST, BINS):
             chain.accept_targets(role, self._get_role(place, role, chain.role_file(role)))
         return chain
 

@@ -1,4 +1,4 @@
-"""Bringing the documents that a verified chain lists: bins, index documents, pages, catalog shards.
+"""Bringing the documents that a verified chain lists: bins, index documents, pages, catalog shards, marks.
 
 Rule: what is here already and matches is not asked for; what is brought is put into this machine's copy only after
 its hash (and for a bin, its signature) was checked.
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import RegistryUntrustedError, UntrustedMetadataError
-from mmpm.registry import layout
+from mmpm.registry import evidence, layout
 from mmpm.registry.gather import Wanted, gather
 from mmpm.registry.index import FormulaIndex
 from mmpm.registry.snapshot import listed_name
+from mmpm.trust.facts import TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,14 +39,22 @@ class Bringer:
     places: tuple[Transport, ...]
 
     def bring(self, names: set[str] | None) -> None:
-        """Bring what answers for `names` (None: for every name): bins, index documents and their pages."""
+        """Bring what answers for `names` (None: for every name): bins, index documents, their pages, their marks."""
         targets = None if names is None else {layout.index_target(name) for name in names}
         roles = layout.bin_roles() if targets is None else {layout.bin_of(target) for target in targets}
         self._load_bins(roles)
         if names is None:
             listed = (target for role in roles for target in self.chain.targets_of(role))
             names = {name for target in listed if (name := layout.name_of_index(target)) is not None}
+        self.bring_evidence(names)
         self._load_indexes(names)
+
+    def bring_evidence(self, names: Iterable[str] | None) -> None:
+        """Bring publishers and the marks of `names` (None: all marks), as far as the role trust lists them."""
+        targets = self.chain.targets_of(TRUST)
+        wanted = filter(layout.is_trust_target, targets) if names is None else evidence.wanted_for(names)
+        files = [(target, listed) for target in wanted if (listed := targets.get(target)) is not None]
+        self._load_files(Wanted(layout.hashed(target, one.sha256), one.sha256, one.length) for target, one in files)
 
     def _load_bins(self, roles: Iterable[str]) -> None:
         wanted: dict[str, tuple[str, Wanted]] = {}
@@ -104,7 +113,7 @@ class Bringer:
             self.copy.write(one.path, data)
 
     def bring_catalog(self) -> None:
-        """Bring every bin and every catalog shard that is not here."""
+        """Bring every bin, every catalog shard and every mark that is not here."""
         self._load_bins(layout.bin_roles())
         shards = []
         for number in range(layout.SHARD_COUNT):
@@ -113,6 +122,7 @@ class Bringer:
             if listed is not None:
                 shards.append(Wanted(layout.hashed(target, listed.sha256), listed.sha256, listed.length))
         self._load_files(shards)
+        self.bring_evidence(None)
 
     def carry_along(self, old: Snapshot) -> None:
         """Bring the new documents of everything that `old` could answer for."""
@@ -133,6 +143,13 @@ class Bringer:
                     shards.append(Wanted(layout.hashed(target, now.sha256), now.sha256, now.length))
         self._load_indexes(names)
         self._load_files(shards)
+        self._carry_evidence(old)
+
+    def _carry_evidence(self, old: Snapshot) -> None:
+        after = self.chain.targets_of(TRUST)
+        held = old.evidence.held()
+        files = [(target, after[target]) for target in {*held, layout.PUBLISHERS} if target in after]
+        self._load_files(Wanted(layout.hashed(target, one.sha256), one.sha256, one.length) for target, one in files)
 
     def verify_local_bins(self) -> None:
         """Hold the signature of every bin that is here against the chain: for a copy that other hands brought."""

@@ -26,6 +26,7 @@ SHARD_COUNT: Final = 256
 
 _ROLE_FILE = re.compile(r"([1-9][0-9]{0,17})\.(root|snapshot|timestamp|targets|trust|bins|bin-[0-9a-f]{2})\.json")
 _PAGE = re.compile(r"page-[1-9][0-9]*\.json")
+_LEVELS = re.compile(r"trust/levels/[0-9a-f]{2}\.json")
 _HASHED = re.compile(r"([0-9a-f]{64})\.(.+)")
 
 
@@ -89,8 +90,8 @@ def levels_target(shard: str) -> str:
 
 
 def is_trust_target(target: str) -> bool:
-    """Whether the role trust answers for a target, and no bin."""
-    return target.startswith("trust/")
+    """Whether `target` is one that the role trust may list: publishers, or the marks of a shard."""
+    return target == PUBLISHERS or _LEVELS.fullmatch(target) is not None
 
 
 def hashed(target: str, sha256: str) -> str:

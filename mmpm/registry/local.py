@@ -68,6 +68,15 @@ class LocalCopy:
                 return data
         return None
 
+    def read_at_most(self, path: str, sha256: str, max_bytes: int) -> bytes | None:
+        """Give the bytes at `path` if they are the ones that `sha256` names, no more than `max_bytes`, else None."""
+        checked = check_request_path(path)
+        for folder in self._folders():
+            data = _read_file(f"{folder}/{checked}", max_bytes)
+            if data is not None and len(data) <= max_bytes and hashlib.sha256(data).hexdigest() == sha256:
+                return data
+        return None
+
     def _folders(self) -> tuple[str, ...]:
         return (self.folder, self.behind) if self.behind else (self.folder,)
 

@@ -147,7 +147,7 @@ class RefreshSession:
                 only from an older snapshot than the one that answered for names before.
             RegistryUntrustedError: as for `begin`.
         """
-        wanted = None if names == ALL else self.snapshot.needs(names)
+        wanted = None if names == ALL else self._lacking(names)
         answering, self._answering = self._answering, self.snapshot.state
         if wanted is not None and not wanted:
             return
@@ -162,9 +162,14 @@ class RefreshSession:
             known = f"what is known of it does not say whether it has {', '.join(sorted(unknown)[:5])}"
             raise RegistryUnreachableError(self.source.registry_id, cause, origin, known)
 
+    def _lacking(self, names: Iterable[str | FormulaName]) -> set[str]:
+        """Give those of `names` of which something has to be brought: what answers for them, or their marks."""
+        asked = {str(name) for name in names}
+        return self.snapshot.needs(asked) | self.snapshot.evidence.lacking(asked)
+
     def fetch_catalog(self) -> None:
-        """Bring every bin and what changed of the catalog, so that absence and search are answered offline."""
-        if not self.is_held and not self.snapshot.has_catalog:
+        """Bring every bin, the marks, and what changed of the catalog: absence and search are answered offline."""
+        if not self.is_held and not (self.snapshot.has_catalog and self.snapshot.evidence.is_whole):
             self._wants_catalog = True
             self._in_rounds(lambda: self._bringer().bring_catalog())
 

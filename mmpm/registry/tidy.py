@@ -22,7 +22,7 @@ GRACE_SECONDS: Final = 86_400
 
 
 def remove_superseded(copy: LocalCopy, snapshot: Snapshot, changed: Iterable[str], now: datetime) -> int:
-    """Remove old versions of roles, of the catalog, and of the indexes of the names in `changed`.
+    """Remove old versions of roles, of the catalog, of marks, and of the indexes of the names in `changed`.
 
     Returns:
         How many files were removed.
@@ -39,15 +39,17 @@ def remove_superseded(copy: LocalCopy, snapshot: Snapshot, changed: Iterable[str
         newest = snapshot.serial if role in {"snapshot", "timestamp"} else listed[0] if listed is not None else version
         if version < newest:
             removed += _remove_aged(copy, path, limit)
-    folders = ["catalog", *(f"formulas/{name}" for name in changed)]
+    evidence = snapshot.evidence.targets()
+    folders = ["catalog", "trust", "trust/levels", *(f"formulas/{name}" for name in changed)]
     for folder in folders:
         for name in _names(copy, folder):
             path = f"{folder}/{name}"
             hashed = layout.parse_hashed(path)
             # Pages are named by indexes and never change; they stay.
-            if hashed is None or not path.endswith((".index.json", ".jsonl")):
+            if hashed is None or layout.is_page(hashed[0]):
                 continue
-            targets = snapshot.bin_targets(layout.bin_of(hashed[0]))
+            is_evidence = layout.is_trust_target(hashed[0])
+            targets = evidence if is_evidence else snapshot.bin_targets(layout.bin_of(hashed[0]))
             if targets is not None and targets.get(hashed[0], ("",))[0] != hashed[1]:
                 removed += _remove_aged(copy, path, limit)
     return removed

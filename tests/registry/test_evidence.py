@@ -1,0 +1,137 @@
+"""What the role trust says reaches a reader: publishers, marks and signatures, verified, carried along, tidied."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from loopback import Loopback
+from registry_reader import QUICK
+
+from mmpm.errors import RegistryUntrustedError
+from mmpm.registry import layout
+from mmpm.registry.http import HttpTransport
+from mmpm.registry.refresh import ALL
+
+MARKS = {name: layout.levels_target(layout.shard_of(name)) for name in ("mol-a", "mol-b")}
+
+
+@pytest.fixture
+def marked(tree):
+    tree.evidence({layout.PUBLISHERS: b"{}", MARKS["mol-a"]: b"[1]", MARKS["mol-b"]: b"[2]"})
+    tree.show()
+    return tree
+
+
+def asked_of(reader, tree, work):
+    with Loopback(tree.folder) as server:
+        reader.places = (HttpTransport(server.url, patience=QUICK),)
+        work()
+        return [path for path, _ in server.asked if path.startswith("trust/")]
+
+
+def test_a_name_comes_with_its_publishers_and_its_marks_alone(reader, marked):
+    asked = asked_of(reader, marked, lambda: reader.refresh(["mol-a"]))
+    snapshot = reader.offline()
+    assert (snapshot.publishers_bytes(), snapshot.marks_bytes("mol-a")) == (b"{}", b"[1]")
+    assert (snapshot.marks_bytes("mol-b"), snapshot.marks_bytes("mol-z")) == (None, None)
+    assert snapshot.trust_version == 2
+    assert sorted(layout.parse_hashed(path)[0] for path in asked) == sorted([layout.PUBLISHERS, MARKS["mol-a"]])
+
+
+def test_what_is_here_is_not_asked_for_again(reader, marked):
+    reader.refresh(["mol-a"])
+    assert asked_of(reader, marked, lambda: reader.refresh(["mol-a"])) == []
+    assert len(asked_of(reader, marked, lambda: reader.refresh(["mol-a", "mol-b"]))) == 1
+
+
+@pytest.mark.usefixtures("marked")
+def test_the_catalog_comes_with_all_marks(reader):
+    reader.refresh(catalog=True)
+    snapshot = reader.offline()
+    assert snapshot.evidence.is_whole
+    assert snapshot.marks_bytes("mol-b") == b"[2]"
+
+
+def test_a_registry_whose_role_trust_lists_nothing_says_nothing(reader):
+    reader.refresh(["mol-a"])
+    snapshot = reader.offline()
+    assert snapshot.evidence.is_whole
+    assert (snapshot.publishers_bytes(), snapshot.marks_bytes("mol-a")) == (None, None)
+
+
+def test_a_change_of_the_role_trust_alone_is_brought_along_as_far_as_it_was_here(reader, marked):
+    reader.refresh(["mol-a"])
+    marked.evidence({layout.PUBLISHERS: b"{ }", MARKS["mol-a"]: b"[3]", MARKS["mol-b"]: b"[4]"})
+    marked.show(days=1)
+    refreshed = reader.refresh()
+    assert (refreshed.old_serial, refreshed.new_serial) == (3, 4)
+    snapshot = reader.offline()
+    assert (snapshot.publishers_bytes(), snapshot.marks_bytes("mol-a")) == (b"{ }", b"[3]")
+    assert snapshot.evidence.lacking(["mol-a", "mol-b"]) == {"mol-b"}
+
+
+def test_a_withdrawn_mark_is_gone(reader, marked):
+    reader.refresh(["mol-a"])
+    marked.evidence({layout.PUBLISHERS: b"{}"})
+    marked.show(days=1)
+    reader.refresh()
+    assert reader.offline().marks_bytes("mol-a") is None
+
+
+def test_the_role_trust_never_goes_back(reader, marked):
+    reader.refresh(["mol-a"])
+    before = marked.meta["trust"]
+    marked.evidence({})
+    marked.show(days=1)
+    reader.refresh()
+    marked.meta["trust"] = before
+    marked.sign(marked.serial + 1)
+    with pytest.raises(RegistryUntrustedError, match="trust"):
+        reader.refresh()
+
+
+def test_superseded_marks_go_after_a_day(reader, marked):
+    reader.refresh(["mol-a"])
+    for day in range(4):
+        marked.evidence({layout.PUBLISHERS: b"{}" + b" " * day, MARKS["mol-a"]: b"[%d]" % (day + 5)})
+        marked.show(days=1)
+        reader.refresh()
+        for file in Path(reader.store).rglob("*.json"):
+            os.utime(file, (0, (marked.now - timedelta(days=2)).timestamp()))
+    copy = reader.store / "registries" / marked.id
+    assert len(list((copy / "trust").glob("*.publishers.json"))) <= 2
+    assert len(list((copy / "trust" / "levels").iterdir())) <= 2
+    assert len(list((copy / "metadata").glob("*.trust.json"))) <= 2
+    assert reader.offline().marks_bytes("mol-a") == b"[8]"
+
+
+@pytest.mark.parametrize("part", ["trust.json", "publishers.json", "trust/levels"])
+def test_a_changed_byte_in_a_place_is_refused(reader, marked, part):
+    path = next(path for path in marked.folder.rglob("*.json") if part in str(path) and not path.name.startswith("1."))
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(RegistryUntrustedError):
+        reader.refresh(ALL)
+    assert reader.state is None
+
+
+@pytest.mark.parametrize(
+    "target", ["trust/../../x.json", "trust/levels/zz.json", "formulas/mol-a/index.json", "trust//"]
+)
+def test_what_the_role_trust_may_not_list_is_not_read(reader, marked, target):
+    marked.evidence({target: b"{}"})
+    marked.show()
+    reader.refresh(ALL, catalog=True)
+    assert reader.offline().evidence.targets() == {}
+
+
+def test_a_damaged_mark_here_counts_as_not_here_and_comes_again(reader, marked):
+    reader.refresh(["mol-a"])
+    copy = reader.store / "registries" / marked.id
+    [file] = (copy / "trust" / "levels").iterdir()
+    file.unlink()
+    assert reader.offline().marks_bytes("mol-a") is None
+    reader.refresh(["mol-a"])
+    assert reader.offline().marks_bytes("mol-a") == b"[1]"

@@ -1,0 +1,50 @@
+"""A machine that reads one registry with `RefreshSession`, its store and what it believes below one folder."""
+
+from __future__ import annotations
+
+from mmpm.registry.folder import FolderTransport
+from mmpm.registry.http import Patience
+from mmpm.registry.refresh import RefreshSession, RegistrySource, refresh
+from mmpm.registry.state import TrustFolder
+from mmpm.trust.clock import AgePolicy
+
+QUICK = Patience(connect_seconds=20, stall_seconds=20, grace_seconds=20, total_seconds=60, attempts=1)
+ID = "acme.corp"
+
+
+class Reader:
+    """A machine that reads one registry."""
+
+    def __init__(self, folder, tree, *places, root=""):
+        self.store = folder / "store"
+        self.trust = folder / "trust"
+        self.tree = tree
+        self.places = places or (FolderTransport(str(tree.folder)),)
+        self.root = tree.fingerprint if root == "" else root
+        self.now = None
+
+    def source(self):
+        return RegistrySource(ID, tuple(self.places), self.root)
+
+    def session(self, **policy):
+        now = self.now or self.tree.now
+        return RefreshSession(self.source(), str(self.store), str(self.trust), now, AgePolicy(**policy))
+
+    def refresh(self, names=(), **options):
+        return refresh(self.source(), str(self.store), str(self.trust), self.now or self.tree.now, names, **options)
+
+    def offline(self):
+        session = RefreshSession(
+            RegistrySource(ID, (), self.root), str(self.store), str(self.trust), self.now or self.tree.now
+        )
+        session.begin()
+        session.commit()
+        return session.snapshot
+
+    @property
+    def state(self):
+        return TrustFolder.of(str(self.trust), ID).read()
+
+
+def versions(snapshot, name):
+    return [str(release.version) for release in snapshot.releases(name)]
