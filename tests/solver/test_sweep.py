@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
 from solver.brute_force import first_answer
+from solver.facts import foreign_facts
 from solver.sat_oracle import first_answer_by_sat
 from solver.universes import NAMES, VERSIONS, R, V
 
 from mmpm.solver import solve as solving
 from mmpm.solver.explain import explain
+from mmpm.solver.problem import answer as answer_to
+from mmpm.solver.problem import parse_problem
 from mmpm.solver.solve import Conflict, Resolution, solve
 from mmpm.solver.universe import Candidate, Package, Universe
 
@@ -100,6 +104,8 @@ def test_over_large_random_universes_the_answer_is_the_one_that_a_sat_solver_fin
         expected = first_answer_by_sat(*problem)
         if expected is None:
             assert isinstance(answer, Conflict), seed
+            universe, roots, _, pinned = problem
+            assert not foreign_facts(answer, universe, roots, pinned), seed
         else:
             assert isinstance(answer, Resolution), seed
             assert list(answer.versions.items()) == list(expected.items()), seed
@@ -126,6 +132,86 @@ def test_over_random_universes_the_answer_is_the_one_that_plain_enumeration_find
             assert isinstance(answer, Conflict), seed
             if seed % 10 == 0:
                 assert explain(answer), seed
+                universe, roots, _, pinned = problem
+                assert not foreign_facts(answer, universe, roots, pinned), seed
         else:
             assert isinstance(answer, Resolution), seed
             assert list(answer.versions.items()) == list(expected.items()), seed
+
+
+def random_document(seed):
+    """A question as `debug solve` reads it: several registries, yanked versions, locks, pins, both policies."""
+    chance = random.Random(seed)
+    names = NAMES[: chance.randint(3, 6)]
+
+    def ranges(most, share):
+        return {name: str(wanted) for name, wanted in random_ranges(chance, names, most, share).items()}
+
+    def releases():
+        texts = sorted(chance.sample(VERSIONS, chance.randint(0, 5)), key=V)
+        return [
+            {"version": text, "deps": ranges(2, 0.7), "constrains": ranges(1, 0.15), "yanked": chance.random() < 0.2}
+            for text in texts
+        ]
+
+    registries = [
+        {"name": f"r{number}", "packages": {name: releases() for name in names if chance.random() < 0.6}}
+        for number in range(chance.randint(1, 3))
+    ]
+    asked = chance.sample(names, chance.randint(1, 3))
+    return {
+        "id": seed,
+        "registries": registries,
+        "root": {name: chance.choice(("*", "*", ">=1.1.0", "==2.0.0", "<3.0.0", "==1.0.0")) for name in asked},
+        "locked": {name: chance.choice(VERSIONS) for name in names if chance.random() < 0.2},
+        "pinned": {name: chance.choice(VERSIONS) for name in names if chance.random() < 0.05},
+        "policy": chance.choice(("newest-first", "stable-first")),
+    }
+
+
+def settled(document):
+    """What the document's rules leave to choose from, by reading it anew and as plainly as can be."""
+    packages = {}
+    for registry in document["registries"]:
+        for name, releases in registry["packages"].items():
+            if name in packages:
+                continue  # the first registry that has a name owns it, even if nothing in it may be chosen
+            left = [
+                one
+                for one in releases
+                if not one["yanked"]
+                or one["version"] == document["locked"].get(name)
+                or document["root"].get(name) == f"=={one['version']}"
+            ]
+            if document["policy"] == "stable-first":
+                left = [one for one in left if "-" in one["version"]] + [
+                    one for one in left if "-" not in one["version"]
+                ]
+            candidates = (
+                Candidate(
+                    V(one["version"]),
+                    {other: R(text) for other, text in one["deps"].items()},
+                    {other: R(text) for other, text in one["constrains"].items()},
+                )
+                for one in left
+            )
+            packages[name] = Package(name, registry["name"], tuple(candidates))
+    return (
+        Universe(packages),
+        [(name, R(text)) for name, text in document["root"].items()],
+        {name: V(text) for name, text in document["locked"].items()},
+        {name: V(text) for name, text in document["pinned"].items()},
+    )
+
+
+@pytest.mark.slow
+def test_with_several_registries_and_yanked_versions_debug_solve_answers_as_plain_enumeration(sampled):
+    for seed in sampled(range(CASES), IN_A_SAMPLE):
+        document = random_document(seed)
+        found = answer_to(parse_problem(json.dumps(document).encode()))
+        expected = first_answer(*settled(document))
+        assert found["id"] == seed
+        if expected is None:
+            assert found["unsat"] is True, seed
+        else:
+            assert found["solution"] == {name: str(version) for name, version in expected.items()}, seed

@@ -46,6 +46,10 @@ def search(
         out.say("No catalog is here. Bring them with: mmpm update, after mmpm registry add URL")
     else:
         _print_found(out, request, found)
+    if level != LEVELS[0] and not found.hits:
+        out.warn(
+            f"registries' marks are not read yet: every formula counts as unverified, and --level {level} finds none"
+        )
     for registry in found.incomplete:
         out.warn(f"not all that {registry} has is known here: run `mmpm update {registry}`")
     out.document("mmpm.search/1", _found_json(found))
