@@ -1,6 +1,7 @@
-"""Where the process begins. Rule: a no-op `sync` and `--version` are answered with `os` and `sys` alone."""
+"""Where the process begins and ends. Rule: a no-op `sync` and `--version` are answered with `os` and `sys` alone."""
 
 import gc
+import os
 import sys
 
 
@@ -33,7 +34,7 @@ def main() -> None:
 
         silence()
         status = status or (141 if isinstance(error, BrokenPipeError) else 1)
-    sys.exit(status)
+    _end(status)
 
 
 def _run(line: "list[str]") -> int:
@@ -45,6 +46,29 @@ def _run(line: "list[str]") -> int:
     from mmpm.cli.app import run
 
     return run(line)
+
+
+def _end(status: int) -> None:
+    """End the process without giving back its memory value by value, which takes 7 ms after a thousand names.
+
+    What a process owes at its end is done here: what was registered for it is called and the streams are flushed.
+    Files were closed by whoever opened them. Where a thread is still at work, or somebody measures or traces, the
+    interpreter ends as it does.
+    """
+    threading = sys.modules.get("threading")
+    is_watched = sys.getprofile() is not None or sys.gettrace() is not None
+    if is_watched or (threading is not None and threading.active_count() > 1):
+        sys.exit(status)
+    import atexit
+
+    atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter itself calls at its end
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
+        status = status or 1
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mmpm.errors import ManifestError
@@ -139,6 +140,8 @@ def read_manifest(path: str) -> Manifest:
     return parse_manifest(text, path)
 
 
+# A command reads it for its settings and again for its work.
+@lru_cache(maxsize=4)
 def parse_manifest(text: str, path: str) -> Manifest:
     """Read a manifest's text; see `read_manifest`."""
     document = parse_toml(text.encode("utf-8"), path)

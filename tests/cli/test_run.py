@@ -160,6 +160,28 @@ def test_a_closed_pipe_ends_quietly(terminal):
     assert ran.stderr == ""
 
 
+@pytest.mark.parametrize("extra", ["", "sys.setprofile(lambda *_: None); "])
+def test_at_its_end_a_process_calls_what_was_registered_and_says_all_it_has_to_say(terminal, extra):
+    code = (
+        "import atexit, sys; sys.argv = ['mmpm', 'config', 'get', 'offline']\n"
+        "atexit.register(lambda: print('called'))\n"
+        f"{extra}sys.stderr.write('half a line')\n"
+        "from mmpm.cli.entry import main; main()\n"
+    )
+    ran = in_a_process(code, environ=terminal.environ)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "false\ncalled\n", "half a line")
+
+
+def test_a_process_waits_for_its_threads(terminal):
+    code = (
+        "import sys, threading, time; sys.argv = ['mmpm', 'no-such-command']\n"
+        "threading.Thread(target=lambda: (time.sleep(0.3), print('done'))).start()\n"
+        "from mmpm.cli.entry import main; main()\n"
+    )
+    ran = in_a_process(code, environ=terminal.environ)
+    assert (ran.returncode, ran.stdout) == (2, "done\n")
+
+
 def test_every_row_of_the_command_table_names_a_function():
     import importlib
 
