@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # A longer telling is cut to its first and last facts: what is asked, and where it ends.
 MOST_STEPS = 24
 FIRST_FACTS, LAST_FACTS = 12, 6
-MOST_CONCLUSIONS_AS_DATA = 480
+MOST_FACTS_AS_DATA, MOST_CONCLUSIONS_AS_DATA = 1000, 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +175,16 @@ def conclusions(proof: Incompatibility) -> list[Incompatibility]:
 
 
 def derivation(conflict: Conflict) -> dict[str, object]:
-    """Give the same proof for programs: facts and conclusions by number, the last one has no terms."""
+    """Give the same proof for programs: facts and conclusions by number, the last one has no terms.
+
+    Of a huge one the first facts, the last conclusions, and under `left_out` how many more there are.
+    """
     small = smallest_proof(conflict)
     numbering = small.numbering
     words = Wording(numbering)
-    facts = list(leaves(small.proof))
-    derived = conclusions(small.proof)[-MOST_CONCLUSIONS_AS_DATA:]
+    all_facts, all_derived = list(leaves(small.proof)), conclusions(small.proof)
+    facts, derived = all_facts[:MOST_FACTS_AS_DATA], all_derived[-MOST_CONCLUSIONS_AS_DATA:]
+    left_out = {"facts": len(all_facts) - len(facts), "conclusions": len(all_derived) - len(derived)}
     numbers = {each: position for position, each in enumerate([*facts, *derived], 1)}
     return {
         "facts": [{"id": numbers[each], **_fact(each, numbering), "text": words.fact(each)} for each in facts],
@@ -193,6 +197,7 @@ def derivation(conflict: Conflict) -> dict[str, object]:
             for each in derived
             if isinstance(each.cause, Learned)
         ],
+        **({"left_out": left_out} if any(left_out.values()) else {}),
     }
 
 

@@ -49,6 +49,8 @@ class Wording:
     def __init__(self, numbering: Numbering) -> None:
         self._numbering = numbering
         self._mentioned: set[int] = set()
+        # By package: its versions in order, each with its bit.
+        self._orders: dict[int, list[tuple[Version, int]]] = {}
 
     def said(self, package: int, text: str, note: str = "") -> str:
         """Give `text`, which speaks of a package; with its registry the first time, and `note`, in parentheses."""
@@ -73,12 +75,16 @@ class Wording:
 
     def versions(self, package: int, mask: int) -> str:
         """Give the versions of a mask as runs in version order."""
-        ordered = sorted(
-            ((each.version, bool(mask >> (i + 1) & 1)) for i, each in enumerate(self._numbering.candidates[package])),
-            key=lambda pair: pair[0],
-        )
+        some = mask & ~ABSENT
+        if not some & (some - 1):
+            return str(self._numbering.chosen(package, some).version)
+        ordered = self._orders.get(package)
+        if ordered is None:
+            # Once a package: a formula of thousands of versions is told of in thousands of facts.
+            candidates = enumerate(self._numbering.candidates[package])
+            ordered = self._orders[package] = sorted((each.version, 2 << i) for i, each in candidates)
         runs: list[str] = []
-        for inside, group in groupby(ordered, key=lambda pair: pair[1]):
+        for inside, group in groupby(ordered, key=lambda pair: bool(some & pair[1])):
             run = [version for version, _ in group]
             if inside:
                 runs.extend(_run(run))

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from solver.brute_force import first_answer
 from solver.universes import CHOICES, ROOTS, UNIVERSES, R, V, universe
@@ -219,3 +220,43 @@ def test_what_a_formula_needs_is_nobodys_misspelling_but_its_publishers_business
         "add the registry that has c: `mmpm registry add URL`",
         "do without a",
     )
+
+
+def long_chain(length):
+    """A proof of `length` facts in a row."""
+    return universe(**{f"n{i}": {"1.0.0": {f"n{i + 1}": "*"}} for i in range(length)}), ("n0", ANY)
+
+
+def many_versions(count):
+    """A proof of `count` facts about one name."""
+    return universe(a={f"{i}.0.0": {f"gone{i}": "*"} for i in range(1, count + 1)}), ("a", ANY)
+
+
+def wide_chain(length):
+    """A proof that goes through ten versions of each name."""
+    world = {
+        f"n{i}": {f"{version}.0.0": {f"n{i + 1}": f"=={version}.0.0"} for version in range(1, 11)}
+        for i in range(length)
+    }
+    world[f"n{length}"] = {f"{version}.0.0": {f"gone{version}": "*"} for version in range(1, 11)}
+    return universe(**world), ("n0", ANY)
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [(long_chain, 6000), (many_versions, 5500), (wide_chain, 600)],
+    ids=["a chain", "many versions", "ten versions a name"],
+)
+def test_a_proof_of_thousands_of_facts_is_told_as_it_is_and_capped(make, size):
+    world, root = make(size)
+    answer = refusal(world, root)
+    assert len(list(leaves(answer.proof))) > 5000
+    # Cutting it down is not tried: `smallest_proof` has a budget, and this is beyond it.
+    assert smallest_proof(answer) is answer
+    told = explanation(answer)
+    assert len(told.text) < 5_000
+    assert "requirements cannot be met together" in told.text
+    data = derivation(answer)
+    assert len(data["facts"]) == 1000
+    assert data["left_out"]["facts"] == len(list(leaves(answer.proof))) - 1000
+    assert len(json.dumps(data)) < 2**20
