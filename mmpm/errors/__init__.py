@@ -37,7 +37,7 @@ from mmpm.errors.base import (
     quoted,
     size_text,
 )
-from mmpm.errors.carrying import MissingTreeFileError
+from mmpm.errors.carrying import MissingTreeFileError, PackRefusedError
 from mmpm.errors.machine import (
     BadSettingError,
     ConfigSyntaxError,
@@ -148,6 +148,7 @@ __all__ = [
     "NothingToAdoptError",
     "ObjectsMissingError",
     "OfflineError",
+    "PackRefusedError",
     "PayloadRefusedError",
     "PreflightFailedError",
     "PublisherBusyError",

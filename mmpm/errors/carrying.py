@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmpm.errors.base import MmpmError, printable
+from mmpm.errors.base import UNTRUSTED, MmpmError, printable
 
 
 class MissingTreeFileError(MmpmError):
@@ -18,3 +18,18 @@ class MissingTreeFileError(MmpmError):
             {"registry": registry, "path": path, "where": where},
         )
         self.path = path
+
+
+class PackRefusedError(MmpmError):
+    """A pack is damaged, or was never one; nothing of it is shown."""
+
+    code = "pack-refused"
+    exit_status = UNTRUSTED
+
+    def __init__(self, pack: str, reason: str, member: str = "") -> None:
+        where = f": {printable(member)}" if member else ""
+        super().__init__(
+            f"pack {printable(pack)}{where} {printable(reason)}",
+            "nothing of it is shown; copy it again from where it was written, or write it again",
+            {"pack": pack, "member": member, "reason": reason},
+        )
