@@ -27,7 +27,8 @@ RELEASES = st.builds(
     published_at=st.just("2026-01-01T00:00:00Z"),
     serial=st.integers(1, 1 << 40),
     document=st.binary(max_size=4).map(ObjectId.of),
-    signatures=st.sampled_from([(), ("ab" * 32,)]),
+    signatures=st.sampled_from([(), (("ab" * 32, "cd" * 32),), (("12" * 20, "34" * 32), ("ab" * 32, "cd" * 32))]),
+    signed_later=st.sampled_from([(), (("ab" * 32, 7),)]),
     yanked=st.none() | st.text(min_size=1, max_size=20),
     tombstone=st.booleans(),
 )

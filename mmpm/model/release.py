@@ -20,7 +20,7 @@ RELEASE_KINDS: tuple[ReleaseKind, ...] = ("formula", "bundle", "molecules")
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One release: what a solver and an installer need to know of it. Immutable but for its last four fields.
+    """One release: what a solver and an installer need to know of it. Immutable but for signatures, yank and tombstone.
 
     A solver looks at the name, version and requirements of ten thousand releases and takes a few hundred of them, so
     that one made by `later` reads its other fields when the first of them is asked for.
@@ -34,9 +34,10 @@ class Release:
         published_at: RFC 3339, UTC.
         serial: the registry's serial at which it appeared.
         document: object id of the release document, which holds the rest.
-        signatures: key ids of detached signatures, sorted.
+        signatures: key id and sha256 (hex) of each detached signature's file, sorted.
         yanked: why it was withdrawn from choice; None if it was not.
         tombstone: whether its bytes were taken down; the line stays so that the version is never given twice.
+        signed_later: of signatures that were added after the release, key id and the serial at which; sorted.
     """
 
     name: FormulaName
@@ -50,9 +51,10 @@ class Release:
     published_at: str
     serial: int
     document: ObjectId
-    signatures: tuple[str, ...] = ()
+    signatures: tuple[tuple[str, str], ...] = ()
     yanked: str | None = None
     tombstone: bool = False
+    signed_later: tuple[tuple[str, int], ...] = ()
     _whole: Callable[[], Release] | None = field(default=None, init=False, repr=False, compare=False)
 
     @staticmethod
@@ -96,5 +98,5 @@ class Release:
             return getattr(whole, key)
 
 
-_READ_LATER = ("kind", "soft", "checksum", "tree", "size", "serial", "document", "signatures")
+_READ_LATER = ("kind", "soft", "checksum", "tree", "size", "serial", "document", "signatures", "signed_later")
 _new, _set = object.__new__, object.__setattr__

@@ -21,6 +21,7 @@ from mmpm.model.references import Requirement
 from mmpm.model.release import RELEASE_KINDS, Release, ReleaseKind
 from mmpm.model.versions import Version
 from mmpm.registry.fields import Fields
+from mmpm.trust.key_ids import kind_of
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -61,6 +62,24 @@ def read_soft(fields: Fields) -> tuple[FormulaName, ...]:
     return tuple(FormulaName.parse(one) for one in fields.texts("soft"))
 
 
+def read_signatures(fields: Fields) -> tuple[tuple[str, str], ...]:
+    """Read key id and sha256 of each detached signature, sorted; `ValueError` for what is neither."""
+    found = fields.mapping("signatures")
+    for key_id, sha256 in found.items():
+        kind_of(key_id)
+        Checksum.parse(f"sha256:{sha256}")
+    return tuple(sorted(found.items()))
+
+
+def _read_signed_later(fields: Fields) -> tuple[tuple[str, int], ...]:
+    """Read the serials at which signatures were added, sorted by key id."""
+    table = fields.table("signed_later")
+    later = Fields(table, "the signatures added later")
+    for key_id in table:
+        kind_of(key_id)
+    return tuple((key_id, later.whole(key_id)) for key_id in sorted(table))
+
+
 def release_line(release: Release) -> dict[str, object]:
     """Give the index line of a release: empty lists, no yank and no tombstone are left out."""
     line: dict[str, object] = {
@@ -78,7 +97,9 @@ def release_line(release: Release) -> dict[str, object]:
     if release.soft:
         line["soft"] = [str(one) for one in release.soft]
     if release.signatures:
-        line["signatures"] = list(release.signatures)
+        line["signatures"] = dict(release.signatures)
+    if release.signed_later:
+        line["signed_later"] = dict(release.signed_later)
     if release.yanked is not None:
         line["yanked"] = release.yanked
     if release.tombstone:
@@ -105,7 +126,7 @@ def parse_release_line(name: FormulaName, line: object) -> Release:
     return _read_line_by_fields(name, line)
 
 
-_RARE_KEYS: Final = frozenset({"soft", "signatures", "yanked", "tombstone"})
+_RARE_KEYS: Final = frozenset({"soft", "signatures", "signed_later", "yanked", "tombstone"})
 
 
 def _read_plain_line(name: FormulaName, line: dict[str, Any]) -> Release | None:
@@ -162,9 +183,10 @@ def _read_line_by_fields(name: FormulaName, line: object) -> Release:
         published_at=fields.text("published_at", 40),
         serial=fields.whole("serial"),
         document=ObjectId.parse(fields.text("document", 80)),
-        signatures=fields.texts("signatures"),
+        signatures=read_signatures(fields),
         yanked=fields.optional("yanked"),
         tombstone=fields.flag("tombstone"),
+        signed_later=_read_signed_later(fields),
     )
 
 

@@ -12,11 +12,11 @@ careless publisher and from readers that disagree, and not from what was changed
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
+from mmpm.model.canonical import parse_json
 from mmpm.model.release import Release
 from mmpm.model.versions import Version
 from mmpm.registry.index import INDEX_LINES, parse_release_line, requirement
@@ -34,10 +34,12 @@ _TEXT: Final = r'"[ !#-\[\]-~]*"'
 _TEXTS: Final = rf"\[{_TEXT}(?:,{_TEXT})*\]"
 _PAIRS: Final = rf"{_TEXT}:{_TEXT}(?:,{_TEXT}:{_TEXT})*"
 _WHOLE: Final = r"(?:0|[1-9][0-9]{0,15})"
+_COUNTS: Final = rf"{_TEXT}:{_WHOLE}(?:,{_TEXT}:{_WHOLE})*"
 _LINE: Final = re.compile(
     rf'(\{{"checksum":{_TEXT},"document":{_TEXT},"kind":{_TEXT},"published_at":"([ !#-\[\]-~]{{0,40}})",'
-    rf'(?:"requires":\{{({_PAIRS})\}},)?"serial":{_WHOLE},(?:"signatures":{_TEXTS},)?"size":{_WHOLE},'
-    rf'(?:"soft":{_TEXTS},)?"tree":{_TEXT},"version":"([ !#-\[\]-~]*)"\}})'
+    rf'(?:"requires":\{{({_PAIRS})\}},)?"serial":{_WHOLE},(?:"signatures":\{{{_PAIRS}\}},)?'
+    rf'(?:"signed_later":\{{{_COUNTS}\}},)?"size":{_WHOLE},(?:"soft":{_TEXTS},)?'
+    rf'"tree":{_TEXT},"version":"([ !#-\[\]-~]*)"\}})'
 )
 _PAIR: Final = re.compile(r'"([^"]*)":"([^"]*)"')
 
@@ -80,7 +82,7 @@ def read_written(data: bytes, name: FormulaName, refuse: Refuse) -> tuple[Releas
 def _whole(name: FormulaName, line: str, refuse: Refuse) -> Release:
     """Read all of a line that is of the written form."""
     try:
-        return parse_release_line(name, json.loads(line))
+        return parse_release_line(name, parse_json(line.encode(), "a release line", max_depth=None))
     except ValueError as error:
         raise refuse(error) from None
 

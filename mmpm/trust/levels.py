@@ -10,7 +10,7 @@ a document lists plays no role.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from mmpm.errors import printable, quoted
 from mmpm.model.canonical import canonical_json, parse_json
@@ -32,8 +32,10 @@ from mmpm.trust.publishers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Self
+
+    from mmpm.model.release import Release
 
 __all__ = [
     "LEVELS",
@@ -181,21 +183,6 @@ def _read_mark(value: object, *, name: str = "", checksum: str = "") -> Mark:
 # --- the judgement --------------------------------------------------------------------------------------------------
 
 
-class Signed(Protocol):
-    """What is judged: `mmpm.model.release.Release`."""
-
-    @property
-    def name(self) -> FormulaName: ...
-    @property
-    def version(self) -> Version: ...
-    @property
-    def checksum(self) -> Checksum: ...
-    @property
-    def serial(self) -> int: ...
-    @property
-    def signatures(self) -> Iterable[tuple[str, str]]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The level of a release, and why.
@@ -212,7 +199,7 @@ class Judged:
 
 
 def judge_level(
-    release: Signed, publishers: Publishers, marks: Marks, verified_keys: frozenset[str] | None = None
+    release: Release, publishers: Publishers, marks: Marks, verified_keys: frozenset[str] | None = None
 ) -> Judged:
     """Give how far `release` is trusted.
 
@@ -246,7 +233,7 @@ def judge_level(
 
 
 def _signer(
-    release: Signed, publishers: Publishers, key_id: str, verified_keys: frozenset[str] | None
+    release: Release, publishers: Publishers, key_id: str, verified_keys: frozenset[str] | None
 ) -> tuple[Publisher | None, str]:
     """Give the publisher whom a signature makes it verified by, or None and why not; both empty: nobody's key."""
     listed = publishers.key(key_id)
@@ -264,10 +251,9 @@ def _signer(
     return publisher, f"signed by {who}"
 
 
-def signed_serial(release: Signed, key_id: str) -> int:
+def signed_serial(release: Release, key_id: str) -> int:
     """Give the serial at which a signature appeared: the release's own, or a later one where it was added later."""
-    later: Iterable[tuple[str, int]] = getattr(release, "signed_later", ())
-    return max((serial for one, serial in later if one == key_id), default=release.serial)
+    return max((serial for one, serial in release.signed_later if one == key_id), default=release.serial)
 
 
 def _sentence(word: str, mark: Mark) -> str:

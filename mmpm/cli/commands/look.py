@@ -7,6 +7,7 @@ from mmpm.model.references import release_address
 from mmpm.ops.listing import Listed, TierListing, list_formulas
 from mmpm.ops.showing import About, Place, Shown, show_formula
 from mmpm.project.tiers import search_order
+from mmpm.trust.key_ids import short
 
 SHOWN_VERSIONS = 12
 SHOWN_LINES = 12  # of a description whose first paragraph does not end
@@ -182,7 +183,7 @@ def _provenance(shown: Shown) -> list[tuple[str, str]]:
             ("Published", f"{release.published_at}, serial {release.serial}"),
             ("Listed by", f"snapshot {found.serial}, issued {found.issued}"),
             ("Root key", f"sha256:{found.root}" if found.root else "not pinned"),
-            ("Signatures", ", ".join(release.signatures) or "none by a publisher"),
+            ("Signatures", ", ".join(short(key_id) for key_id, _ in release.signatures) or "none by a publisher"),
         ]
     entry = shown.used.receipt if shown.used else None
     if entry is not None:
