@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,19 @@ TIMESTAMP: Final = "timestamp"
 ROLES: Final = (ROOT, TARGETS, TRUST, BINS, BIN, SNAPSHOT, TIMESTAMP)
 ONLINE_ROLES: Final = (BIN, SNAPSHOT, TIMESTAMP)
 """Whose keys every publish needs; the others sign at `registry init` and then lie offline."""
+
+DOCUMENTS: Final = (ROOT, TARGETS, TRUST, BINS)
+"""The roles whose documents change rarely and are signed offline, in the order in which they vouch for each other."""
+NAMED_IN: Final[Mapping[str, str]] = {
+    ROOT: ROOT,
+    TARGETS: ROOT,
+    SNAPSHOT: ROOT,
+    TIMESTAMP: ROOT,
+    TRUST: TARGETS,
+    BINS: TARGETS,
+    BIN: BINS,
+}
+"""By role: the one of `DOCUMENTS` that names its keys."""
 
 _TWO_YEARS: Final = timedelta(days=730)
 LIFETIMES: Final[Mapping[str, timedelta]] = {
@@ -91,6 +104,56 @@ class TimestampFacts:
     expires: str
     root: int
     snapshot: RoleFile
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKeys:
+    """Whose signatures count for a role, and how many of them it needs.
+
+    Attributes:
+        public: ed25519 keys, 64 hex digits each; sorted, none twice, at least `threshold` of them.
+        threshold: at least 1.
+    """
+
+    public: tuple[str, ...]
+    threshold: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "public", tuple(sorted(set(self.public))))
+        if not all(is_sha256(one) for one in self.public):  # the same shape
+            raise ValueError("an ed25519 public key is 64 lower-case hexadecimal digits")
+        if type(self.threshold) is not int or not 1 <= self.threshold <= len(self.public):
+            keys = f"{len(self.public)} key{'s' * (len(self.public) != 1)}"
+            raise ValueError(f"of {keys} between 1 and all have to sign, not {self.threshold}")
+
+    @property
+    def by_id(self) -> dict[str, str]:
+        """The keys by their ids."""
+        return {key_id_of(one): one for one in self.public}
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """All that a root, targets, trust or bins document says; what says more is not described by this.
+
+    Attributes:
+        role: one of `DOCUMENTS`.
+        version: from 1.
+        expires: RFC 3339 UTC to the second.
+        delegates: of root, the keys of root, targets, snapshot and timestamp; of targets, those of trust and bins; of
+            bins, those of `BIN`; of trust, none.
+        identity: of root.
+        peers: of targets: other registries that it signs.
+        targets: of trust: what it lists.
+    """
+
+    role: str
+    version: int
+    expires: str
+    delegates: Mapping[str, RoleKeys]
+    identity: Identity | None = None
+    peers: tuple[str, ...] = ()
+    targets: Mapping[str, TargetFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Signed metadata: the only module that knows python-tuf (`verifier` loads a part of it).
+"""Signed metadata: beside `documents` the only module that knows python-tuf (`verifier` loads a part of it).
 
 Rule: bytes in, values out. A `Chain` believes nothing that is not signed by keys which the root before it names, and
 judges every expiry at the moment that the signed timestamp gives as `issued`, never at the reader's clock
@@ -11,20 +11,15 @@ import hashlib
 import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from securesystemslib.signer import Key, Signature, SSlibKey
 from tuf.api.exceptions import ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import (
-    DelegatedRole,
-    Delegations,
     Metadata,
     MetaFile,
-    Role,
     Root,
     Signed,
     Snapshot,
-    SuccinctRoles,
     Targets,
     Timestamp,
 )
@@ -32,98 +27,79 @@ from tuf.api.metadata import TargetFile as TufTarget
 from tuf.api.serialization import DeserializationError
 
 from mmpm.errors import RolledBackError, UntrustedMetadataError, printable, quoted
+from mmpm.trust.documents import add_signatures, bin_keys, role_keys, sign_document, write_document
 from mmpm.trust.facts import (
     BIN,
     BINS,
     LIFETIMES,
+    NAMED_IN,
     OURS,
     ROOT,
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
     TRUST,
+    DocumentFacts,
     Floors,
     Identity,
     RoleFile,
+    RoleKeys,
     TargetFile,
     TimestampFacts,
     format_time,
     is_sha256,
     parse_time,
 )
+from mmpm.trust.keys import SigningKey
 from mmpm.trust.verifier import EnvelopeType, TrustedMetadataSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from mmpm.trust.keys import PublicKey, SigningKey
+    from mmpm.trust.keys import PublicKey
 
 
-_BIN_BITS: Final = 8
+Signers: TypeAlias = "SigningKey | Iterable[SigningKey]"
 
 
 # --- signing --------------------------------------------------------------------------------------------------------
 
 
 def make_root(
-    identity: Identity, keys: Mapping[str, PublicKey], signer: SigningKey, now: datetime, version: int = 1
+    identity: Identity, keys: Mapping[str, PublicKey], signers: Signers, now: datetime, version: int = 1
 ) -> bytes:
     """Give root metadata: `keys` has one key for each of root, targets, snapshot and timestamp."""
-    roles = {role: Role([keys[role].key_id], 1) for role in (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)}
-    root = Root(
-        version=version,
-        expires=_expiry(ROOT, now),
-        keys={keys[role].key_id: _tuf_key(keys[role]) for role in roles},
-        roles=roles,
-        consistent_snapshot=True,
-        unrecognized_fields={OURS: {"id": identity.id, "title": identity.title}},
-    )
-    return _signed(root, signer)
+    delegates = {role: RoleKeys((keys[role].hex,)) for role in (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)}
+    facts = DocumentFacts(ROOT, version, expiry(ROOT, now), delegates, identity)
+    return sign_document(write_document(facts), _several(signers))
 
 
-def sign_top_targets(
-    signer: SigningKey, now: datetime, *, trust: PublicKey, bins: PublicKey, version: int = 1
-) -> bytes:
+def sign_top_targets(signers: Signers, now: datetime, *, trust: PublicKey, bins: PublicKey, version: int = 1) -> bytes:
     """Give the top role: no targets of its own, ``trust/*`` to the role trust, the rest to the role bins."""
-    roles = {
-        TRUST: DelegatedRole(TRUST, [trust.key_id], 1, terminating=True, paths=["trust/*", "trust/levels/*"]),
-        # Every path hash begins with one of these digits: "all the rest", which no path pattern can say.
-        BINS: DelegatedRole(BINS, [bins.key_id], 1, terminating=True, path_hash_prefixes=list("0123456789abcdef")),
-    }
-    keys = {key.key_id: _tuf_key(key) for key in (trust, bins)}
-    return _signed(
-        Targets(
-            version=version,
-            expires=_expiry(TARGETS, now),
-            delegations=Delegations(keys, roles=roles),
-            unrecognized_fields={OURS: {"peers": []}},
-        ),
-        signer,
-    )
+    delegates = {TRUST: RoleKeys((trust.hex,)), BINS: RoleKeys((bins.hex,))}
+    facts = DocumentFacts(TARGETS, version, expiry(TARGETS, now), delegates)
+    return sign_document(write_document(facts), _several(signers))
 
 
-def sign_bins(signer: SigningKey, now: datetime, *, bin_key: PublicKey, version: int = 1) -> bytes:
+def sign_bins(signers: Signers, now: datetime, *, bin_key: PublicKey, version: int = 1) -> bytes:
     """Give the role that hands every path to one of 256 bins."""
-    succinct = SuccinctRoles([bin_key.key_id], 1, _BIN_BITS, BIN)
-    delegations = Delegations({bin_key.key_id: _tuf_key(bin_key)}, succinct_roles=succinct)
-    return _signed(Targets(version=version, expires=_expiry(BINS, now), delegations=delegations), signer)
+    facts = DocumentFacts(BINS, version, expiry(BINS, now), {BIN: RoleKeys((bin_key.hex,))})
+    return sign_document(write_document(facts), _several(signers))
 
 
-def sign_listing(
-    role: str, signer: SigningKey, now: datetime, targets: Mapping[str, TargetFile], version: int
-) -> bytes:
+def sign_listing(role: str, signers: Signers, now: datetime, targets: Mapping[str, TargetFile], version: int) -> bytes:
     """Give a role that lists targets: `TRUST`, or `BIN` for any one bin (bins do not name themselves)."""
     listed = {path: TufTarget(one.length, {"sha256": one.sha256}, path) for path, one in targets.items()}
-    return _signed(Targets(version=version, expires=_expiry(role, now), targets=listed), signer)
+    return _signed(Targets(version=version, expires=_expiry(role, now), targets=listed), signers)
 
 
-def sign_snapshot(signer: SigningKey, now: datetime, meta: Mapping[str, RoleFile], serial: int) -> bytes:
+def sign_snapshot(signers: Signers, now: datetime, meta: Mapping[str, RoleFile], serial: int) -> bytes:
     """Give the snapshot that names the file of every role in `meta`."""
     listed = {f"{role}.json": _meta_file(one) for role, one in meta.items()}
-    return _signed(Snapshot(version=serial, expires=_expiry(SNAPSHOT, now), meta=listed), signer)
+    return _signed(Snapshot(version=serial, expires=_expiry(SNAPSHOT, now), meta=listed), signers)
 
 
-def sign_timestamp(signer: SigningKey, now: datetime, snapshot: RoleFile, root_version: int) -> bytes:
+def sign_timestamp(signers: Signers, now: datetime, snapshot: RoleFile, root_version: int) -> bytes:
     """Give the timestamp of `snapshot`; its version is the serial, because both are signed at every publish."""
     ours = {"issued": format_time(now), "root": root_version}
     return _signed(
@@ -133,23 +109,27 @@ def sign_timestamp(signer: SigningKey, now: datetime, snapshot: RoleFile, root_v
             snapshot_meta=_meta_file(snapshot),
             unrecognized_fields={OURS: ours},
         ),
-        signer,
+        signers,
     )
 
 
-def _signed(signed: Signed, signer: SigningKey) -> bytes:
+def expiry(role: str, now: datetime) -> str:
+    """Give when a document of `role` that is signed now expires."""
+    return format_time(_expiry(role, now))
+
+
+def _signed(signed: Signed, signers: Signers) -> bytes:
     metadata: Metadata[Any] = Metadata(signed)
-    key_id = signer.public.key_id
-    metadata.signatures[key_id] = Signature(key_id, signer.sign(metadata.signed_bytes).hex())
+    add_signatures(metadata, _several(signers))
     return metadata.to_bytes()
+
+
+def _several(signers: Signers) -> Iterable[SigningKey]:
+    return (signers,) if isinstance(signers, SigningKey) else signers
 
 
 def _expiry(role: str, now: datetime) -> datetime:
     return now.astimezone(UTC).replace(microsecond=0) + LIFETIMES[role]
-
-
-def _tuf_key(key: PublicKey) -> Key:
-    return SSlibKey(key.key_id, "ed25519", "ed25519", {"public": key.hex})
 
 
 def _meta_file(one: RoleFile) -> MetaFile:
@@ -240,13 +220,27 @@ class Chain:
         self.timestamp = facts
         return facts
 
-    def names_key(self, role: str, key: PublicKey) -> bool:
-        """Whether a signature of `key` counts for `SNAPSHOT`, `TIMESTAMP` or `BIN`; for the last, bins was accepted."""
-        if role != BIN:
-            return key.key_id in self._set.root.roles[role].keyids
-        delegations = cast("Targets", self._set[BINS]).delegations
-        succinct = delegations.succinct_roles if delegations is not None else None
-        return succinct is not None and key.key_id in succinct.keyids
+    def keys_of(self, role: str) -> RoleKeys:
+        """Give whose signatures count for a role (`BIN` for all bins), as what was accepted so far says.
+
+        Raises:
+            KeyError: the role that names them was not accepted yet.
+            UntrustedMetadataError: it does not name them as it should.
+        """
+        delegator = NAMED_IN[role]
+        signed = self._set.root if delegator == ROOT else cast("Targets", self._set[delegator])
+        try:
+            if isinstance(signed, Root):
+                return role_keys(signed.roles[role], signed.keys)
+            if role == BIN:
+                return bin_keys(signed)
+            delegations = signed.delegations
+            roles = delegations.roles if delegations is not None else None
+            if delegations is None or roles is None or role not in roles:
+                raise UntrustedMetadataError(delegator, f"it does not delegate to {role}")
+            return role_keys(roles[role], delegations.keys)
+        except ValueError as error:
+            raise UntrustedMetadataError(delegator, str(error)) from None
 
     def accept_snapshot(self, data: bytes) -> None:
         """Take the snapshot that the timestamp names."""
