@@ -87,10 +87,15 @@ class PartialSolution:
         """Give the narrowing after which a term that holds now, and did not always, has held."""
         outside = ~term
         history = self.history[package]
-        index = len(history) - 1
-        while index and not history[index - 1].domain & outside:
-            index -= 1
-        return history[index]
+        # Domains only shrink, so the place can be halved in on: a formula of thousands of versions has a long history.
+        low, high = 0, len(history) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if history[middle].domain & outside:
+                low = middle + 1
+            else:
+                high = middle
+        return history[low]
 
     def level_of(self, package: int, term: int) -> int:
         """Give the lowest level at which a term that holds now holds."""
