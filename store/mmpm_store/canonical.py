@@ -51,7 +51,7 @@ def canonical_tar(top: str, files: Iterable[ArchiveFile]) -> Iterator[bytes]:
             raise TreeError(f"files are not sorted: {quoted(file.path)} after {quoted(previous)}")
         previous = file.path
         size = len(file.data)
-        yield _headers(check_path(f"{top}/{file.path}"), size, 0o755 if file.executable else 0o644)
+        yield member_header(check_path(f"{top}/{file.path}"), size, 0o755 if file.executable else 0o644)
         yield file.data
         if size % BLOCK:
             yield bytes(-size % BLOCK)
@@ -93,7 +93,12 @@ def _stored_block(data: bytearray, *, final: bool) -> bytes:
     return bytes([final]) + length.to_bytes(2, "little") + (length ^ 0xFFFF).to_bytes(2, "little") + data
 
 
-def _headers(path: str, size: int, mode: int) -> bytes:
+def member_header(path: str, size: int, mode: int) -> bytes:
+    """Give the header of a plain file, with a PAX header before it where `path` does not fit into one of ustar's.
+
+    Raises:
+        TreeError: `size` is more than eleven octal digits hold.
+    """
     if size > _MAX_SIZE:
         raise TreeError(f"{quoted(path)} is too long for a tar archive")
     split = _split(path)

@@ -61,7 +61,7 @@ class Base:
 
     Attributes:
         kind: how that is known.
-        serial: the state whose metadata it has.
+        serial: the state whose metadata it has; 0 where it has no state's metadata whole.
         id: the inventory's or acknowledgement's id; empty for a serial that a person gave.
     """
 
@@ -213,7 +213,7 @@ def _registry(value: object) -> PackedRegistry:
 def _base(value: object) -> Base:
     base = Fields(value, f"{HEAD}: base")
     kind = _one_of(base, "kind", ("serial", "inventory", "acknowledgement"))
-    return Base(kind, _serial(base), base.optional("id", 80) or "")  # type: ignore[arg-type]
+    return Base(kind, base.whole("serial"), base.optional("id", 80) or "")  # type: ignore[arg-type]
 
 
 def _serial(fields: Fields) -> int:
