@@ -54,6 +54,13 @@ from mmpm.errors.machine import (
     SystemRefusedError,
     UsageError,
 )
+from mmpm.errors.mirroring import (
+    MirrorIncompleteError,
+    MirrorNoRoomError,
+    MirrorUnreadableError,
+    MirrorUntrustedError,
+    SelectionIncompleteError,
+)
 from mmpm.errors.project import (
     ChangedMeanwhileError,
     DocumentUnreadableError,
@@ -132,7 +139,12 @@ __all__ = [
     "ManifestError",
     "MmpmError",
     "NewerFormatError",
+    "MirrorIncompleteError",
+    "MirrorNoRoomError",
+    "MirrorUnreadableError",
+    "MirrorUntrustedError",
     "MissingTreeFileError",
+    "SelectionIncompleteError",
     "NoHomeError",
     "NoProjectError",
     "NoSolutionError",
