@@ -6,12 +6,12 @@ its hash (and for a bin, its signature) was checked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpm.errors import RegistryUntrustedError, UntrustedMetadataError
 from mmpm.registry import evidence, layout
-from mmpm.registry.gather import Wanted, gather
+from mmpm.registry.gather import MissingFileError, Wanted, gather
 from mmpm.registry.index import FormulaIndex
 from mmpm.registry.snapshot import listed_name
 from mmpm.trust.facts import TRUST
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 class Bringer:
     """Fills `copy` with what `chain` lists, from `places` (the one that gave the timestamp first).
 
+    Attributes:
+        left_out: names whose indexes are not asked for: no place carries them.
+
     Every method raises `RegistryUnreachableError`, `RegistryUntrustedError` and `MissingFileError` as `gather` does.
     """
 
@@ -37,6 +40,7 @@ class Bringer:
     chain: Chain
     copy: LocalCopy
     places: tuple[Transport, ...]
+    left_out: set[str] = field(default_factory=set)
 
     def bring(self, names: set[str] | None) -> None:
         """Bring what answers for `names` (None: for every name): bins, index documents, their pages, their marks."""
@@ -79,8 +83,9 @@ class Bringer:
 
     def _load_indexes(self, names: Iterable[str]) -> None:
         wanted: dict[str, tuple[FormulaName, Wanted]] = {}
-        pages: list[Wanted] = []
-        for text in sorted(names):
+        pages: dict[Wanted, FormulaName] = {}
+        missing: dict[Wanted, MissingFileError] = {}
+        for text in sorted(set(names) - self.left_out):
             name = listed_name(self.registry_id, text)
             target = layout.index_target(text)
             listed = self.chain.target(target)
@@ -91,11 +96,17 @@ class Bringer:
             if data is None:
                 wanted[one.path] = (name, one)
             elif b'"pages"' in data:
-                pages.extend(self._pages_of(name, data))
-        for one, data in self._gather(entry for _, entry in wanted.values()):
-            pages.extend(self._pages_of(wanted[one.path][0], data))
+                pages |= dict.fromkeys(self._pages_of(name, data), name)
+        for one, data in self._gather((entry for _, entry in wanted.values()), missing):
+            name = wanted[one.path][0]
+            pages |= dict.fromkeys(self._pages_of(name, data), name)
             self.copy.write(one.path, data)
-        self._load_files(pages)
+        self._load_files(pages, missing)
+        if missing:
+            owners = [pages[one] if one in pages else wanted[one.path][0] for one in missing]
+            error = next(iter(missing.values()))
+            failed = [each for one in missing.values() for each in one.failed]
+            raise MissingFileError(error.path, error.origin, failed, frozenset(map(str, owners)))
 
     def _pages_of(self, name: FormulaName, data: bytes) -> list[Wanted]:
         try:
@@ -107,9 +118,9 @@ class Bringer:
             for page in index.pages
         ]
 
-    def _load_files(self, wanted: Iterable[Wanted]) -> None:
-        missing = (one for one in wanted if self.copy.read(one.path, one.sha256, one.length) is None)
-        for one, data in self._gather(missing):
+    def _load_files(self, wanted: Iterable[Wanted], missing: dict[Wanted, MissingFileError] | None = None) -> None:
+        lacking = (one for one in wanted if self.copy.read(one.path, one.sha256, one.length) is None)
+        for one, data in self._gather(lacking, missing):
             self.copy.write(one.path, data)
 
     def bring_catalog(self) -> None:
@@ -159,8 +170,10 @@ class Bringer:
             if data is not None and not self.chain.has(role):
                 self._accept(role, data)
 
-    def _gather(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, bytes]]:
-        return gather(self.registry_id, self.places, wanted)
+    def _gather(
+        self, wanted: Iterable[Wanted], missing: dict[Wanted, MissingFileError] | None = None
+    ) -> Iterator[tuple[Wanted, bytes]]:
+        return gather(self.registry_id, self.places, wanted, missing=missing)
 
 
 def untrusted(registry_id: str, error: UntrustedMetadataError, place: Transport) -> RegistryUntrustedError:

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import RegistryUntrustedError
 from mmpm.registry import layout
+from mmpm.registry.gather import Wanted, gather
 from mmpm.registry.snapshot import MALFORMED, read_bin_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mmpm.model.release import Release
+    from mmpm.registry.gather import MissingFileError
     from mmpm.registry.local import LocalCopy
     from mmpm.registry.snapshot import Listed
+    from mmpm.registry.transport import Transport
 
 MAX_SIGNATURE_BYTES: Final = 1 << 16
 """The longest detached signature; only its sha256 is listed, and no length."""
@@ -86,8 +89,11 @@ class Evidence:
         targets = self.targets()
         return targets is not None and len(self.held()) == len(targets)
 
-    def signature(self, release: Release, key_id: str, sha256: str) -> bytes | None:
-        """Give a detached signature of `release` whose sha256 its index line names; None where it is not here."""
+    def signature(self, release: Release, key_id: str) -> bytes | None:
+        """Give a detached signature of `release`; None where its line names none of that key, or it is not here."""
+        sha256 = dict(release.signatures).get(key_id)
+        if sha256 is None:
+            return None
         return self._copy.read_at_most(signature_path(release, key_id), sha256, MAX_SIGNATURE_BYTES)
 
     def held(self) -> set[str]:
@@ -117,3 +123,29 @@ def signature_path(release: Release, key_id: str) -> str:
     """Give the file of a detached signature; the length of the key's id tells its kind."""
     kind = "ed25519" if len(key_id) == 64 else "openpgp"
     return layout.signature_file(release.checksum.hex, key_id, kind)
+
+
+def bring_signatures(
+    registry_id: str, copy: LocalCopy, places: Sequence[Transport], releases: Iterable[Release]
+) -> tuple[tuple[Release, str], ...]:
+    """Bring the detached signatures of `releases` that are not in `copy`; with no places, look what is there.
+
+    Returns:
+        Release and key id of those that could not be had because no place has them.
+
+    Raises:
+        RegistryUnreachableError: no place could answer, or one answered 401 or 403.
+        RegistryUntrustedError: a place has other bytes under its name, and no other place has the right ones.
+    """
+    lacking: dict[Wanted, tuple[Release, str]] = {}
+    for release in releases:
+        for key_id, sha256 in release.signatures:
+            path = signature_path(release, key_id)
+            if copy.read_at_most(path, sha256, MAX_SIGNATURE_BYTES) is None:
+                lacking[Wanted(path, sha256, MAX_SIGNATURE_BYTES, is_exact=False)] = (release, key_id)
+    if places and lacking:
+        missing: dict[Wanted, MissingFileError] = {}
+        for one, data in gather(registry_id, places, tuple(lacking), missing=missing):
+            copy.write(one.path, data)
+            del lacking[one]
+    return tuple(lacking.values())

@@ -25,11 +25,22 @@ _SHOWN_BYTES: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file at `path` of a registry tree with its sha256 (hex) and length as signed metadata gives them."""
+    """A file at `path` of a registry tree with its sha256 (hex) and length as signed metadata gives them.
+
+    Attributes:
+        is_exact: false where no length is signed: `length` is then the most that is read.
+    """
 
     path: str
     sha256: str
     length: int
+    is_exact: bool = True
+
+    def is_proved_by(self, data: bytes) -> bool:
+        """Whether `data` is this file."""
+        if len(data) > self.length or (self.is_exact and len(data) != self.length):
+            return False
+        return hashlib.sha256(data).hexdigest() == self.sha256
 
 
 class MissingFileError(Exception):
@@ -38,12 +49,18 @@ class MissingFileError(Exception):
     Attributes:
         path: the file.
         origin: the place that was asked first.
+        failed: of places that could not answer, why: one of these may have it.
+        names: the formulas that cannot be read without it, where it is their index or a page of it.
     """
 
-    def __init__(self, path: str, origin: str) -> None:
+    def __init__(
+        self, path: str, origin: str, failed: Sequence[TransportError] = (), names: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(path)
         self.path = path
         self.origin = origin
+        self.failed = tuple(failed)
+        self.names = names
 
 
 def gather(
@@ -51,11 +68,14 @@ def gather(
     places: Sequence[Transport],
     wanted: Iterable[Wanted],
     failed: Sequence[TransportError] = (),
+    *,
+    missing: dict[Wanted, MissingFileError] | None = None,
 ) -> Iterator[tuple[Wanted, bytes]]:
     """Give each of `wanted` with its verified bytes, in order of arrival.
 
     A place that cannot answer is left for the next one with everything that is still to come: its time-out is paid
-    once, not a file. `failed` says of places that were left already why.
+    once, not a file. `failed` says of places that were left already why. What is `missing` is put there, if it is
+    given, and the rest is gathered all the same.
 
     Raises:
         RegistryUnreachableError: a place answered 401 or 403, or none could answer.
@@ -84,10 +104,17 @@ def gather(
         if not others:
             raise unreachable(registry_id, [*failed, dead])
         left = chain(tuple(asked.values()), (one for one, _ in missed), source)
-        yield from gather(registry_id, others, left, [*failed, dead])
+        yield from gather(registry_id, others, left, [*failed, dead], missing=missing)
         return
     for one, failures in missed:
-        yield one, _from_others(registry_id, others, one, failures)
+        try:
+            data = _from_others(registry_id, others, one, failures, failed)
+        except MissingFileError as error:
+            if missing is None:
+                raise
+            missing[one] = error
+        else:
+            yield one, data
 
 
 def _requests(registry_id: str, source: Iterator[Wanted], asked: dict[str, Wanted]) -> Iterator[Request]:
@@ -106,7 +133,11 @@ def close_early(answers: Iterator[object]) -> None:
 
 
 def _from_others(
-    registry_id: str, others: Sequence[Transport], one: Wanted, failures: list[TransportError | RegistryUntrustedError]
+    registry_id: str,
+    others: Sequence[Transport],
+    one: Wanted,
+    failures: list[TransportError | RegistryUntrustedError],
+    failed: Sequence[TransportError],
 ) -> bytes:
     for place in others:
         try:
@@ -123,7 +154,8 @@ def _from_others(
             raise failure
     for failure in failures:
         if isinstance(failure, NotFound):
-            raise MissingFileError(one.path, failure.origin)
+            silent = [each for each in failures if isinstance(each, Unavailable)]
+            raise MissingFileError(one.path, failure.origin, [*failed, *silent])
     raise unreachable(registry_id, [failure for failure in failures if isinstance(failure, TransportError)])
 
 
@@ -137,7 +169,7 @@ def _failure(
         return RegistryUntrustedError(registry_id, cause, place.origin)
     if isinstance(answer, TransportError):
         return answer
-    if len(answer) == one.length and hashlib.sha256(answer).hexdigest() == one.sha256:
+    if one.is_proved_by(answer):
         return None
     return RegistryUntrustedError(
         registry_id, f"{one.path} has not the signed sha256: the answer is {describe(answer)}", place.origin

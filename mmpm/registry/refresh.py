@@ -10,6 +10,8 @@ Rules, in the words of `docs/architecture.md`:
   `policy.max_age` is here, it goes on deciding, with one warning; else the command stops (exit 5). No other registry
   ever stands in.
 * Everything is verified before it is put into this machine's copy, and the trusted state is promoted last.
+* A listed index that no place has, while its timestamp stays what it is, is *not mirrored*: the name exists, and what
+  is listed of it is not known here.
 * What could be answered offline before can be answered offline afterwards: changed documents of names that were here
   are brought along.
 """
@@ -34,6 +36,7 @@ from mmpm.registry.authenticate import Authenticator, RegistrySource, looks_sign
 from mmpm.registry.belief import Belief, state_of
 from mmpm.registry.bring import Bringer, untrusted
 from mmpm.registry.changes import NameChange, changes_between
+from mmpm.registry.evidence import bring_signatures
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.gather import MissingFileError, describe, unreachable
 from mmpm.registry.snapshot import Snapshot
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mmpm.model.names import FormulaName
+    from mmpm.model.release import Release
     from mmpm.registry.state import TrustState
     from mmpm.registry.transport import Transport
     from mmpm.trust.metadata import Chain
@@ -113,6 +117,7 @@ class RefreshSession:
         self._wanted: set[str] | None = set()
         self._wants_catalog = False
         self._older: int | None = None
+        self._not_mirrored: set[str] = set()
         self._failure: RegistryUnreachableError | None = None
         self._answering: TrustState | None = None  # the state that `fetch` was answered from last
 
@@ -164,7 +169,7 @@ class RefreshSession:
 
     def _lacking(self, names: Iterable[str | FormulaName]) -> set[str]:
         """Give those of `names` of which something has to be brought: what answers for them, or their marks."""
-        asked = {str(name) for name in names}
+        asked = {str(name) for name in names} - self._not_mirrored
         return self.snapshot.needs(asked) | self.snapshot.evidence.lacking(asked)
 
     def fetch_catalog(self) -> None:
@@ -172,6 +177,19 @@ class RefreshSession:
         if not self.is_held and not (self.snapshot.has_catalog and self.snapshot.evidence.is_whole):
             self._wants_catalog = True
             self._in_rounds(lambda: self._bringer().bring_catalog())
+
+    def fetch_signatures(self, releases: Iterable[Release]) -> tuple[tuple[Release, str], ...]:
+        """Bring the detached signatures of `releases`, of this session's snapshot; `Snapshot.signature` reads them.
+
+        Returns:
+            Release and key id of those that no place has; while held or offline, of those that are not here.
+
+        Raises:
+            RegistryUnreachableError: no place could answer, or one answered 401 or 403.
+            RegistryUntrustedError: there are other bytes than the signed ones.
+        """
+        places = () if self.is_held or self._place is None else self.source.places_from(self._place)
+        return bring_signatures(self.source.registry_id, self._copy, places, releases)
 
     def commit(self) -> Refreshed:
         """Make what was verified the state that is believed.
@@ -202,6 +220,11 @@ class RefreshSession:
             changes=changes,
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
+
+    @property
+    def not_mirrored(self) -> frozenset[str]:
+        """Names that are listed, and whose indexes no place has."""
+        return frozenset(self._not_mirrored)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -247,8 +270,8 @@ class RefreshSession:
                 except MissingFileError as error:
                     torn.append(error)
                     if len(torn) >= _ROUNDS and (len(torn) >= _ROUNDS + _STEPS_BACK or not self._step_back()):
-                        cause = f"it lacks {torn[0].path}, which its signed metadata names: the copy is not complete"
-                        raise RegistryUnreachableError(self.source.registry_id, cause, error.origin) from None
+                        self._give_up_on(torn[_ROUNDS - 1])
+                        torn.clear()
                     self._place = self._chain = self._current = None
                 else:
                     return
@@ -259,15 +282,30 @@ class RefreshSession:
         except RegistryUnreachableError as error:
             self._hold(error)
 
+    def _give_up_on(self, newest: MissingFileError) -> None:
+        """Go on with the newest state and without the formulas whose indexes no place has.
+
+        Raises:
+            RegistryUnreachableError: what is missing is needed for more, or a place that may have it cannot answer.
+        """
+        if not newest.names or newest.failed:
+            cause = f"it lacks {newest.path}, which its signed metadata names: the copy is not complete"
+            others = "".join(f"; {each}" for each in dict.fromkeys(map(str, newest.failed)))
+            raise RegistryUnreachableError(self.source.registry_id, cause + others, newest.origin) from None
+        self._not_mirrored |= newest.names
+        self._older = None
+
     def _step_back(self) -> bool:
         """Turn to the timestamp before the one that leads nowhere: a copy made in the middle of a publish has it whole.
 
-        How far back it may lead is decided by what this machine has seen, as for any timestamp.
+        Never behind what this machine has seen of the same epoch.
         """
         if self._older is None:
             self._older = serial_of(self._timestamp)
         self._older -= 1
-        return self._older > 0
+        believed = self._belief.state
+        is_same_epoch = believed is not None and (self._chain is None or self._chain.epoch == believed.keyset)
+        return self._older >= (believed.serial if believed is not None and is_same_epoch else 1)
 
     def _repeat(self) -> None:
         """Bring under a new timestamp what was brought under one that a publish overtook."""
@@ -336,7 +374,8 @@ class RefreshSession:
                 self._chain = self._authenticator.verify(self._place, self._timestamp)
             except RolledBackError as error:
                 raise RegistryUntrustedError(self.source.registry_id, error.fact, self._place.origin) from None
-        return Bringer(self.source.registry_id, self._chain, self._copy, self.source.places_from(self._place))
+        places = self.source.places_from(self._place)
+        return Bringer(self.source.registry_id, self._chain, self._copy, places, self._not_mirrored)
 
     # ---- believing
 

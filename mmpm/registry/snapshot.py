@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mmpm.model.release import Release
     from mmpm.registry.documents import CatalogLine
     from mmpm.registry.evidence import Evidence
-    from mmpm.registry.evidence import Evidence
     from mmpm.registry.index import PageReference
     from mmpm.registry.local import LocalCopy
     from mmpm.registry.state import TrustState
@@ -52,7 +51,6 @@ class Snapshot:
         self.state = state
         self._copy = copy
         self._roles = roles
-        self._evidence: Evidence | None = None
         self._evidence: Evidence | None = None
         self._bins: dict[str, dict[str, Listed]] = {}
         # Of each name: its file, its bytes between `knows` and the reading of them, what they say.
@@ -101,27 +99,9 @@ class Snapshot:
         """Give the levels shard of a formula; None where there is none, or it is not here."""
         return self.evidence.marks_bytes(str(name))
 
-    @property
-    def evidence(self) -> Evidence:
-        """What the role trust says, as far as it is here."""
-        if self._evidence is None:
-            from mmpm.registry.evidence import Evidence  # only where somebody asks for levels
-
-            self._evidence = Evidence(self.registry_id, self._copy, self._roles.get("trust"))
-        return self._evidence
-
-    @property
-    def trust_version(self) -> int:
-        """The version of the role trust's metadata; 0 where there is none."""
-        return self.evidence.version
-
-    def publishers_bytes(self) -> bytes | None:
-        """Give ``trust/publishers.json``; None where there is none, or it is not here."""
-        return self.evidence.publishers_bytes()
-
-    def marks_bytes(self, name: str | FormulaName) -> bytes | None:
-        """Give the levels shard of a formula; None where there is none, or it is not here."""
-        return self.evidence.marks_bytes(str(name))
+    def signature(self, release: Release, key_id: str) -> bytes | None:
+        """Give a detached signature of `release`, its sha256 checked; None where there is none, or it is not here."""
+        return self.evidence.signature(release, key_id)
 
     def index(self, name: str | FormulaName) -> FormulaIndex | None:
         """Give what the registry publishes under `name`; None is proof that it publishes nothing.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pytest
 from loopback import Loopback
 from registry_reader import QUICK
 
-from mmpm.errors import RegistryUntrustedError
+from mmpm.errors import RegistryUnreachableError, RegistryUntrustedError
 from mmpm.registry import layout
+from mmpm.registry.folder import FolderTransport
 from mmpm.registry.http import HttpTransport
 from mmpm.registry.refresh import ALL
 
@@ -135,3 +138,119 @@ def test_a_damaged_mark_here_counts_as_not_here_and_comes_again(reader, marked):
     assert reader.offline().marks_bytes("mol-a") is None
     reader.refresh(["mol-a"])
     assert reader.offline().marks_bytes("mol-a") == b"[1]"
+
+
+# ---- detached signatures
+
+
+KEY = "ab" * 32
+
+
+@pytest.fixture
+def signed(tree):
+    data = b'{"signature":"00"}'
+    line = tree.lines["mol-a"][0]
+    line["signatures"] = {KEY: hashlib.sha256(data).hexdigest()}
+    tree.write(f"signatures/{line['checksum'][7:]}/{KEY}.sig", data)
+    tree.release("mol-a", "1.2.0")
+    tree.show()
+    return tree
+
+
+def session_on(reader, name="mol-a"):
+    session = reader.session()
+    session.begin()
+    session.fetch([name])
+    return session, session.snapshot.releases(name)
+
+
+@pytest.mark.usefixtures("signed")
+def test_a_signature_comes_when_it_is_asked_for_and_stays(reader):
+    session, releases = session_on(reader)
+    assert session.snapshot.signature(releases[0], KEY) is None
+    assert session.fetch_signatures(releases) == ()
+    assert session.snapshot.signature(releases[0], KEY) == b'{"signature":"00"}'
+    assert session.snapshot.signature(releases[1], KEY) is None
+    session.commit()
+    assert reader.offline().signature(releases[0], KEY) is not None
+
+
+def test_a_signature_that_no_place_has_is_told(reader, signed):
+    [file] = signed.folder.rglob("*.sig")
+    file.unlink()
+    session, releases = session_on(reader)
+    assert session.fetch_signatures(releases) == ((releases[0], KEY),)
+
+
+@pytest.mark.parametrize("other", [b"", b"{}", b"x" * (1 << 17)])
+def test_other_bytes_in_place_of_a_signature_are_refused(reader, signed, other):
+    [file] = signed.folder.rglob("*.sig")
+    file.write_bytes(other)
+    session, releases = session_on(reader)
+    with pytest.raises(RegistryUntrustedError, match=r"\.sig"):
+        session.fetch_signatures(releases)
+    assert session.snapshot.signature(releases[0], KEY) is None
+
+
+# ---- what a partial copy does not carry
+
+
+def remove_index(tree, name):
+    for file in (tree.folder / "formulas" / name).glob("*.index.json"):
+        file.unlink()
+
+
+def test_a_listed_index_that_no_place_has_is_not_mirrored_and_the_rest_is_read(reader, tree):
+    remove_index(tree, "mol-b")
+    session = reader.session()
+    session.begin()
+    session.fetch(["mol-a", "mol-b", "mol-z"])
+    assert session.not_mirrored == {"mol-b"}
+    assert not session.is_held
+    assert session.snapshot.serial == tree.serial
+    assert (session.snapshot.lists("mol-b"), session.snapshot.lists("mol-z")) == (True, False)
+    session.fetch(["mol-b", "@acme/mol-c"])
+    assert len(session.snapshot.releases("@acme/mol-c")) == 1
+    assert session.commit().warnings == ()
+
+
+def test_the_same_holds_for_one_that_was_read_before(reader, tree):
+    reader.refresh(ALL)
+    tree.release("mol-b", "2.0.0")
+    tree.show(days=1)
+    remove_index(tree, "mol-b")
+    session = reader.session()
+    session.begin()
+    session.fetch(["mol-b", "mol-a"])
+    assert session.not_mirrored == {"mol-b"}
+    assert session.commit().new_serial == tree.serial
+
+
+def test_a_page_that_no_place_has_makes_its_formula_not_mirrored(reader, tree):
+    tree.release("mol-b", *(f"2.{number}.0" for number in range(400)))
+    tree.show()
+    next((tree.folder / "formulas" / "mol-b").glob("*.page-1.json")).unlink()
+    session = reader.session()
+    session.begin()
+    session.fetch(["mol-a", "mol-b"])
+    assert session.not_mirrored == {"mol-b"}
+
+
+def test_another_place_that_has_it_is_asked(reader, tree, tmp_path):
+    shutil.copytree(tree.folder, tmp_path / "whole")
+    remove_index(tree, "mol-b")
+    reader.places = (FolderTransport(str(tree.folder)), FolderTransport(str(tmp_path / "whole")))
+    session = reader.session()
+    session.begin()
+    session.fetch(["mol-b"])
+    assert session.not_mirrored == frozenset()
+    assert len(session.snapshot.releases("mol-b")) == 1
+
+
+def test_while_a_place_that_may_have_it_cannot_answer_nothing_is_called_not_mirrored(reader, tree, tmp_path):
+    remove_index(tree, "mol-b")
+    reader.places = (FolderTransport(str(tree.folder)), FolderTransport(str(tmp_path / "away")))
+    session = reader.session()
+    session.begin()
+    with pytest.raises(RegistryUnreachableError, match="there is no such folder"):
+        session.fetch(["mol-b"])
