@@ -7,7 +7,7 @@ publisher passes over the abandoned claim.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,7 +32,7 @@ from mmpm.trust.facts import (
     format_time,
     parse_time,
 )
-from mmpm.trust.metadata import sign_listing, sign_snapshot, sign_timestamp
+from mmpm.trust.metadata import Chain, sign_listing, sign_snapshot, sign_timestamp
 from mmpm_store.durable import fsync_path
 
 if TYPE_CHECKING:
@@ -47,11 +47,41 @@ WAIT_SECONDS = 120.0
 _CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an edit makes of the state that it was shown.
+
+    Attributes:
+        targets: what the bins list from now on, beside what they list already.
+        documents: of the roles targets, trust and bins, the signed documents that take the place of the present ones.
+        roots: new roots, each signed as the one before it asks, the first one version above the present one.
+        every_bin: sign every bin anew, because their keys changed.
+    """
+
+    targets: Mapping[str, TargetFile] = field(default_factory=dict)
+    documents: Mapping[str, RoleDocument] = field(default_factory=dict)
+    roots: tuple[bytes, ...] = ()
+    every_bin: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.targets or self.documents or self.roots or self.every_bin)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDocument:
+    """A signed document of a role that does not change at every publish, and its version."""
+
+    version: int
+    data: bytes
+
+
 class Edit(Protocol):
     """What a verb does to a state; called again whenever another publisher was first."""
 
-    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Mapping[str, TargetFile]:
-        """Prepare the files of changed targets in `writer` and give what the bins must list; empty: nothing to do."""
+    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Change:
+        """Prepare the files of changed targets in `writer`, and give what changes."""
 
     def names(self) -> Iterable[FormulaName]:
         """Give the formulas whose unsigned copies `write_aliases` will change."""
@@ -88,6 +118,7 @@ class Committing:
 class _Signed:
     """The metadata of a new state, in memory."""
 
+    change: Change
     bins: Mapping[str, bytes]
     snapshot: bytes
     timestamp: bytes
@@ -116,17 +147,19 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
         while True:
             floor = read_floor(how.key_folder) if how.key_folder else None  # before the tree, which only goes on
             base = PublishedTree.load(root, how.keys.root)
-            _check_keys(base, how.keys)
             last = Floor.of_tree(base) if floor is None else max(floor, Floor.of_tree(base))
             if floor is not None and not how.after_restore:
                 floor.require_below(base)
-            issued = _issue_time(base, last.issued, how.now)
             serial = max(last.serial, abandoned) + 1
             writer.forget_prepared()
-            targets = edit.prepare(base, serial, writer)
-            if not targets and not renew:
+            change = edit.prepare(base, serial, writer)
+            if change.is_empty and not renew:
                 return base.serial
-            signed = _sign(base, how.keys, issued, serial, targets, every_bin=last.serial > base.serial)
+            issued = _issue_time(base, change, last.issued, how.now)
+            if last.serial > base.serial:
+                change = replace(change, every_bin=True)
+            signed = _sign(base, how.keys, issued, serial, change)
+            _require_believable(base, how.keys, signed)
             if not claims.claim(serial, writer.stage((signed.snapshot,))):
                 claims.wait_for(serial, lambda serial=serial: shown_serial(root) >= serial, how.on_wait)  # type: ignore[misc]
                 if shown_serial(root) < serial:
@@ -136,7 +169,7 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
                 continue  # suspended for so long between reading and claiming that the state has moved on
             _show(base, serial, signed, edit, writer)
             _note(how, Floor(serial, format_time(issued)))
-            prune(root, issued, how.grace_seconds, targets)
+            prune(root, issued, how.grace_seconds, change.targets)
             return serial
 
 
@@ -148,45 +181,62 @@ def _note(how: Committing, floor: Floor) -> None:
             how.on_wait(f"{how.key_folder}: what was published could not be noted there: {error.strerror}")
 
 
-def _check_keys(base: PublishedTree, keys: RegistryKeys) -> None:
+def _check_keys(chain: Chain, keys: RegistryKeys) -> None:
     # One wrong signature would shut every reader out, so it is found out before anything is claimed.
     for role in ONLINE_ROLES:
-        if keys.signers[role].public.hex not in base.chain.keys_of(role).public:
+        if keys.signers[role].public.hex not in chain.keys_of(role).public:
             raise KeyForeignError(role)
 
 
-def _issue_time(base: PublishedTree, last_issued: str, now: datetime) -> datetime:
+def _require_believable(base: PublishedTree, keys: RegistryKeys, signed: _Signed) -> None:
+    """Take the new state as a reader will who knows the present root.
+
+    Raises:
+        KeyForeignError: an online key of ours is none of the registry's.
+        UntrustedMetadataError: a new root or document is not signed as it must be.
+    """
+    change = signed.change
+    if not (change.documents or change.roots):
+        _check_keys(base.chain, keys)
+        return
+    chain = Chain(base.chain.root_bytes)
+    for root in change.roots:
+        chain.advance_root(root)
+    chain.accept_timestamp(signed.timestamp)
+    chain.accept_snapshot(signed.snapshot)
+    for role in (TARGETS, TRUST, BINS):
+        changed = change.documents.get(role)
+        chain.accept_targets(role, base.role_bytes(role) if changed is None else changed.data)
+    _check_keys(chain, keys)
+
+
+def _issue_time(base: PublishedTree, change: Change, last_issued: str, now: datetime) -> datetime:
     last = parse_time(last_issued)
     if now + _CLOCK_TOLERANCE < last:
         raise ClockBehindError(format_time(now), last_issued)
     issued = max(now, last)  # two machines' clocks differ by seconds; issue times still never go back
-    for role in (ROOT, TARGETS, TRUST, BINS):
+    replaced = {*change.documents, *((ROOT,) if change.roots else ())}
+    for role in sorted({ROOT, TARGETS, TRUST, BINS} - replaced):
         expires = base.chain.expires(role)
         if expires <= issued:
             raise RegistryExpiredError(role, format_time(expires))
     return issued
 
 
-def _sign(
-    base: PublishedTree,
-    keys: RegistryKeys,
-    issued: datetime,
-    serial: int,
-    targets: Mapping[str, TargetFile],
-    *,
-    every_bin: bool,
-) -> _Signed:
-    changed = {role: dict(base.bin_targets(role)) for role in layout.bin_roles()} if every_bin else {}
-    for target, file in targets.items():
+def _sign(base: PublishedTree, keys: RegistryKeys, issued: datetime, serial: int, change: Change) -> _Signed:
+    changed = {role: dict(base.bin_targets(role)) for role in layout.bin_roles()} if change.every_bin else {}
+    for target, file in change.targets.items():
         role = layout.bin_of(target)
         changed.setdefault(role, dict(base.bin_targets(role)) if role not in changed else {})[target] = file
     bins = {
         role: sign_listing(BIN, keys.signers[BIN], issued, listing, serial) for role, listing in sorted(changed.items())
     }
     roles = base.roles() | {role: RoleFile.of(serial, data) for role, data in bins.items()}
+    roles |= {role: RoleFile.of(one.version, one.data) for role, one in change.documents.items()}
     snapshot = sign_snapshot(keys.signers[SNAPSHOT], issued, roles, serial)
-    timestamp = sign_timestamp(keys.signers[TIMESTAMP], issued, RoleFile.of(serial, snapshot), base.chain.root_version)
-    return _Signed(bins, snapshot, timestamp)
+    root_version = base.chain.root_version + len(change.roots)
+    timestamp = sign_timestamp(keys.signers[TIMESTAMP], issued, RoleFile.of(serial, snapshot), root_version)
+    return _Signed(change, bins, snapshot, timestamp)
 
 
 def _show(base: PublishedTree, serial: int, signed: _Signed, edit: Edit, writer: TreeWriter) -> None:
@@ -198,6 +248,10 @@ def _show(base: PublishedTree, serial: int, signed: _Signed, edit: Edit, writer:
     edit.write_aliases(base, writer)
     for role, data in signed.bins.items():
         writer.put(layout.role_file(role, serial), data)
+    for role, document in signed.change.documents.items():
+        writer.put(layout.role_file(role, document.version), document.data)
+    for version, root in enumerate(signed.change.roots, base.chain.root_version + 1):
+        writer.prepare(layout.role_file(ROOT, version), (root,))
     writer.prepare(layout.TIMESTAMP, (signed.timestamp,), IMMUTABLE_MODE)
     writer.flush()
     if not base.is_current():  # only where file locks do not work

@@ -15,7 +15,7 @@ from mmpm.errors import UnpublishableError, VersionTakenError
 from mmpm.model.checksums import Checksum
 from mmpm.model.release import Release
 from mmpm.registry import history, layout, rendering
-from mmpm.registry.commit import Committing, commit
+from mmpm.registry.commit import Change, Committing, commit
 from mmpm.registry.documents import (
     MAX_CHANGELOG,
     MAX_DEPENDENCIES,
@@ -232,7 +232,7 @@ class _Addition:
         old = tuple((name, version) for name, version in self._order if (name, version.slot) not in self._new)
         return new, old
 
-    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Mapping[str, TargetFile]:
+    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Change:
         """Prepare the indexes and catalog shards that change."""
         self._new.clear()
         self._lines.clear()
@@ -241,7 +241,7 @@ class _Addition:
         for name in sorted(self.staged):
             self._grow(base, name, serial, writer, targets)
         targets |= prepare_catalog(base, {name: line for name, (line, _) in self._lines.items()}, writer)
-        return targets
+        return Change(targets)
 
     def _grow(
         self, base: PublishedTree, name: FormulaName, serial: int, writer: TreeWriter, targets: dict[str, TargetFile]

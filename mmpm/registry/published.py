@@ -94,6 +94,10 @@ class PublishedTree:
         """Give the file of every role."""
         return self.chain.roles()
 
+    def role_bytes(self, role: str) -> bytes:
+        """Give the document of a role that `load` accepted."""
+        return _read(f"{self.root}/{layout.role_file(role, self.chain.role_file(role).version)}")
+
     def bin_targets(self, role: str) -> dict[str, TargetFile]:
         """Give what one bin lists."""
         self._need(role)

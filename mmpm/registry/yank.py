@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import NotPublishedError, UnpublishableError
 from mmpm.registry import history
-from mmpm.registry.commit import Committing, commit
+from mmpm.registry.commit import Change, Committing, commit
 from mmpm.registry.documents import MAX_YANK_REASON
 from mmpm.registry.publish import catalog_line, prepare_catalog, prepare_index, write_pages
 from mmpm.registry.tree_writer import TreeWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from mmpm.model.names import FormulaName
     from mmpm.model.release import Release
@@ -62,7 +62,7 @@ class _Withdrawal:
         self._reason = reason
         self.lines: dict[FormulaName, tuple[CatalogLine, tuple[Release, ...]]] = {}
 
-    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Mapping[str, TargetFile]:  # noqa: ARG002 - the protocol's
+    def prepare(self, base: PublishedTree, serial: int, writer: TreeWriter) -> Change:  # noqa: ARG002 - the protocol's
         """Prepare the index with the mark, and the catalog line of what is the latest now."""
         self.lines.clear()
         name = self._name
@@ -72,13 +72,13 @@ class _Withdrawal:
         if index is None or found is None:
             raise NotPublishedError(str(name), str(self._version))
         if found.yanked == self._reason:
-            return {}
+            return Change()
         grown = history.change(index, past, replace(found, yanked=self._reason))
         targets: dict[str, TargetFile] = {}
         prepare_index(grown, writer, targets)
         line = catalog_line(base.document(history.latest(grown.releases).document))
         self.lines[name] = (line, grown.releases)
-        return targets | prepare_catalog(base, {name: line}, writer)
+        return Change(targets | prepare_catalog(base, {name: line}, writer))
 
     def names(self) -> Iterable[FormulaName]:
         """Give the formula that changes."""
