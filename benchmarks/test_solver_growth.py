@@ -1,4 +1,5 @@
-"""How the solver grows: each question beside one of a quarter of its size, whose time is taken fourfold."""
+"""How the solver grows, and the reading of long formulas: each question beside one of a quarter of its size, whose
+time is taken fourfold."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from dataclasses import replace
 import pytest
 from universes import Question, diamonds, plain_chain, registry, trap_chain, wide_trap
 
+from mmpm.model.formula import parse_formula
 from mmpm.solver.solve import Resolution, solve
 from mmpm.solver.universe import Shadowed, Universe
 
@@ -70,3 +72,31 @@ def test_growth(name, small, add_row):
         quarter * factor,
         "far below 4x, which is quadratic",
     )
+
+
+def steps(count: int) -> bytes:
+    """A formula of so many steps, each needing the one before, every tenth expanding another formula."""
+    head = 'formula = "mol-long"\nversion = 1\ndescription = "Long."\n'
+    return (
+        head
+        + "".join(
+            f'[[steps]]\nid = "s{i}"\ntitle = "Step"\nneeds = ["s{max(0, i - 1)}"]\n'
+            + (f'expand = "mol-{i}"\n' if i % 10 == 0 else "")
+            for i in range(count)
+        )
+    ).encode()
+
+
+def test_growth_of_reading_a_formula(small, add_row):
+    times = []
+    for count in (64, 256) if small else (4100, 16_400):
+        data = steps(count)
+        rounds = []
+        for _ in range(1 if small else ROUNDS):
+            started = time.process_time()
+            assert len(parse_formula(data, "mol-long.formula.toml").requires) == (count + 9) // 10
+            rounds.append(time.process_time() - started)
+        times.append(min(rounds))
+    quarter, whole = times
+    if not small:
+        add_row("a formula of 16,400 steps", whole, f"4 x 4,100 ({quarter * 1000:.1f})", quarter * 4, "far below 4x")
