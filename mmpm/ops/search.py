@@ -20,6 +20,7 @@ from mmpm.ops.catalog import Owners, read_shelves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from mmpm.execute.context import Context
     from mmpm.ops.catalog import Entry, Shelf
@@ -28,6 +29,7 @@ LEVELS = ("unverified", "verified", "official", "audited")
 SORTS = ("relevance", "name", "newest")
 _UNDECLARED_WEIGHT = 0.5
 _WORD = re.compile(r"[^\s,;]+")
+_PART_OF_NAME = re.compile(r"[a-z]{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class SearchResult:
         hits: the part that was asked for, in order.
         total: how many there are.
         shadowed: how many more a registry in front hides.
-        did_you_mean: names near the text, where no name fits it.
+        did_you_mean: names near the text, where no name fits it; else the text with the words that names have.
         other_capabilities: for each tag that no formula has, tags that are near it.
         searched: id, serial and time of issue of each registry that was searched.
         incomplete: ids of registries of which not all (or nothing) is here.
@@ -207,7 +209,17 @@ def _did_you_mean(shelves: Sequence[Shelf], wanted: _Wanted, hits: Sequence[Hit]
     if not slug or (hits and len(wanted.words) > 1) or any(slug in hit.entry.name for hit in hits):
         return ()
     names = {entry.name for shelf in shelves for entry in shelf.entries}
-    return () if slug in names else tuple(closest(slug, names))
+    if slug in names:
+        return ()
+    return tuple(closest(slug, names)) or (() if hits else _corrected(wanted, names))
+
+
+def _corrected(wanted: _Wanted, names: AbstractSet[str]) -> tuple[str, ...]:
+    """Give the text with each word as names have it, where a word of theirs is near; nothing where none is."""
+    known = {part for name in names for part in _PART_OF_NAME.findall(name)}
+    words = [word if word in known else next(iter(closest(word, known)), word) for word, _ in wanted.words]
+    text = " ".join(words)
+    return (text,) if text != wanted.whole else ()
 
 
 def _other_capabilities(shelves: Sequence[Shelf], asked: Sequence[str]) -> dict[str, tuple[str, ...]]:

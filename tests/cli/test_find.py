@@ -307,3 +307,10 @@ def test_an_audit_that_does_not_know_every_name_fails(terminal):
 def test_one_registry_cannot_be_confused(terminal, seed):
     assert terminal.run("audit", "confusion").err == "There are not two registries to compare\n"
     assert seed.serial
+
+
+@pytest.mark.usefixtures("seed")
+def test_a_misspelled_word_of_a_name_is_put_right(terminal):
+    assert "Did you mean security?\n" in terminal.run("search", "secuirty").err
+    assert "Did you mean scan dependency?\n" in terminal.run("search", "scan", "dependncy").err
+    assert "Did you mean" not in terminal.run("search", "zzzzzz").err
