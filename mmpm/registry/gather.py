@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from mmpm.errors import RegistryUnreachableError, RegistryUntrustedError
 from mmpm.registry.local import MAX_DOCUMENT_BYTES
@@ -36,11 +36,29 @@ class Wanted:
     length: int
     is_exact: bool = True
 
-    def is_proved_by(self, data: bytes) -> bool:
+    def proves(self, data: bytes) -> bool:
         """Whether `data` is this file."""
         if len(data) > self.length or (self.is_exact and len(data) != self.length):
             return False
         return hashlib.sha256(data).hexdigest() == self.sha256
+
+
+class Proved(Protocol):
+    """A file whose bytes can be told by a hash: `Wanted`, or a `TreeFile`. At most `length` bytes of it are read."""
+
+    @property
+    def path(self) -> str:
+        """Where it lies in the tree."""
+
+    @property
+    def length(self) -> int:
+        """The most bytes that it may have."""
+
+    def proves(self, data: bytes) -> bool:
+        """Whether `data` is this file."""
+
+
+_One = TypeVar("_One", bound=Proved)
 
 
 class MissingFileError(Exception):
@@ -66,11 +84,11 @@ class MissingFileError(Exception):
 def gather(
     registry_id: str,
     places: Sequence[Transport],
-    wanted: Iterable[Wanted],
+    wanted: Iterable[_One],
     failed: Sequence[TransportError] = (),
     *,
-    missing: dict[Wanted, MissingFileError] | None = None,
-) -> Iterator[tuple[Wanted, bytes]]:
+    missing: dict[_One, MissingFileError] | None = None,
+) -> Iterator[tuple[_One, bytes]]:
     """Give each of `wanted` with its verified bytes, in order of arrival.
 
     A place that cannot answer is left for the next one with everything that is still to come: its time-out is paid
@@ -82,9 +100,9 @@ def gather(
         RegistryUntrustedError: a place has other bytes under its name, and no other place has the right ones.
         MissingFileError: places answered, but have not got it.
     """
-    missed: list[tuple[Wanted, list[TransportError | RegistryUntrustedError]]] = []
+    missed: list[tuple[_One, list[TransportError | RegistryUntrustedError]]] = []
     source = iter(wanted)
-    asked: dict[str, Wanted] = {}
+    asked: dict[str, _One] = {}
     dead: Unavailable | None = None
     first, *others = places
     answers = first.get_many(_requests(registry_id, source, asked))
@@ -117,7 +135,7 @@ def gather(
             yield one, data
 
 
-def _requests(registry_id: str, source: Iterator[Wanted], asked: dict[str, Wanted]) -> Iterator[Request]:
+def _requests(registry_id: str, source: Iterator[_One], asked: dict[str, _One]) -> Iterator[Request]:
     for one in source:
         if one.length > MAX_DOCUMENT_BYTES:
             raise RegistryUntrustedError(registry_id, f"its {one.path} has {one.length} bytes, which is no document")
@@ -135,7 +153,7 @@ def close_early(answers: Iterator[object]) -> None:
 def _from_others(
     registry_id: str,
     others: Sequence[Transport],
-    one: Wanted,
+    one: Proved,
     failures: list[TransportError | RegistryUntrustedError],
     failed: Sequence[TransportError],
 ) -> bytes:
@@ -160,7 +178,7 @@ def _from_others(
 
 
 def _failure(
-    registry_id: str, place: Transport, one: Wanted, answer: bytes | TransportError
+    registry_id: str, place: Transport, one: Proved, answer: bytes | TransportError
 ) -> TransportError | RegistryUntrustedError | None:
     if isinstance(answer, Unauthorized | Forbidden):
         raise unreachable(registry_id, [answer])
@@ -169,10 +187,10 @@ def _failure(
         return RegistryUntrustedError(registry_id, cause, place.origin)
     if isinstance(answer, TransportError):
         return answer
-    if one.is_proved_by(answer):
+    if one.proves(answer):
         return None
     return RegistryUntrustedError(
-        registry_id, f"{one.path} has not the signed sha256: the answer is {describe(answer)}", place.origin
+        registry_id, f"{one.path} has not the signed hash: the answer is {describe(answer)}", place.origin
     )
 
 
