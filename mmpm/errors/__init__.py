@@ -37,7 +37,7 @@ from mmpm.errors.base import (
     quoted,
     size_text,
 )
-from mmpm.errors.carrying import MissingTreeFileError, PackRefusedError
+from mmpm.errors.carrying import MissingTreeFileError, NotMirroredError, PackRefusedError
 from mmpm.errors.machine import (
     BadSettingError,
     ConfigSyntaxError,
@@ -101,7 +101,13 @@ from mmpm.errors.registry import (
     UnknownRegistryError,
     UntrustedMetadataError,
 )
-from mmpm.errors.trust import KeyExistsError, KeyUnknownError
+from mmpm.errors.trust import (
+    KeyExistsError,
+    KeyUnknownError,
+    SignaturesMissingError,
+    SigningRequestOutdatedError,
+    SigningRequestRefusedError,
+)
 
 __all__ = [
     "BUG",
@@ -137,14 +143,13 @@ __all__ = [
     "LockOutOfDateError",
     "LockedByOtherError",
     "ManifestError",
-    "MmpmError",
-    "NewerFormatError",
     "MirrorIncompleteError",
     "MirrorNoRoomError",
     "MirrorUnreadableError",
     "MirrorUntrustedError",
     "MissingTreeFileError",
-    "SelectionIncompleteError",
+    "MmpmError",
+    "NewerFormatError",
     "NoHomeError",
     "NoProjectError",
     "NoSolutionError",
@@ -154,6 +159,7 @@ __all__ = [
     "NotFoundHereError",
     "NotFoundInStoreError",
     "NotInstalledError",
+    "NotMirroredError",
     "NotPublishedError",
     "NotRequiredError",
     "NotWhatWasLockedError",
@@ -179,6 +185,10 @@ __all__ = [
     "RootMismatchError",
     "RootNotPinnedError",
     "SearchTooLongError",
+    "SelectionIncompleteError",
+    "SignaturesMissingError",
+    "SigningRequestOutdatedError",
+    "SigningRequestRefusedError",
     "StillRequiredError",
     "StoreIncompleteError",
     "SystemRefusedError",

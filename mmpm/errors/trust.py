@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm.errors.base import MmpmError, printable
+from mmpm.errors.base import UNTRUSTED, MmpmError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,4 +34,46 @@ class KeyUnknownError(MmpmError):
             f"no key {printable(name, 80)} is on this machine" + (f"; there are {listed}" if listed else ""),
             "see `mmpm keys list`, or make one with `mmpm keys create NAME`",
             {"name": name},
+        )
+
+
+class SigningRequestRefusedError(MmpmError):
+    """A signing request is not what it should be: malformed, changed on its way, or about another registry."""
+
+    code = "signing-request-refused"
+    exit_status = UNTRUSTED
+
+    def __init__(self, reason: str, path: str = "the signing request") -> None:
+        self.reason = reason
+        super().__init__(
+            f"{printable(path)} is refused: {printable(reason)}",
+            "nothing was signed or published; have a new request made with `mmpm registry rotate DIR -o FILE`",
+            {"file": path, "reason": reason},
+        )
+
+
+class SigningRequestOutdatedError(MmpmError):
+    """The registry has moved on since a signing request was made."""
+
+    code = "signing-request-outdated"
+
+    def __init__(self, reason: str, path: str = "the signing request") -> None:
+        super().__init__(
+            f"{printable(path)} cannot be applied any more: {printable(reason)}",
+            "nothing was published; make a new request where the registry is and have that one signed",
+            {"file": path, "reason": reason},
+        )
+
+
+class SignaturesMissingError(MmpmError):
+    """A signing request lacks signatures."""
+
+    code = "signatures-missing"
+
+    def __init__(self, missing: Sequence[str], path: str = "the signing request") -> None:
+        shown = "; ".join(printable(one) for one in missing)
+        super().__init__(
+            f"{printable(path)} is not signed by enough keys: {shown}",
+            "carry it to the machine with those keys, run `mmpm keys sign FILE` there, and bring it back",
+            {"file": path, "missing": list(missing)},
         )

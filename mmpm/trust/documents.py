@@ -8,6 +8,7 @@ what no sentence describes.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -219,7 +220,9 @@ def join_parts(signed: object, signatures: Mapping[str, str]) -> bytes:
     """
     listed = [{"keyid": key_id, "sig": signature} for key_id, signature in sorted(signatures.items())]
     try:
-        return Metadata[Any].from_dict({"signed": signed, "signatures": listed}).to_bytes()
+        return (
+            Metadata[Any].from_dict({"signed": deepcopy(signed), "signatures": listed}).to_bytes()
+        )  # it eats what it reads
     except _MALFORMED as error:
         raise UntrustedMetadataError("carried", f"it cannot be read: {printable(str(error))}") from None
 
