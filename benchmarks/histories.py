@@ -45,7 +45,7 @@ def real_histories(corpus: Corpus, names: int) -> dict[str, list[Release]]:
 
 def renamed(name: str, number: int) -> str:
     """The name of a copy; copy 0 is the original."""
-    return f"{name}-{number:02d}" if number else name
+    return f"{name}-copy-{number:02d}" if number else name
 
 
 def _originals(corpus: Corpus) -> dict[str, list[Release]]:

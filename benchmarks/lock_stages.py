@@ -23,8 +23,8 @@ REST = "rest: command line, registry's age, journal"
 STAGES = {
     "settings, manifest": ("mmpm.cli.session:Session.context", "mmpm.ops.lock:read_manifest"),
     "files: read, sha256": ("mmpm.registry.local:LocalCopy.read",),
-    "parsing: JSON": ("mmpm.registry.snapshot:FormulaIndex.parse", "mmpm.registry.snapshot:read_bin_targets"),
-    "parsing: lines": ("mmpm.registry.snapshot:Snapshot.releases",),
+    "parsing: metadata": ("mmpm.registry.snapshot:read_snapshot_roles", "mmpm.registry.snapshot:read_bin_targets"),
+    "parsing: lines": ("mmpm.registry.snapshot:Snapshot.releases", "mmpm.registry.written_lines:_whole"),
     "following requirements": ("mmpm.ops.resolve:_Question.learn",),
     "universe": ("mmpm.ops.resolve:_Question.universe",),
     "solving": ("mmpm.ops.resolve:solve",),

@@ -29,17 +29,21 @@ if TYPE_CHECKING:
 
     Refuse = Callable[[ValueError], Exception]
 
-# Printable ASCII but for the two characters that mean something in a JSON text.
-_TEXT: Final = r'"[ !#-\[\]-~]*"'
-_TEXTS: Final = rf"\[{_TEXT}(?:,{_TEXT})*\]"
-_PAIRS: Final = rf"{_TEXT}:{_TEXT}(?:,{_TEXT}:{_TEXT})*"
+MAX_BYTES: Final = 4 << 20
+"""Longer documents are left to the strict parser; 256 lines with 20 requirements each have 0.3 MB."""
+
+# Printable ASCII but for the two characters that mean something in a JSON text. No repetition is ever taken back
+# (`*+`), so that a hostile text costs neither time nor memory beyond its length.
+_TEXT: Final = r'"[ !#-\[\]-~]*+"'
+_TEXTS: Final = rf"\[{_TEXT}(?:,{_TEXT})*+\]"
+_PAIRS: Final = rf"{_TEXT}:{_TEXT}(?:,{_TEXT}:{_TEXT})*+"
 _WHOLE: Final = r"(?:0|[1-9][0-9]{0,15})"
-_COUNTS: Final = rf"{_TEXT}:{_WHOLE}(?:,{_TEXT}:{_WHOLE})*"
+_COUNTS: Final = rf"{_TEXT}:{_WHOLE}(?:,{_TEXT}:{_WHOLE})*+"
 _LINE: Final = re.compile(
     rf'(\{{"checksum":{_TEXT},"document":{_TEXT},"kind":{_TEXT},"published_at":"([ !#-\[\]-~]{{0,40}})",'
     rf'(?:"requires":\{{({_PAIRS})\}},)?"serial":{_WHOLE},(?:"signatures":\{{{_PAIRS}\}},)?'
     rf'(?:"signed_later":\{{{_COUNTS}\}},)?"size":{_WHOLE},(?:"soft":{_TEXTS},)?'
-    rf'"tree":{_TEXT},"version":"([ !#-\[\]-~]*)"\}})'
+    rf'"tree":{_TEXT},"version":"([ !#-\[\]-~]*+)"\}})'
 )
 _PAIR: Final = re.compile(r'"([^"]*)":"([^"]*)"')
 
@@ -58,6 +62,8 @@ def read_written(data: bytes, name: FormulaName, refuse: Refuse) -> tuple[Releas
     Raises:
         ValueError: a version or a requirement is malformed.
     """
+    if len(data) > MAX_BYTES:
+        return None
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError:

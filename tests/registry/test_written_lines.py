@@ -105,6 +105,8 @@ LINE = {
         document(LINE).replace(b"mol-a", b"mol-c"),
         document(LINE).replace(b"formula", "f\u00f6rmula".encode()),
         document(LINE) + b" ",
+        document(LINE | {"requires": {f"mol-{number}": "x" * 100 for number in range(40_000)}}),
+        document(LINE | {"requires": {f"mol-{number}": "*" for number in range(20_000)}})[:-9],
         b"",
         b"{}",
     ],
