@@ -168,13 +168,15 @@ class LockMissingError(MmpmError):
 
 
 class LockOutOfDateError(MmpmError):
-    """The manifest asks for something that the lock was not made for."""
+    """The manifest asks for something that the lock was not made for, or what is locked was withdrawn since."""
 
     code = "lock-out-of-date"
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], lack: str = "does not cover") -> None:
         what = ", ".join(printable(name, 80) for name in names[:5]) or "what the manifest asks for"
-        super().__init__(f"mmpm.lock does not cover {what}", "run `mmpm lock`, then commit mmpm.lock", {"names": names})
+        super().__init__(
+            f"mmpm.lock {printable(lack)} {what}", "run `mmpm lock`, then commit mmpm.lock", {"names": names}
+        )
 
 
 class LeadsOutsideError(MmpmError):

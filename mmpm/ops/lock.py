@@ -53,11 +53,16 @@ def plan_lock(context: Context, request: LockRequest) -> Plan:
         if not any(line.startswith(_MARKERS) for line in data.splitlines()):
             kept = f"{len(old.releases)} of its releases were kept" if old.releases else "nothing of it was kept"
             context.progress.warn(f"mmpm.lock could not be read and is made anew; {kept}")
+        else:
+            context.progress.say("mmpm.lock has a merge conflict: of a release that both sides have the higher is kept")
     new = relock(context, read_manifest(context.project.manifest_path).or_asking_for(old.requirements), old)
     text = format_lock(new)
     if text == data or (data is None and new == Lockfile()):
         return Plan(folder=files.formulas)
     if request.check:
+        # The same releases for the same wishes: what differs is what their registry says of them, such as a yank.
+        if old.requirements == new.requirements and _versions(old) == _versions(new):
+            raise LockOutOfDateError(_differing(old, new), "covers the manifest, but not what is known by now of")
         raise LockOutOfDateError(_differing(old, new))
     write = WriteText("lock", context.project.lock_path, text.decode(), content_id(data))
     return Plan((write,), folder=files.formulas)
@@ -100,3 +105,7 @@ def _differing(before: Lockfile, new: Lockfile) -> list[str]:
     """Name what is asked for or chosen differently."""
     asked = {name for _, name, _ in set(before.requirements) ^ set(new.requirements)}
     return sorted(asked | {locked.name for locked in set(before.releases) ^ set(new.releases)})
+
+
+def _versions(lock: Lockfile) -> dict[str, str]:
+    return {locked.name: locked.version for locked in lock.releases}

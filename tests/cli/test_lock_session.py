@@ -40,6 +40,20 @@ def test_check_fails_where_the_lock_would_change_and_changes_nothing(terminal, r
     assert path.read_bytes() == before + b"<<<<<<< x\n"
 
 
+def test_a_withdrawal_since_is_no_gap_in_what_the_manifest_asks_for(terminal, registry):
+    registry.release("mol-a", "1.0.0")
+    registry.show()
+    lock(terminal, '"mol-a" = "^1"\n')
+    registry.yank("mol-a", "1.0.0")
+    registry.show()
+    seen = terminal.run("lock", "--check")
+    assert seen.status == 1
+    assert "warning: mol-a 1.0.0 was withdrawn by its publisher: broken" in seen.err
+    assert "mmpm.lock covers the manifest, but not what is known by now of mol-a" in seen.err
+    assert terminal.run("lock").status == 0
+    assert terminal.run("lock", "--check").status == 0
+
+
 def test_a_prerelease_comes_only_where_it_is_asked_for(terminal, registry):
     registry.release("mol-a", "1.0.0", "2.0.0-rc.1")
     registry.release("mol-b", "1.0.0-rc.1", "1.0.0-rc.2")
@@ -64,6 +78,8 @@ def test_a_merge_conflict_is_mended_also_in_what_is_asked_for_and_without_a_mani
     theirs = path.read_bytes()
     conflict = b"<<<<<<< mine\n" + mine + b"||||||| base\n=======\n" + theirs + b">>>>>>> theirs\n"
     path.write_bytes(conflict)
+    told = "mmpm.lock has a merge conflict: of a release that both sides have the higher is kept\n"
+    assert told in terminal.run("lock", "--dry-run").err
     assert lock(terminal, base + '"mol-b" = "*"\n"mol-c" = "^1"\n') == {
         "mol-a": "1.0.0",
         "mol-b": "1.1.0",
