@@ -20,6 +20,23 @@ class MissingTreeFileError(MmpmError):
         self.path = path
 
 
+class NotMirroredError(MmpmError):
+    """Files of releases that a registry lists are not carried by the mirrors at hand."""
+
+    code = "not-mirrored"
+
+    def __init__(self, names: list[str], registry: str, places: list[str]) -> None:
+        some = ", ".join(printable(name, 80) for name in names[:5]) + (" ..." if len(names) > 5 else "")
+        where = f" ({', '.join(map(printable, places[:3]))})" if places else ""
+        owner = printable(registry, 80)
+        super().__init__(
+            f"{some}: listed by {owner}, but not mirrored here{where}",
+            "have it mirrored (`mmpm mirror update` where the mirror is filled), "
+            f"or add another address of {owner} with `mmpm registry add`",
+            {"names": names, "registry": registry, "places": places},
+        )
+
+
 class PackRefusedError(MmpmError):
     """A pack is damaged, or was never one; nothing of it is shown."""
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mmpm.errors import BadSettingError, NotFetchedError, ObjectsMissingError, printable
+from mmpm.errors import BadSettingError, NotFetchedError, NotMirroredError, ObjectsMissingError, printable
+from mmpm.registry.address import folder_of, is_mirror, is_remote
 from mmpm.registry.authenticate import RegistrySource
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.state import TrustFolder
 from mmpm.trust.clock import AgePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from mmpm.execute.context import Context
+    from mmpm.model.release import Release
     from mmpm.project.registries import RegistryConfig
     from mmpm.registry.refresh import RefreshSession
     from mmpm.registry.snapshot import Snapshot
@@ -27,24 +29,40 @@ if TYPE_CHECKING:
 _MAX_CA_BYTES = 8 << 20
 
 
-def is_remote(url: str) -> bool:
-    """Whether an address is asked over a network, as opposed to a folder."""
-    return url.startswith(("http://", "https://"))
-
-
 def source_of(context: Context, registry: RegistryConfig) -> RegistrySource:
     """Give `registry` with what reads it, in the order of its addresses.
 
     Raises:
         BadSettingError: an address or the file of certificates cannot be used.
     """
-    places: list[Transport] = []
+    places = tuple(place for _, place in _places(context, registry))
+    return RegistrySource(registry.id, places, registry.root, registry.project_root)
+
+
+def _places(context: Context, registry: RegistryConfig) -> list[tuple[str, Transport]]:
+    """Give each address of a registry that may be asked, with what asks it."""
+    places: list[tuple[str, Transport]] = []
     for url in registry.urls:
         if not is_remote(url):
-            places.append(FolderTransport(url.removeprefix("file://")))
+            try:
+                places.append((url, FolderTransport(folder_of(url))))
+            except ValueError as error:
+                raise BadSettingError(f"registries.{registry.id}.urls", registry.origin, str(error)) from None
         elif not context.offline:
-            places.append(_http(context, registry, url))
-    return RegistrySource(registry.id, tuple(places), registry.root, registry.project_root)
+            places.append((url, _http(context, registry, url)))
+    return places
+
+
+def carried_by(context: Context, registry: RegistryConfig) -> Callable[[Release], bool] | None:
+    """Give what tells which releases of a registry are mirrored here; None where nothing speaks against any.
+
+    Offline that is no question: then only what the store has may be chosen.
+    """
+    if context.offline or not registry.urls or not all(map(is_mirror, registry.urls)):
+        return None
+    from mmpm.registry.carried import carried_by as carried
+
+    return carried(registry.id, [place for _, place in _places(context, registry)])
 
 
 def find_registry(context: Context, registry_id: str) -> RegistryConfig:
@@ -119,6 +137,7 @@ def fetch_from_registries(
 
     Raises:
         ObjectsMissingError: no registry at hand has some of them.
+        NotMirroredError: the same, and the ones that list them are at hand as mirrors alone, which all answered.
         RegistryUnreachableError, RegistryUntrustedError: as for `fetch_objects`.
     """
     from mmpm.registry.objects import fetch_objects
@@ -132,6 +151,11 @@ def fetch_from_registries(
             raise ObjectsMissingError(
                 needed_by, "this command is offline", "run it again without `--offline`, or bring a copy of the store"
             )
+        owners = [registry for registry in order if registry.id in set(first) and registry.urls]
+        urls = [url for registry in owners for url in registry.urls]
+        was_asked = fetched.is_certain and not (context.offline and any(map(is_remote, urls)))
+        if was_asked and urls and all(map(is_mirror, urls)):
+            raise NotMirroredError(needed_by, ", ".join(registry.id for registry in owners), urls)
         reason = "; ".join(fetched.reasons) or "no registry has them"
         remedy = "run it again when the registry answers, or bring a copy of the store or of the registry"
         raise ObjectsMissingError(needed_by, printable(reason), remedy)
@@ -171,14 +195,13 @@ def _http(context: Context, registry: RegistryConfig, url: str) -> Transport:
             total_seconds=float(settings.seconds("network.deadline") or 86_400),
             attempts=settings.number("network.retries") + 1,
         )
-        # A mirror lies behind a gap: its timestamps are judged by age, not by their expiry.
-        is_mirror = "/mirrors/" in url
         return HttpTransport(
             url,
             connection,
             patience,
             user_agent=f"mmpm/{__version__}",
-            is_online=not is_mirror,
+            # A mirror lies behind a gap: its timestamps are judged by age, not by their expiry.
+            is_online=not is_mirror(url),
             threads=settings.number("network.connections"),
         )
     except ValueError as error:

@@ -16,10 +16,11 @@ from mmpm.errors import (
     TrustStateUnreadableError,
     UsageError,
 )
-from mmpm.execute.connect import is_remote, source_of, trust_of
+from mmpm.execute.connect import source_of, trust_of
 from mmpm.plan import AddRegistry, Plan, RefreshRegistries, RemoveRegistry
 from mmpm.project.config import load_registries
 from mmpm.project.registries import DEFAULT_PRIORITY, RegistryConfig
+from mmpm.registry.address import is_remote
 from mmpm.registry.introduce import Introduction, introduce
 from mmpm.registry.state import TrustFolder
 from mmpm.trust.facts import is_sha256

@@ -73,6 +73,10 @@ class FolderTransport:
                 answer = error
             yield request, answer
 
+    def has(self, path: str) -> bool:
+        """Whether something lies at `path`; its bytes are not looked at."""
+        return os.path.lexists(os.path.join(self.folder, check_request_path(path)))
+
     def _read(self, full: str, path: str, max_bytes: int) -> bytes:
         handle = os.open(full, _FLAGS)
         try:

@@ -50,11 +50,13 @@ class FetchedObjects:
         bytes: how many were fetched and stored.
         missing: what no place had, sorted.
         reasons: a clause for each registry that was asked in vain, "ID at ORIGIN ...".
+        is_certain: every place answered, so that what is missing is nowhere that was asked.
     """
 
     bytes: int = 0
     missing: tuple[ObjectId, ...] = ()
     reasons: list[str] = field(default_factory=list)
+    is_certain: bool = True
 
 
 def fetch_objects(
@@ -139,6 +141,7 @@ class _Reading:
                 self._refuse(object_id, f"{request.path} is longer than the {size} bytes that are listed")
             elif isinstance(answer, TransportError):
                 missed = missed or answer
+                self.fetched.is_certain &= not isinstance(answer, Unavailable)
                 if isinstance(answer, Unauthorized | Forbidden):
                     self.forbidden = answer
                 if isinstance(answer, Unauthorized | Forbidden | Unavailable):

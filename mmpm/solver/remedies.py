@@ -37,6 +37,7 @@ _BARRED = {
         "is not in the store, and this run is offline",
         "are not in the store, and this run is offline",
     ),
+    "not mirrored": ("is not mirrored here", "are not mirrored here"),
     "barred by policy": ("is barred by policy", "are barred by policy"),
     "taken down": ("was taken down by its registry", "were taken down by its registry"),
 }
@@ -162,6 +163,12 @@ def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tupl
     return (*list(remedies)[:MOST_REMEDIES], *_changes_of_the_project(numbering, facts))
 
 
+def _mirrored(what: str, registries: Sequence[str]) -> str:
+    owner = registries[0] if registries else "its registry"
+    where = "`mmpm mirror update` where the mirror is filled"
+    return f"have {what} mirrored ({where}), or add an address of {owner} with it"
+
+
 def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[str]:
     """Give what the project could ask for instead; only what could be more than it asks for is to be widened."""
     wishes = sorted(
@@ -210,11 +217,13 @@ def _remedies(lack: _Lack) -> Iterator[str]:
         elif lack.absence.why == "not fetched":
             yield "run `mmpm update` where the registries can be reached"
         else:
-            yield f"have {name} mirrored, or add a registry that carries it"
+            yield _mirrored(name, lack.absence.registries)
         return
     newest = {each.why: each for each in lack.barred}
     if "not in the store" in newest:
         yield "run it again without `--offline`"
+    if "not mirrored" in newest:
+        yield _mirrored(f"{name} {newest['not mirrored'].version}", [lack.package.registry])
     if "pre-release" in newest:
         version = newest["pre-release"].version
         from shlex import quote  # seldom needed

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from mmpm.model.ranges import VersionRange
     from mmpm.model.versions import Version
 
-Barrier: TypeAlias = Literal["yanked", "pre-release", "not in the store", "barred by policy", "taken down"]
-"""What takes a version out of the candidates. "Not in the store": offline, and its files are not here."""
+Barrier: TypeAlias = Literal[
+    "yanked", "pre-release", "not in the store", "not mirrored", "barred by policy", "taken down"
+]
+"""What takes a version out of the candidates. "Not in the store": offline, and its files are not here; "not mirrored":
+the mirrors at hand list it and do not carry its files."""
 
 Missing: TypeAlias = Literal["absent", "not fetched", "not mirrored"]
 """Proved to be in no registry; not known, because an index is not on this machine; listed, but not carried here."""

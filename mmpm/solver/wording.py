@@ -22,6 +22,7 @@ SHORTLY: dict[Barrier, str] = {
     "yanked": "yanked",
     "pre-release": "a pre-release",
     "not in the store": "not in the store",
+    "not mirrored": "not mirrored here",
     "barred by policy": "barred by policy",
     "taken down": "taken down",
 }
