@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias, TypeVar
 from mmpm.errors import MissingTreeFileError, RegistryUntrustedError, UntrustedMetadataError
 from mmpm.registry import layout
 from mmpm.registry.documents import CatalogLine, ReleaseDocument, parse_catalog, parse_document_of
+from mmpm.registry.evidence import MAX_SIGNATURE_BYTES, signature_path
 from mmpm.registry.index import FormulaIndex, parse_page, parse_release_line
 from mmpm.registry.local import MAX_DOCUMENT_BYTES
 from mmpm.registry.transport import check_request_path
@@ -35,7 +36,6 @@ Read: TypeAlias = Callable[[str, int], bytes | None]
 
 MAX_ROOT_BYTES: Final = 1 << 20
 MAX_TIMESTAMP_BYTES: Final = 1 << 16
-MAX_SIGNATURE_BYTES: Final = 1 << 16
 _MAX_ROOTS: Final = 1 << 16
 _TARGET_FOLDERS: Final = ("formulas/", "catalog/", "trust/")
 _Value = TypeVar("_Value")
@@ -121,7 +121,7 @@ class VerifiedState:
         """
         if timestamp is None:
             timestamp = _need(read, registry_id, layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
-        chain, roots = _walk_roots(read, registry_id, trusted_root, peek_root_version(timestamp) or 0)
+        chain, roots = walk_roots(read, registry_id, trusted_root, peek_root_version(timestamp) or 0)
         chain.accept_timestamp(timestamp, floors)
         self = cls(registry_id, read, chain, timestamp, roots)
         chain.accept_snapshot(self._exact(layout.role_file(SNAPSHOT, self.serial), _proof_of(self.facts.snapshot)))
@@ -178,12 +178,18 @@ class VerifiedState:
         """Give document, listing, files and signatures of a release; a tombstone has none."""
         if release.tombstone:
             return
-        data, document = self._document(release)
+        data, document = self.document_of(release)
         yield TreeFile(layout.object_file(release.document), len(data), object_id=release.document)
         listing = document.tree.to_bytes()
         yield TreeFile(layout.object_file(release.tree), len(listing), object_id=release.tree)
         for entry in document.tree.entries:
             yield TreeFile(layout.object_file(entry.id), entry.size, object_id=entry.id)
+        yield from self.signature_files(release)
+
+    def signature_files(self, release: Release) -> Iterator[TreeFile]:
+        """Give the detached signatures that the index line of a release names."""
+        for key_id, sha256 in release.signatures:
+            yield TreeFile(signature_path(release, key_id), MAX_SIGNATURE_BYTES, sha256, is_exact=False)
 
     def tree_files(self, select: Select | None = None) -> Iterator[TreeFile]:
         """Give all tree files: metadata, targets, pages, and those of the releases that `select` has (None: of all).
@@ -267,7 +273,7 @@ class VerifiedState:
 
     def document(self, release: Release) -> ReleaseDocument:
         """Give the document of a release, which is that of its index line."""
-        return self._document(release)[1]
+        return self.document_of(release)[1]
 
     def bytes_of(self, file: TreeFile) -> bytes:
         """Give the bytes of a file of this state.
@@ -280,7 +286,8 @@ class VerifiedState:
 
     # ---- reading
 
-    def _document(self, release: Release) -> tuple[bytes, ReleaseDocument]:
+    def document_of(self, release: Release) -> tuple[bytes, ReleaseDocument]:
+        """Give the document of a release as bytes and as a value."""
         path = layout.object_file(release.document)
         data = _need(self._read, self.registry_id, path, MAX_DOCUMENT_BYTES)
         if ObjectId.of(data) != release.document:
@@ -332,7 +339,7 @@ def _need(read: Read, registry_id: str, path: str, max_bytes: int) -> bytes:
     return data
 
 
-def _walk_roots(read: Read, registry_id: str, trusted_root: bytes, newest: int) -> tuple[Chain, list[TreeFile]]:
+def walk_roots(read: Read, registry_id: str, trusted_root: bytes, newest: int) -> tuple[Chain, list[TreeFile]]:
     """Verify the roots from the first to `newest` (or the trusted one), which meet `trusted_root` on their way.
 
     Raises:
