@@ -9,17 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
 
 from mmpm.errors import NotARegistryError
-from mmpm.model.names import RegistryId
 from mmpm.registry import layout
+from mmpm.registry.destination import read_plain
 from mmpm.registry.documents import parse_registry_json
-from mmpm.registry.pack.format import MIRRORS, proof_of_path, tree_path
+from mmpm.registry.mirror.selected import tree_folder, trees_in
+from mmpm.registry.pack.format import proof_of_path, tree_path
 from mmpm.registry.pack.inventory import HashFilter, HashSet, HeldState, Inventory
 from mmpm.trust.facts import OURS, SNAPSHOT
 
@@ -55,18 +55,8 @@ def trees_of(folder: str) -> dict[str, str]:
     Raises:
         NotARegistryError: neither is there.
     """
-    found = {}
-    try:
-        names = sorted(os.listdir(f"{folder}/{MIRRORS}"))
-    except (FileNotFoundError, NotADirectoryError):
-        names = []
-    for name in names:
-        try:
-            is_id = str(RegistryId.parse(name)) == name
-        except ValueError:
-            continue
-        if is_id and os.path.isdir(f"{folder}/{MIRRORS}/{name}/metadata"):
-            found[name] = f"{folder}/{MIRRORS}/{name}"
+    found = {name: tree_folder(folder, name) for name in trees_in(folder)}
+    found = {name: path for name, path in found.items() if os.path.isdir(f"{path}/metadata")}
     if os.path.isdir(f"{folder}/metadata"):
         data = read_file(f"{folder}/{layout.REGISTRY_JSON}", 1 << 20)
         try:
@@ -130,16 +120,12 @@ def held_state(registry: str, folder: str) -> HeldState:
 
 
 def read_file(path: str, max_bytes: int) -> bytes | None:
-    """Give the bytes of a plain file of at most `max_bytes`; None where there is none, or a longer one."""
+    """Give the bytes of a plain file of at most `max_bytes`; None where there is none, a longer or unreadable one."""
     try:
-        handle = os.open(path, _FLAGS)
+        data = read_plain(path, max_bytes)
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
-        data = file.read(max_bytes + 1)
-    return data if len(data) <= max_bytes else None
+    return data if data is not None and len(data) <= max_bytes else None
 
 
 def _json(data: bytes | None) -> Any:
