@@ -88,8 +88,8 @@ class KeyForeignError(MmpmError):
 
     def __init__(self, role: str) -> None:
         super().__init__(
-            f"the key {role}.pem on this machine is not the one that the registry names for {role}",
-            "put the right key file in its place; nothing was published",
+            f"the keys of {role} on this machine are not those that the registry names for {role}, or too few of them",
+            "copy the key folder from the machine where they were rotated; nothing was published",
             {"role": role},
         )
 

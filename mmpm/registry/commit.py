@@ -7,6 +7,8 @@ publisher passes over the abandoned claim.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +21,7 @@ from mmpm.registry.mending import forget_note, mend_aliases, note_aliases
 from mmpm.registry.prune import GRACE_SECONDS, prune
 from mmpm.registry.published import PublishedTree, archive_timestamp, shown_serial
 from mmpm.registry.tree_writer import IMMUTABLE_MODE
+from mmpm.trust.documents import read_facts
 from mmpm.trust.facts import (
     BIN,
     BINS,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from mmpm.registry.key_folder import RegistryKeys
     from mmpm.registry.tree_writer import TreeWriter
     from mmpm.trust.facts import TargetFile
+    from mmpm.trust.keys import SigningKey
 
 WAIT_SECONDS = 120.0
 _CLOCK_TOLERANCE = timedelta(minutes=10)
@@ -101,6 +105,9 @@ class Committing:
         on_wait: takes one line for a person: when that begins, and where something could not be noted.
         grace_seconds: how long superseded metadata stays for readers in the middle of a refresh.
         key_folder: where it is noted what was published last (`mmpm.registry.floor`); empty notes and asks nothing.
+        reload_keys: gives the keys anew where the registry names others by now; None cannot.
+        after_theft: nobody has to be held to the issue times of the tree, which may be a thief's: the keys of a new
+            epoch sign.
         after_restore: go on above what was noted although the tree shows less; every bin is signed anew, because
             readers have seen newer ones than the tree has.
     """
@@ -112,6 +119,8 @@ class Committing:
     grace_seconds: float = GRACE_SECONDS
     key_folder: str = ""
     after_restore: bool = False
+    after_theft: bool = False
+    reload_keys: Callable[[PublishedTree], RegistryKeys] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,7 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
             would sign.
     """
     abandoned = 0
+    keys = how.keys
     with Claims(root, how.wait_seconds) as claims:
         while True:
             floor = read_floor(how.key_folder) if how.key_folder else None  # before the tree, which only goes on
@@ -155,11 +165,12 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
             change = edit.prepare(base, serial, writer)
             if change.is_empty and not renew:
                 return base.serial
-            issued = _issue_time(base, change, last.issued, how.now)
+            keys, signers = _online_signers(base, change, keys, how)
+            issued = _issue_time(base, change, (floor or last) if how.after_theft else last, how.now)
             if last.serial > base.serial:
                 change = replace(change, every_bin=True)
-            signed = _sign(base, how.keys, issued, serial, change)
-            _require_believable(base, how.keys, signed)
+            signed = _sign(base, signers, issued, serial, change)
+            _require_believable(base, signed)
             if not claims.claim(serial, writer.stage((signed.snapshot,))):
                 claims.wait_for(serial, lambda serial=serial: shown_serial(root) >= serial, how.on_wait)  # type: ignore[misc]
                 if shown_serial(root) < serial:
@@ -181,23 +192,41 @@ def _note(how: Committing, floor: Floor) -> None:
             how.on_wait(f"{how.key_folder}: what was published could not be noted there: {error.strerror}")
 
 
-def _check_keys(chain: Chain, keys: RegistryKeys) -> None:
-    # One wrong signature would shut every reader out, so it is found out before anything is claimed.
-    for role in ONLINE_ROLES:
-        if keys.signers[role].public.hex not in chain.keys_of(role).public:
-            raise KeyForeignError(role)
+def _online_signers(
+    base: PublishedTree, change: Change, keys: RegistryKeys, how: Committing
+) -> tuple[RegistryKeys, Mapping[str, tuple[SigningKey, ...]]]:
+    """Give, by online role, those of our keys that the registry names once `change` is made.
+
+    One wrong signature would shut every reader out, so this is found out before anything is claimed.
+
+    Raises:
+        KeyForeignError: too few of ours are named.
+    """
+    named = {role: base.chain.keys_of(role) for role in ONLINE_ROLES}
+    if change.roots:
+        named |= {role: read_facts(ROOT, change.roots[-1]).delegates[role] for role in (SNAPSHOT, TIMESTAMP)}
+    if BINS in change.documents:
+        named[BIN] = read_facts(BINS, change.documents[BINS].data).delegates[BIN]
+    signers = {
+        role: tuple(one for one in keys.signers.get(role, ()) if one.public.hex in named[role].public)
+        for role in ONLINE_ROLES
+    }
+    foreign = next((role for role in ONLINE_ROLES if len(signers[role]) < named[role].threshold), None)
+    if foreign is None:
+        return keys, signers
+    if how.reload_keys is None:
+        raise KeyForeignError(foreign)
+    return _online_signers(base, change, how.reload_keys(base), replace(how, reload_keys=None))
 
 
-def _require_believable(base: PublishedTree, keys: RegistryKeys, signed: _Signed) -> None:
+def _require_believable(base: PublishedTree, signed: _Signed) -> None:
     """Take the new state as a reader will who knows the present root.
 
     Raises:
-        KeyForeignError: an online key of ours is none of the registry's.
         UntrustedMetadataError: a new root or document is not signed as it must be.
     """
     change = signed.change
     if not (change.documents or change.roots):
-        _check_keys(base.chain, keys)
         return
     chain = Chain(base.chain.root_bytes)
     for root in change.roots:
@@ -207,14 +236,17 @@ def _require_believable(base: PublishedTree, keys: RegistryKeys, signed: _Signed
     for role in (TARGETS, TRUST, BINS):
         changed = change.documents.get(role)
         chain.accept_targets(role, base.role_bytes(role) if changed is None else changed.data)
-    _check_keys(chain, keys)
+    if BINS in change.documents or signed.bins:
+        for role in layout.bin_roles():
+            chain.accept_targets(role, signed.bins.get(role) or base.role_bytes(role))
+            chain.forget(role)
 
 
-def _issue_time(base: PublishedTree, change: Change, last_issued: str, now: datetime) -> datetime:
-    last = parse_time(last_issued)
-    if now + _CLOCK_TOLERANCE < last:
-        raise ClockBehindError(format_time(now), last_issued)
-    issued = max(now, last)  # two machines' clocks differ by seconds; issue times still never go back
+def _issue_time(base: PublishedTree, change: Change, last: Floor, now: datetime) -> datetime:
+    before = parse_time(last.issued)
+    if now + _CLOCK_TOLERANCE < before:
+        raise ClockBehindError(format_time(now), last.issued)
+    issued = max(now, before)  # two machines' clocks differ by seconds; issue times still never go back
     replaced = {*change.documents, *((ROOT,) if change.roots else ())}
     for role in sorted({ROOT, TARGETS, TRUST, BINS} - replaced):
         expires = base.chain.expires(role)
@@ -223,25 +255,31 @@ def _issue_time(base: PublishedTree, change: Change, last_issued: str, now: date
     return issued
 
 
-def _sign(base: PublishedTree, keys: RegistryKeys, issued: datetime, serial: int, change: Change) -> _Signed:
+def _sign(
+    base: PublishedTree,
+    signers: Mapping[str, tuple[SigningKey, ...]],
+    issued: datetime,
+    serial: int,
+    change: Change,
+) -> _Signed:
     changed = {role: dict(base.bin_targets(role)) for role in layout.bin_roles()} if change.every_bin else {}
     for target, file in change.targets.items():
         role = layout.bin_of(target)
         changed.setdefault(role, dict(base.bin_targets(role)) if role not in changed else {})[target] = file
-    bins = {
-        role: sign_listing(BIN, keys.signers[BIN], issued, listing, serial) for role, listing in sorted(changed.items())
-    }
+    bins = {role: sign_listing(BIN, signers[BIN], issued, listing, serial) for role, listing in sorted(changed.items())}
     roles = base.roles() | {role: RoleFile.of(serial, data) for role, data in bins.items()}
     roles |= {role: RoleFile.of(one.version, one.data) for role, one in change.documents.items()}
-    snapshot = sign_snapshot(keys.signers[SNAPSHOT], issued, roles, serial)
+    snapshot = sign_snapshot(signers[SNAPSHOT], issued, roles, serial)
     root_version = base.chain.root_version + len(change.roots)
-    timestamp = sign_timestamp(keys.signers[TIMESTAMP], issued, RoleFile.of(serial, snapshot), root_version)
+    timestamp = sign_timestamp(signers[TIMESTAMP], issued, RoleFile.of(serial, snapshot), root_version)
     return _Signed(change, bins, snapshot, timestamp)
 
 
 def _show(base: PublishedTree, serial: int, signed: _Signed, edit: Edit, writer: TreeWriter) -> None:
     """Write everything that the new timestamp reaches, flush, then rename the timestamp into place."""
     base.archive()
+    _drop_unshown_roots(base)
+    writer.put(layout.role_file(ROOT, base.chain.root_version), base.chain.root_bytes)  # a restored tree may lack it
     mend_aliases(base, writer)
     note_aliases(writer, serial, edit.names())
     writer.reveal()
@@ -260,3 +298,12 @@ def _show(base: PublishedTree, serial: int, signed: _Signed, edit: Edit, writer:
     fsync_path(f"{base.root}/metadata")
     archive_timestamp(base.root, serial)
     forget_note(base.root, serial)
+
+
+def _drop_unshown_roots(base: PublishedTree) -> None:
+    """Remove the roots of a rotation that was killed before its timestamp: no reader of ours walked so far."""
+    version = base.chain.root_version + 1
+    with suppress(FileNotFoundError):
+        while True:
+            os.unlink(f"{base.root}/{layout.role_file(ROOT, version)}")
+            version += 1

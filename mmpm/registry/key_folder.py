@@ -1,29 +1,35 @@
 """The private keys of a registry, in a folder of their own that is never inside the tree.
 
-``<role>.pem`` for each of the seven roles (0600, PKCS #8), ``<role>.pub`` beside it, and ``root.json``: the root that
-whoever signs believes.
+``<role>.pem``, or ``<role>-<16 digits of its id>.pem`` where a role has several or other ones than at first (0600,
+PKCS #8); ``.pub`` beside each; ``root.json``: the root that whoever signs believes. ``next/`` holds keys that were made
+for a rotation which no timestamp shows yet, ``retired/`` those that the registry names no more: none is ever deleted.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import KeysMissingError, KeyUnreadableError
-from mmpm.registry.key_files import is_encrypted, open_key_file, public_path, read_public_key
+from mmpm.registry.key_files import MAX_KEY_BYTES, is_encrypted, open_key_file, public_path, read_public_key
 from mmpm.trust.facts import ONLINE_ROLES, ROLES
 from mmpm.trust.keys import SigningKey
 from mmpm_store.durable import exclusive_create, fsync_path, write_file_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from mmpm.trust.facts import RoleKeys
     from mmpm.trust.keys import PublicKey
 
 ROOT_NAME = "root.json"
 UNFINISHED_NAME = "unfinished"
+NEXT: Final = "next"
+RETIRED: Final = "retired"
+_KEY_FILE: Final = re.compile(rf"({'|'.join(ROLES)})(-[0-9a-f]{{16}})?\.pem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,11 @@ class RegistryKeys:
 
     Attributes:
         root: the root metadata that the publisher starts verification from.
-        signers: by role; those that were asked for.
+        signers: by role, all that are here of those that were asked for; which count, the registry says.
     """
 
     root: bytes
-    signers: Mapping[str, SigningKey]
+    signers: Mapping[str, tuple[SigningKey, ...]]
 
 
 def generate_keys() -> dict[str, SigningKey]:
@@ -102,7 +108,7 @@ def save_keys(folder: str, keys: Mapping[str, SigningKey], root: bytes, passphra
 
 def has_keys(folder: str) -> bool:
     """Whether any key lies in `folder`."""
-    return any(os.path.exists(f"{folder}/{role}.pem") for role in ROLES)
+    return bool(list_role_keys(folder))
 
 
 def load_keys(
@@ -111,15 +117,46 @@ def load_keys(
     """Open the keys that `roles` need.
 
     Raises:
-        KeysMissingError: a file is not there.
+        KeysMissingError: a role has none here.
         KeyUnreadableError: a file does not open with `passphrase`.
     """
-    signers = {}
+    found = _open(list_role_keys(folder), passphrase, roles)
     for role in roles:
-        path = f"{folder}/{role}.pem"
-        data = _read(path, registry_id)
-        signers[role] = open_key_file(data, passphrase, path)
-    return RegistryKeys(load_root(folder, registry_id), signers)
+        if not found.get(role):
+            raise KeysMissingError(registry_id, f"{folder}/{role}.pem")
+    return RegistryKeys(load_root(folder, registry_id), found)
+
+
+def load_every_key(folder: str, registry_id: str, passphrase: bytes | None) -> RegistryKeys:
+    """Open all keys that are here, those of a rotation that was begun included.
+
+    Raises:
+        KeysMissingError: the root that they go with is not here.
+        KeyUnreadableError: a file does not open with `passphrase`.
+    """
+    return RegistryKeys(load_root(folder, registry_id), open_every_key(folder, passphrase))
+
+
+def open_every_key(folder: str, passphrase: bytes | None) -> dict[str, tuple[SigningKey, ...]]:
+    """Open all keys in `folder`, also where nothing but keys lies there, as on a machine without network.
+
+    Raises:
+        KeyUnreadableError: a file does not open with `passphrase`.
+    """
+    found = [*list_role_keys(folder), *list_role_keys(f"{folder}/{NEXT}")]
+    return _open(found, passphrase, ROLES)
+
+
+def _open(
+    found: Iterable[RoleKey], passphrase: bytes | None, roles: Sequence[str]
+) -> dict[str, tuple[SigningKey, ...]]:
+    signers: dict[str, tuple[SigningKey, ...]] = {}
+    for one in found:
+        if one.role in roles:
+            with open(one.path, "rb") as file:
+                key = open_key_file(file.read(MAX_KEY_BYTES), passphrase, one.path)
+            signers[one.role] = (*signers.get(one.role, ()), key)
+    return signers
 
 
 def load_root(folder: str, registry_id: str) -> bytes:
@@ -132,25 +169,103 @@ def load_root(folder: str, registry_id: str) -> bytes:
 
 
 def list_role_keys(folder: str) -> list[RoleKey]:
-    """Give the keys in `folder`, unopened, in the order of the roles."""
-    found = []
-    for role in ROLES:
-        path = f"{folder}/{role}.pem"
-        try:
-            with open(path, "rb") as file:
-                found.append(RoleKey(role, path, read_public_key(public_path(path)), is_encrypted(file.read(40))))
-        except FileNotFoundError:
-            continue
-    return found
-
-
-def is_protected(folder: str) -> bool:
-    """Whether the online keys in `folder` ask for a passphrase; False also where there are none."""
+    """Give the keys in `folder`, unopened, in the order of the roles; none where there is no such folder."""
     try:
-        with open(f"{folder}/timestamp.pem", "rb") as file:
-            return is_encrypted(file.read(40))
-    except OSError:
-        return False
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    found = []
+    for name in names:
+        match = _KEY_FILE.fullmatch(name)
+        if match is not None:
+            path = f"{folder}/{name}"
+            with open(path, "rb") as file:
+                found.append(RoleKey(match[1], path, read_public_key(public_path(path)), is_encrypted(file.read(40))))
+    return sorted(found, key=lambda one: ROLES.index(one.role))
+
+
+def prepare_keys(folder: str, role: str, count: int, passphrase: bytes | None) -> tuple[PublicKey, ...]:
+    """Make `count` new keys of a role; they wait in ``next/`` until the registry names them.
+
+    Args:
+        folder: the registry's key folder.
+        role: any of the seven.
+        count: at least 1.
+        passphrase: None leaves them open, as the others are.
+    """
+    os.makedirs(f"{folder}/{NEXT}", mode=0o700, exist_ok=True)
+    made = []
+    for _ in range(count):
+        key = SigningKey.generate()
+        path = f"{folder}/{NEXT}/{_file_name(role, key.public)}"
+        write_file_durably(public_path(path), key.public.to_document(), 0o644)
+        exclusive_create(path, key.to_pem(passphrase), 0o600)
+        made.append(key.public)
+    fsync_path(folder)
+    return tuple(made)
+
+
+def has_prepared_keys(folder: str) -> bool:
+    """Whether keys wait for a rotation to be shown."""
+    return bool(list_role_keys(f"{folder}/{NEXT}"))
+
+
+def settle_keys(folder: str, named: Mapping[str, RoleKeys], root: bytes, *, retire: Iterable[str] = ()) -> None:
+    """Make the folder agree with what the registry shows; may be killed anywhere and called again.
+
+    Keys that waited and are named take their place; of their roles, and of those in `retire`, keys that are not named
+    any more go to ``retired/``.
+
+    Args:
+        folder: the registry's key folder.
+        named: whose signatures count, by role.
+        root: the newest root that was verified.
+        retire: roles that lost keys and got none here.
+    """
+    roles = set(retire)
+    for key in list_role_keys(f"{folder}/{NEXT}"):
+        if key.public is not None and key.public.hex in named[key.role].public:
+            _move(key, key.public, folder)
+            roles.add(key.role)
+    for key in list_role_keys(folder):
+        if key.role in roles and key.public is not None and key.public.hex not in named[key.role].public:
+            os.makedirs(f"{folder}/{RETIRED}", mode=0o700, exist_ok=True)
+            _move(key, key.public, f"{folder}/{RETIRED}")
+    path = f"{folder}/{ROOT_NAME}"
+    with open(path, "rb") as file:
+        is_known = file.read() == root
+    if not is_known:
+        write_file_durably(path, root, 0o644)
+
+
+def note_public_keys(folder: str, passphrase: bytes | None) -> None:
+    """Write the ``.pub`` files that a folder made by an older version lacks.
+
+    Raises:
+        KeyUnreadableError: a key does not open with `passphrase`.
+    """
+    for key in list_role_keys(folder):
+        if key.public is None:
+            [(opened,)] = _open([key], passphrase, ROLES).values()
+            write_file_durably(public_path(key.path), opened.public.to_document(), 0o644)
+
+
+def _move(key: RoleKey, public: PublicKey, folder: str) -> None:
+    path = f"{folder}/{_file_name(key.role, public)}"
+    write_file_durably(public_path(path), public.to_document(), 0o644)
+    os.replace(key.path, path)
+    fsync_path(folder)
+    with suppress(FileNotFoundError):
+        os.unlink(public_path(key.path))
+
+
+def _file_name(role: str, public: PublicKey) -> str:
+    return f"{role}-{public.key_id[:16]}.pem"
+
+
+def is_protected(folder: str, roles: Sequence[str] = ONLINE_ROLES) -> bool:
+    """Whether a key of `roles` in `folder` asks for a passphrase; False also where there are none."""
+    return any(key.is_protected for key in list_role_keys(folder) if key.role in roles)
 
 
 def _read(path: str, registry_id: str) -> bytes:

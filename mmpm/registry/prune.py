@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.registry import layout
-from mmpm.trust.facts import OURS, ROOT, SNAPSHOT, TIMESTAMP, parse_time
+from mmpm.trust.facts import OURS, ROOT, SNAPSHOT, TIMESTAMP, TRUST, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,13 +76,13 @@ class _State:
 
     def sha256_of(self, target: str) -> str | None:
         """Give the sha256 under which this state lists `target`."""
-        return self._bin(layout.bin_of(target)).get(target)
+        return self._bin(TRUST if layout.is_trust_target(target) else layout.bin_of(target)).get(target)
 
     def differences(self, other: _State) -> set[str]:
         """Give the targets that `other` lists with other bytes."""
         found: set[str] = set()
         for role, version in self.roles.items():
-            if role.startswith(f"{layout.BIN_PREFIX}-") and other.roles.get(role) != version:
+            if (role == TRUST or role.startswith(f"{layout.BIN_PREFIX}-")) and other.roles.get(role) != version:
                 theirs = other._bin(role)
                 found.update(target for target, sha256 in self._bin(role).items() if theirs.get(target) != sha256)
         return found

@@ -12,7 +12,8 @@ from mmpm.registry import layout
 from mmpm.registry.documents import CatalogLine, ReleaseDocument, parse_catalog
 from mmpm.registry.index import FormulaIndex, parse_page
 from mmpm.trust.facts import BINS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TRUST
-from mmpm.trust.metadata import Chain
+from mmpm.trust.levels import Marks, Publishers
+from mmpm.trust.metadata import Chain, peek_root_version
 from mmpm_store.durable import exclusive_create, is_link_refusal
 from mmpm_store.ids import ObjectId
 
@@ -73,8 +74,9 @@ class PublishedTree:
     @classmethod
     def _verify(cls, root: str, trusted_root: bytes, timestamp: bytes) -> Self:
         chain = Chain(trusted_root)
-        while (newer := _read_or_none(f"{root}/{layout.role_file(ROOT, chain.root_version + 1)}")) is not None:
-            chain.advance_root(newer)
+        # No further than the timestamp says: a root beyond it is of a rotation that was killed before it was shown.
+        for version in range(chain.root_version + 1, (peek_root_version(timestamp) or 0) + 1):
+            chain.advance_root(_read(f"{root}/{layout.role_file(ROOT, version)}"))
         facts = chain.accept_timestamp(timestamp)
         chain.accept_snapshot(_read(f"{root}/{layout.role_file(SNAPSHOT, facts.snapshot.version)}"))
         for role in (TARGETS, TRUST, BINS):
@@ -103,6 +105,17 @@ class PublishedTree:
         self._need(role)
         return self.chain.targets_of(role)
 
+    def roots(self) -> tuple[bytes, ...]:
+        """Give every root document from the first to the one of this state."""
+        found = []
+        for version in range(1, self.chain.root_version):
+            path = layout.role_file(ROOT, version)
+            data = _read_or_none(f"{self.root}/{path}")
+            if data is None:
+                raise DamagedRegistryError(self.root, path)
+            found.append(data)
+        return (*found, self.chain.root_bytes)
+
     def target(self, target: str) -> bytes | None:
         """Give the bytes of a target, or None where the registry has none.
 
@@ -119,6 +132,17 @@ class PublishedTree:
         """Give the index of a formula, or None where the registry does not have it."""
         data = self.target(layout.index_target(str(name)))
         return None if data is None else self._parsed(f"the index of {name}", lambda: FormulaIndex.parse(data, name))
+
+    def publishers(self) -> Publishers:
+        """Give who signs releases, as the role trust says; nobody where it lists no such document."""
+        data = self.target(layout.PUBLISHERS)
+        return Publishers() if data is None else self._parsed(layout.PUBLISHERS, lambda: Publishers.parse(data))
+
+    def marks(self, shard: str) -> Marks:
+        """Give the marks of a shard of names."""
+        target = layout.levels_target(shard)
+        data = self.target(target)
+        return Marks() if data is None else self._parsed(target, lambda: Marks.parse(data))
 
     def older_lines(self, index: FormulaIndex) -> list[object]:
         """Give the lines of all pages of `index`, oldest first."""

@@ -291,7 +291,7 @@ def test_nothing_is_signed_under_an_expired_root(registry):
 def test_a_key_that_the_registry_does_not_name_publishes_nothing(registry, role):
     registry.publish(formula("mol-a"))
     before = snapshot_of(registry)
-    registry.keys = RegistryKeys(registry.keys.root, {**registry.keys.signers, role: SigningKey.generate()})
+    registry.keys = RegistryKeys(registry.keys.root, {**registry.keys.signers, role: (SigningKey.generate(),)})
     with pytest.raises(KeyForeignError, match=role):
         registry.publish()
     assert snapshot_of(registry) == before
