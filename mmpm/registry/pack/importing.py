@@ -1,0 +1,431 @@
+"""Imports packs: objects as they come, everything else only when a state is whole.
+
+    pack ──members──> objects proved by their own ids ──────────────> destination
+              └─────> metadata, indexes, shards, signatures ──> parcel ──verified, whole──> destination, timestamp last
+                                                                  └──something missing──> quarantine, with a request
+
+Rules: nothing but objects reaches a destination before its state is verified from the accepted root key, not older than
+what was seen, and whole for what the destination carries. A pack that was read to its end and lacks something waits;
+after every import the waiting ones are tried again until nothing changes. A rerun after a crash begins with the pack
+again and finds its objects there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from mmpm.errors import MissingTreeFileError, PackRefusedError
+from mmpm.registry.mirror.origin import Believed, look_at
+from mmpm.registry.mirror.selected import Mirror
+from mmpm.registry.mirror.selection import Chosen, LockSelection, Selection, choose
+from mmpm.registry.pack import waiting
+from mmpm.registry.pack.completing import NAMED, Before, Completion, Wholeness
+from mmpm.registry.pack.format import (
+    MIRROR_JSON,
+    POLICY_JSON,
+    PackedFile,
+    PackedRegistry,
+    Patch,
+    proof_of_path,
+    registry_of_path,
+    tree_path,
+)
+from mmpm.registry.pack.judging import Judgement, judge
+from mmpm.registry.pack.reading import MAX_MEMBER_BYTES, PackReader, unpatch
+from mmpm.registry.verified import TreeFile
+from mmpm_store.ids import ObjectId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import BinaryIO
+
+    from mmpm.model.names import FormulaName
+    from mmpm.model.release import Release
+    from mmpm.registry.destination import Destination
+    from mmpm.registry.objects import FetchProgress
+    from mmpm.registry.pack.waiting import Parcel
+    from mmpm.registry.verified import VerifiedState
+
+Kind = Literal["shown", "extended", "same", "older", "waiting"]
+
+
+class Landing(Protocol):
+    """Where packs are imported to: a mirror's folder, or a machine's store.
+
+    Attributes:
+        staging, quarantine: folders of its own, on the destination's disk.
+        must_be_whole: a state is shown only with every file of the releases that are carried.
+    """
+
+    staging: str
+    quarantine: str
+    must_be_whole: bool
+
+    def registries(self) -> list[str]:
+        """Give the ids of the registries that are here."""
+
+    def destination(self, registry_id: str) -> Destination:
+        """Give where a registry's files go; the same one for the whole import."""
+
+    def selection(self, registry_id: str) -> Selection | None:
+        """Give what is carried of a registry; None where nothing of it is here yet."""
+
+    def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
+        """Note what is shown now; harmless to repeat."""
+
+    def keep_policy(self, data: bytes) -> None:
+        """Keep a policy that travelled with a pack."""
+
+    def request(self) -> bytes:
+        """Give an inventory of what is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What came of one registry in a pack.
+
+    Attributes:
+        kind: `shown`: its state is; `extended`: the state stays, more of its releases are here; `same`: all of it was
+            here already; `older`: a newer state is shown; `waiting`: something is missing.
+        old_serial: shown before, or None.
+        serial: that the pack brings.
+        missing: paths, not all of them where they are many; `missing_count` says how many.
+        notes: sentences for a person.
+    """
+
+    registry_id: str
+    kind: Kind
+    old_serial: int | None
+    serial: int
+    missing: tuple[str, ...] = ()
+    missing_count: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of one pack.
+
+    Attributes:
+        pack: its name; `pack_id`: ``blake3:..``.
+        landed: by registry, sorted.
+        new_objects, new_bytes: that were not here.
+        known_objects: that were.
+        request: the path of the inventory that asks for what is missing; empty where nothing is.
+        waiting_bytes: the room that it takes while it waits.
+    """
+
+    pack: str
+    pack_id: str
+    landed: tuple[Landed, ...] = ()
+    new_objects: int = 0
+    new_bytes: int = 0
+    known_objects: int = 0
+    request: str = ""
+    waiting_bytes: int = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is missing."""
+        return any(one.kind == "waiting" for one in self.landed)
+
+
+@dataclass(slots=True)
+class Importer:
+    """Imports into one landing, which nobody else changes meanwhile.
+
+    Attributes:
+        landing: where to.
+        believed: what this machine believes, by registry id; of each registry in a pack a root key was accepted.
+        progress: who listens, in bytes.
+    """
+
+    landing: Landing
+    believed: Callable[[str], Believed]
+    progress: FetchProgress
+    _counts: Imported = field(default_factory=lambda: Imported("", ""))
+
+    def receive(self, stream: BinaryIO, name: str) -> Imported:
+        """Import one pack.
+
+        Raises:
+            PackRefusedError: it is damaged.
+            UntrustedMetadataError, RegistryUntrustedError, RootMismatchError: it is not to be believed.
+            NoSpaceError: the disk is full. In all of these cases nothing of it is shown; proved objects may be here.
+        """
+        reader = PackReader(stream, name)
+        self._counts = Imported(name, reader.head.id)
+        listing = reader.list_bytes()
+        parcel = waiting.begin_parcel(self.landing.staging, reader.head, reader.head_bytes, listing, name)
+        try:
+            self._unpack(reader, parcel)
+            return self._settle(parcel)
+        except BaseException:
+            parcel.remove()
+            raise
+
+    def retry(self) -> list[Imported]:
+        """Try the packs that wait, again and again until nothing changes; those that nothing needs any more go.
+
+        Returns:
+            What came of each that was there, in the end.
+        """
+        found: dict[str, Imported] = {}
+        moved = True
+        while moved:
+            moved = False
+            for parcel in waiting.waiting_parcels(self.landing.quarantine):
+                self._counts = Imported(parcel.name, parcel.head.id)
+                before = found.get(parcel.head.id)
+                found[parcel.head.id] = after = self._settle(parcel)
+                moved = moved or not after.is_waiting or bool(before and _serials(before) != _serials(after))
+        return list(found.values())
+
+    # ---- members
+
+    def _unpack(self, reader: PackReader, parcel: Parcel) -> None:
+        self.progress.start("Importing...", reader.head.size, "bytes")
+        try:
+            for entry, data in reader.members():
+                if isinstance(entry, PackedFile):
+                    self._take(parcel, entry, data)
+                    self.progress.advance(entry.length)
+                elif self._apply(parcel, entry, data):
+                    self.progress.advance(entry.content_length)
+                else:
+                    parcel.keep_frame(entry, data)
+        finally:
+            self.progress.finish()
+
+    def _apply(self, parcel: Parcel, patch: Patch, frame: bytes) -> bool:
+        """Take what comes out of a patch, unless a base of it is not here."""
+        if all(self._is_taken(parcel, file) for file in patch.files):
+            self._counts.known_objects += len(patch.files)
+            return True
+        bases = []
+        for base in patch.bases:
+            data = self._read_base(parcel, base.path, base.length)
+            if data is None:
+                return False
+            bases.append(data)
+        for file, data in unpatch(parcel.name, patch, frame, bases):
+            self._take(parcel, file, data)
+        return True
+
+    def _take(self, parcel: Parcel, file: PackedFile, data: bytes) -> None:
+        place = registry_of_path(file.path)
+        if place is None or not place[1].startswith("objects/"):
+            parcel.stage(file.path, data)
+            return
+        registry, path = place
+        destination = self._destination(parcel, registry)
+        if destination.has(_object(path, file.length)):
+            self._counts.known_objects += 1
+            return
+        destination.put(path, (data,))
+        self._counts.new_objects += 1
+        self._counts.new_bytes += len(data)
+
+    def _is_taken(self, parcel: Parcel, file: PackedFile) -> bool:
+        place = registry_of_path(file.path)
+        if place is None or not place[1].startswith("objects/"):
+            return False
+        return self._destination(parcel, place[0]).has(_object(place[1], file.length))
+
+    def _read_base(self, parcel: Parcel, path: str, length: int) -> bytes | None:
+        place = registry_of_path(path)
+        if place is None:
+            return None
+        data = self._destination(parcel, place[0]).read(place[1], length)
+        if data is None or len(data) != length:
+            return None
+        # What is damaged here is as good as missing: the request then asks for what was to come out of it.
+        return data if proof_of_path(path) is None or _proves(path, data) else None
+
+    def _destination(self, parcel: Parcel, registry: str) -> Destination:
+        if all(registry != told.id for told in parcel.head.registries):
+            raise PackRefusedError(parcel.name, f"is of {registry}, which its head does not name")
+        return self.landing.destination(registry)
+
+    # ---- states
+
+    def _settle(self, parcel: Parcel) -> Imported:
+        """Show what can be shown of an unpacked pack; it goes, or waits."""
+        for patch, frame in parcel.waiting_patches():
+            if self._apply(parcel, patch, frame):
+                parcel.drop_frame(patch)
+        brought = _selections(parcel)
+        counts = self._counts
+        counts.landed = tuple(self._land(parcel, told, brought[told.id]) for told in parcel.head.registries)
+        policy = parcel.read(POLICY_JSON, MAX_MEMBER_BYTES)
+        if policy is not None:
+            self.landing.keep_policy(policy)
+        if counts.is_waiting:
+            kept = waiting.put_aside(parcel, self.landing.quarantine)
+            counts.request = kept.write_request(self.landing.request())
+            counts.waiting_bytes = kept.size_bytes()
+        else:
+            parcel.remove()
+        return counts
+
+    def _land(self, parcel: Parcel, told: PackedRegistry, brought: Selection) -> Landed:
+        destination = self.landing.destination(told.id)
+        believed = self.believed(told.id)
+
+        def staged(path: str, max_bytes: int) -> bytes | None:
+            return parcel.read(tree_path(told.id, path), max_bytes)
+
+        def overlay(path: str, max_bytes: int) -> bytes | None:
+            found = staged(path, max_bytes)
+            return destination.read(path, max_bytes) if found is None else found
+
+        try:
+            judgement = judge(told.id, overlay, destination.read, believed)
+        except MissingTreeFileError as error:
+            shown = look_at(destination.read, believed, told.id).state
+            if shown is None or not _is_superseded(told, shown):
+                serial = None if shown is None else shown.serial
+                return Landed(told.id, "waiting", serial, told.serial, (error.path,), 1)
+            judgement = Judgement("older", None, shown)
+        return _Landing(self.landing, parcel, told, brought, believed, judgement, staged).land(self._others(told.id))
+
+    def _others(self, registry_id: str) -> Mapping[str, Callable[[], VerifiedState | None]]:
+        """Give the other registries that are here, opened only where a selection reaches into them."""
+
+        def opener(other: str) -> Callable[[], VerifiedState | None]:
+            return lambda: look_at(self.landing.destination(other).read, self.believed(other), other).state
+
+        return {other: opener(other) for other in self.landing.registries() if other != registry_id}
+
+
+@dataclass(frozen=True, slots=True)
+class _Landing:
+    """One registry of one pack, judged."""
+
+    landing: Landing
+    parcel: Parcel
+    told: PackedRegistry
+    brought: Selection
+    believed: Believed
+    judgement: Judgement
+    staged: Callable[[str, int], bytes | None]
+
+    def land(self, others: Mapping[str, Callable[[], VerifiedState | None]]) -> Landed:
+        shown, kind = self.judgement.here, self.judgement.kind
+        state = self.judgement.state or shown
+        if state is None:  # of an older epoch, and nothing else is here: nothing to show
+            return self._told("older")
+        here = self.landing.selection(self.told.id)
+        selection = united(here, self.brought, brought_is_newer=kind == "new")
+        chosen, notes = _chosen(state, selection, others)
+        before = None
+        if shown is not None and here is not None:
+            before = Before(shown, _chosen(shown, here, others)[0])
+        completion = Completion(
+            state, chosen, self.staged, self.landing.destination(self.told.id), before, self.parcel.name
+        )
+        found = completion.look()
+        is_held_up = found.missing_count and (self.landing.must_be_whole or not self.parcel.is_empty)
+        if is_held_up or not found.can_be_read:
+            if kind == "older" and (self.parcel.is_empty or self.brought.everything):
+                return self._told("older")
+            return self._told("waiting", found, notes)
+        completion.put(found)
+        if kind == "new":
+            completion.destination.show(state)
+        self.landing.settled(state, chosen, selection, self.believed.fingerprint)
+        if kind == "new":
+            return self._told("shown", notes=notes)
+        if here is not None and before is not None and before.chosen != chosen:
+            return self._told("extended", notes=notes)
+        return self._told("same" if kind == "same" else "older", notes=notes)
+
+    def _told(self, kind: Kind, found: Wholeness | None = None, notes: tuple[str, ...] = ()) -> Landed:
+        shown = self.judgement.here
+        missing = () if found is None else tuple(found.missing[:NAMED])
+        count = 0 if found is None else found.missing_count
+        old = None if shown is None else shown.serial
+        return Landed(self.told.id, kind, old, self.told.serial, missing, count, notes)
+
+
+def united(here: Selection | None, brought: Selection, *, brought_is_newer: bool) -> Selection:
+    """Give what is carried once a pack has landed: never less than before.
+
+    Of two locks of one name the one that came with the newer state stands for both, as at the sender.
+    """
+    if here is None:
+        return brought
+    if here.everything or brought.everything:
+        return Selection()
+    older, newer = (here, brought) if brought_is_newer else (brought, here)
+    locks: dict[str, LockSelection] = {lock.name: lock for lock in (*older.locks, *newer.locks)}
+    return Selection.of(locks.values(), (*here.only, *brought.only))
+
+
+def _chosen(
+    state: VerifiedState, selection: Selection, others: Mapping[str, Callable[[], VerifiedState | None]]
+) -> tuple[Chosen, tuple[str, ...]]:
+    if selection.everything:
+        return Chosen(), ()
+    known: dict[str, _Lazy] = {registry: _Lazy(opener) for registry, opener in others.items()}
+    choice = choose({state.registry_id: state, **known}, {state.registry_id: selection})
+    # What a signed state has no more cannot be waited for: a person hears of it.
+    return choice.chosen[state.registry_id], (*choice.missing, *choice.notes)
+
+
+class _Lazy:
+    """Another registry, opened when it is first asked."""
+
+    def __init__(self, opener: Callable[[], VerifiedState | None]) -> None:
+        self._opener = opener
+        self._state: VerifiedState | None = None
+        self._is_open = False
+
+    def releases(self, name: FormulaName) -> tuple[Release, ...]:
+        """Give all releases of a formula; none where the registry is not shown here."""
+        if not self._is_open:
+            self._state, self._is_open = self._opener(), True
+        return () if self._state is None else self._state.releases(name)
+
+
+def _selections(parcel: Parcel) -> dict[str, Selection]:
+    """Give what the pack carries of each registry.
+
+    Raises:
+        PackRefusedError: it carries releases, and does not say which.
+    """
+    data = parcel.read(MIRROR_JSON, MAX_MEMBER_BYTES)
+    try:
+        listed = Mirror.parse(data).registries if data is not None else {}
+    except ValueError as error:
+        raise PackRefusedError(parcel.name, str(error), MIRROR_JSON) from None
+    found = {}
+    for told in parcel.head.registries:
+        if told.select == "all":
+            found[told.id] = Selection()
+        elif told.id in listed and not listed[told.id].selection.everything:
+            found[told.id] = listed[told.id].selection
+        else:
+            raise PackRefusedError(parcel.name, f"does not say which releases of {told.id} it carries", MIRROR_JSON)
+    return found
+
+
+def _is_superseded(told: PackedRegistry, shown: VerifiedState) -> bool:
+    """Whether a state at least as new as the pack says its own is, is shown: what is missing is not needed any more."""
+    return told.serial <= shown.serial and len(told.roots) <= shown.chain.root_version
+
+
+def _object(path: str, length: int) -> TreeFile:
+    digits = path.removeprefix("objects/").replace("/", "", 1)
+    return TreeFile(path, length, object_id=ObjectId(digits))
+
+
+def _proves(path: str, data: bytes) -> bool:
+    from mmpm.registry.pack.reading import is_proved
+
+    return is_proved(PackedFile(path, len(data)), data)
+
+
+def _serials(imported: Imported) -> list[tuple[str, int | None, int]]:
+    return [(one.registry_id, one.old_serial, one.missing_count) for one in imported.landed]
