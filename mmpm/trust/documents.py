@@ -205,11 +205,12 @@ def sign_document(data: bytes, signers: Iterable[SigningKey]) -> bytes:
 
 
 def add_signatures(metadata: Metadata[Any], signers: Iterable[SigningKey]) -> None:
-    """Sign what python-tuf holds."""
+    """Sign what python-tuf holds; signatures are in the order of their key ids."""
     payload = metadata.signed_bytes
     for signer in signers:
         key_id = signer.public.key_id
         metadata.signatures[key_id] = Signature(key_id, signer.sign(payload).hex())
+    metadata.signatures = dict(sorted(metadata.signatures.items()))
 
 
 def join_parts(signed: object, signatures: Mapping[str, str]) -> bytes:
