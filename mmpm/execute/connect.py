@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from mmpm.errors import BadSettingError, NotFetchedError, NotMirroredError, ObjectsMissingError, printable
-from mmpm.registry.address import folder_of, is_mirror, is_remote
+from mmpm.registry.address import folder_of, is_mirror, is_remote, is_s3
 from mmpm.registry.authenticate import RegistrySource
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.state import TrustFolder
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmpm.model.release import Release
     from mmpm.project.registries import RegistryConfig
     from mmpm.registry.refresh import RefreshSession
+    from mmpm.registry.remote import Connection, Patience
     from mmpm.registry.snapshot import Snapshot
     from mmpm.registry.transport import Transport
     from mmpm_store.ids import ObjectId
@@ -49,7 +50,7 @@ def _places(context: Context, registry: RegistryConfig) -> list[tuple[str, Trans
             except ValueError as error:
                 raise BadSettingError(f"registries.{registry.id}.urls", registry.origin, str(error)) from None
         elif not context.offline:
-            places.append((url, _http(context, registry, url)))
+            places.append((url, _remote(context, registry, url)))
     return places
 
 
@@ -162,42 +163,33 @@ def fetch_from_registries(
     return fetched.bytes
 
 
-def _http(context: Context, registry: RegistryConfig, url: str) -> Transport:
-    from mmpm import __version__
-    from mmpm.registry.credentials import authorization_for
-    from mmpm.registry.http import Connection, HttpTransport, Patience
+def _remote(context: Context, registry: RegistryConfig, url: str) -> Transport:
+    """Give what asks an address over a network.
 
-    settings, environ = context.settings, context.environ
+    Raises:
+        BadSettingError: the address, the environment for it or the file of certificates cannot be used.
+    """
+    from mmpm import __version__
+    from mmpm.registry.remote import Patience
+
+    settings = context.settings
+    timeout = float(settings.seconds("network.timeout") or 3600)
+    patience = Patience(
+        connect_seconds=min(timeout, 10.0),
+        stall_seconds=timeout,
+        grace_seconds=min(timeout, 10.0),
+        min_bytes_per_second=settings.number("network.min_rate"),
+        total_seconds=float(settings.seconds("network.deadline") or 86_400),
+        attempts=settings.number("network.retries") + 1,
+    )
     try:
-        authorization = authorization_for(
-            url,
-            registry_id=registry.id,
-            own_urls=registry.own_urls,
-            name="" if registry.name in registry.from_project else registry.name,
-            every_url=[one for other in context.registries for one in other.urls],
-            environ=environ,
-            netrc_file=environ.get("NETRC") or os.path.join(context.places.home, ".netrc")
-            if registry.auth == "netrc" and url in registry.own_urls
-            else None,
-        )
-        connection = Connection(
-            authorization=authorization,
-            ca_pem=_read_ca(registry.ca_file or settings.text("network.ca_file")),
-            proxy_url=_proxy(url, environ),
-            no_proxy=environ.get("NO_PROXY") or environ.get("no_proxy"),
-        )
-        timeout = float(settings.seconds("network.timeout") or 3600)
-        patience = Patience(
-            connect_seconds=min(timeout, 10.0),
-            stall_seconds=timeout,
-            grace_seconds=min(timeout, 10.0),
-            min_bytes_per_second=settings.number("network.min_rate"),
-            total_seconds=float(settings.seconds("network.deadline") or 86_400),
-            attempts=settings.number("network.retries") + 1,
-        )
+        if is_s3(url):
+            return _s3(context, registry, url, patience)
+        from mmpm.registry.http import HttpTransport
+
         return HttpTransport(
             url,
-            connection,
+            _connection(context, registry, url, _authorization(context, registry, url)),
             patience,
             user_agent=f"mmpm/{__version__}",
             # A mirror lies behind a gap: its timestamps are judged by age, not by their expiry.
@@ -206,6 +198,52 @@ def _http(context: Context, registry: RegistryConfig, url: str) -> Transport:
         )
     except ValueError as error:
         raise BadSettingError(f"registries.{registry.id}.urls", registry.origin, str(error)) from None
+
+
+def _s3(context: Context, registry: RegistryConfig, url: str, patience: Patience) -> Transport:
+    from mmpm import __version__
+    from mmpm.registry.s3 import S3Access, S3Transport
+
+    # What only a project states may name any bucket: nothing is signed with the person's keys for that.
+    access = S3Access.of(context.environ, anonymous=url in registry.from_project)
+    return S3Transport(
+        url,
+        access,
+        _connection(context, registry, access.url, None),
+        patience,
+        user_agent=f"mmpm/{__version__}",
+        is_online=not is_mirror(url),
+        threads=context.settings.number("network.connections"),
+    )
+
+
+def _connection(context: Context, registry: RegistryConfig, url: str, authorization: str | None) -> Connection:
+    from mmpm.registry.remote import Connection
+
+    environ = context.environ
+    return Connection(
+        authorization=authorization,
+        ca_pem=_read_ca(registry.ca_file or context.settings.text("network.ca_file")),
+        proxy_url=_proxy(url, environ),
+        no_proxy=environ.get("NO_PROXY") or environ.get("no_proxy"),
+    )
+
+
+def _authorization(context: Context, registry: RegistryConfig, url: str) -> str | None:
+    from mmpm.registry.credentials import authorization_for
+
+    environ = context.environ
+    return authorization_for(
+        url,
+        registry_id=registry.id,
+        own_urls=registry.own_urls,
+        name="" if registry.name in registry.from_project else registry.name,
+        every_url=[one for other in context.registries for one in other.urls],
+        environ=environ,
+        netrc_file=environ.get("NETRC") or os.path.join(context.places.home, ".netrc")
+        if registry.auth == "netrc" and url in registry.own_urls
+        else None,
+    )
 
 
 def _read_ca(path: str | None) -> bytes | None:
