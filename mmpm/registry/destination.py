@@ -124,14 +124,46 @@ class TreeDestination:
     def show(self, state: VerifiedState) -> None:
         """Show `state`: its timestamp under its serial, one flush, and then ``timestamp.json``."""
         data = state.timestamp_bytes
+        archived = layout.role_file(TIMESTAMP, state.serial)
+        if self.read(archived, len(data)) != data:
+            self.writer.replace(archived, data, IMMUTABLE_MODE)
         if self.read(layout.TIMESTAMP, len(data)) == data:
             self.flush()
             return
-        self.writer.replace(layout.role_file(TIMESTAMP, state.serial), data, IMMUTABLE_MODE)
         staged = self.writer.stage((data,))
         self.flush()
         self.writer.place(staged, layout.TIMESTAMP)
         fsync_path(f"{self.folder}/metadata")
+
+
+class TrialDestination(TreeDestination):
+    """A tree of which nothing changes: what is put goes into a folder of its own, for a copy that only counts.
+
+    Attributes:
+        folder: where it goes.
+        behind: the tree.
+    """
+
+    def __init__(self, folder: str, behind: TreeDestination) -> None:
+        super().__init__(folder)
+        self.behind = behind
+
+    def read(self, path: str, max_bytes: int) -> bytes | None:
+        """Give what was put at `path`, else what lies there in the tree."""
+        data = super().read(path, max_bytes)
+        return self.behind.read(path, max_bytes) if data is None else data
+
+    def has(self, file: TreeFile) -> bool:
+        """Whether `file` was put or is in the tree."""
+        return super().has(file) or self.behind.has(file)
+
+    def show(self, state: VerifiedState) -> None:
+        """Refuse: there is nothing to show.
+
+        Raises:
+            AssertionError: always.
+        """
+        raise AssertionError(f"a trial shows nothing of {state.registry_id}")
 
 
 def read_plain(path: str, max_bytes: int) -> bytes | None:

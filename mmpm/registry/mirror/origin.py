@@ -19,6 +19,7 @@ from mmpm.errors import (
     UntrustedMetadataError,
 )
 from mmpm.registry import layout
+from mmpm.registry.authenticate import serial_of
 from mmpm.registry.gather import unreachable
 from mmpm.registry.transport import NotFound, TooLarge, TransportError, Unavailable
 from mmpm.registry.verified import MAX_ROOT_BYTES, MAX_TIMESTAMP_BYTES, VerifiedState, walk_roots
@@ -105,6 +106,7 @@ class Origin:
         shown: what the mirror shows of it already.
         now, policy: this machine's clock, and how old a registry's word may be.
         warnings: sentences for the person are appended here.
+        tried: the serial that was tried last, verified or not.
     """
 
     source: RegistrySource
@@ -113,6 +115,7 @@ class Origin:
     now: datetime
     policy: AgePolicy
     warnings: list[str] = field(default_factory=list)
+    tried: int = 0
 
     def open(self, below: int | None = None) -> Found:
         """Give the newest state at the first place that has one.
@@ -151,6 +154,15 @@ class Origin:
             failures = [Unavailable("", layout.TIMESTAMP, "there is no place to ask (offline?)")]
         raise unreachable(self.source.registry_id, failures)
 
+    def peek(self) -> bytes:
+        """Give the timestamp of the first place that answers, unverified; empty where none does."""
+        for place in self.source.places:
+            try:
+                return place.get(layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
+            except TransportError:
+                continue
+        return b""
+
     def _open_at(self, place: Transport, below: int | None) -> VerifiedState:
         def read(path: str, max_bytes: int) -> bytes | None:
             try:
@@ -162,6 +174,7 @@ class Origin:
 
         path = layout.TIMESTAMP if below is None else layout.role_file(TIMESTAMP, below - 1)
         timestamp = place.get(path, MAX_TIMESTAMP_BYTES)
+        self.tried = serial_of(timestamp)
         state = VerifiedState.open(
             read,
             self.believed.trusted_root(self.source.registry_id, read, place.origin),
@@ -170,7 +183,7 @@ class Origin:
             timestamp=timestamp,
         )
         self._judge_age(state, place)
-        _check_not_below(state, self.shown)
+        check_not_below(state, self.shown)
         return state
 
     def _judge_age(self, state: VerifiedState, place: Transport) -> None:
@@ -182,7 +195,7 @@ class Origin:
             self.warnings.append(f"registry {self.source.registry_id} at {place.origin} {verdict.sentence}")
 
 
-def _check_not_below(state: VerifiedState, shown: Shown) -> None:
+def check_not_below(state: VerifiedState, shown: Shown) -> None:
     """Hold a verified state against the one that is shown already.
 
     Raises:
