@@ -88,6 +88,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("check", "author:check", "Check formulas, bundles and fragments before publishing."),
     Row("build", "author:build", "Write the canonical payload of a formula or bundle."),
     Row("publish", "publish:publish", "Publish formulas, bundles and fragments to a registry."),
+    Row("sign", "trust:sign", "Add a publisher's signature to a published release."),
     Row("yank", "publish:yank", "Withdraw a published release from choice."),
     Row("registry init", "publish:init_registry", "Make a new registry in a folder, and its keys."),
     Row("registry add", "registry:add", "Trust a registry: compare its root key, keep its address."),

@@ -104,7 +104,10 @@ from mmpm.errors.registry import (
 from mmpm.errors.trust import (
     KeyExistsError,
     KeyUnknownError,
+    SignatureBadError,
     SignaturesMissingError,
+    SignatureTakenError,
+    SignatureUncheckedError,
     SigningRequestOutdatedError,
     SigningRequestRefusedError,
 )
@@ -186,6 +189,9 @@ __all__ = [
     "RootNotPinnedError",
     "SearchTooLongError",
     "SelectionIncompleteError",
+    "SignatureBadError",
+    "SignatureTakenError",
+    "SignatureUncheckedError",
     "SignaturesMissingError",
     "SigningRequestOutdatedError",
     "SigningRequestRefusedError",

@@ -77,3 +77,45 @@ class SignaturesMissingError(MmpmError):
             "carry it to the machine with those keys, run `mmpm keys sign FILE` there, and bring it back",
             {"file": path, "missing": list(missing)},
         )
+
+
+class SignatureBadError(MmpmError):
+    """A detached signature is there, and is not that key's over that release."""
+
+    code = "signature-bad"
+    exit_status = UNTRUSTED
+
+    def __init__(self, name: str, version: str, key_id: str, reason: str) -> None:
+        super().__init__(
+            f"the signature of {printable(name)} {printable(version)} by the key {printable(key_id, 64)} is bad: "
+            f"{printable(reason)}",
+            "do not install it; ask the publisher which bytes were signed",
+            {"name": name, "version": version, "key_id": key_id},
+        )
+
+
+class SignatureUncheckedError(MmpmError):
+    """A signature was given that cannot be checked here, so that it is not taken."""
+
+    code = "signature-unchecked"
+
+    def __init__(self, name: str, version: str, reason: str) -> None:
+        super().__init__(
+            f"the signature of {printable(name)} {printable(version)} cannot be checked: {printable(reason)}",
+            "give the certificate of whoever made it with --certificate FILE",
+            {"name": name, "version": version},
+        )
+
+
+class SignatureTakenError(MmpmError):
+    """One key signed the same bytes under another name or version already."""
+
+    code = "signature-taken"
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(
+            f"this key signed the bytes of {printable(name)} {printable(version)} already, "
+            "under another name or version",
+            "sign with another key, or publish it once",
+            {"name": name, "version": version},
+        )

@@ -22,6 +22,7 @@ HANDLERS: dict[str, str] = {
     "WriteFiles": "mmpm.execute.writing:write_files",
     "InitRegistry": "mmpm.execute.publishing:apply_init",
     "PublishReleases": "mmpm.execute.publishing:apply_publish",
+    "SignRelease": "mmpm.execute.publishing:apply_sign",
     "YankRelease": "mmpm.execute.publishing:apply_yank",
     "CreateKey": "mmpm.execute.trusting:apply_create_key",
     "AddRegistry": "mmpm.execute.registries:apply_add",

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
 
 PASSPHRASE_VARIABLE = "MMPM_KEY_PASSPHRASE"  # noqa: S105 - the variable's name
+PERSON_VARIABLE = "MMPM_PERSON_KEY_PASSPHRASE"
+"""Comes before the other for a person's key, where one command opens that and a registry's keys."""
 
 
-def read_passphrase(context: Context, file: str | None) -> bytes | None:
+def read_passphrase(context: Context, file: str | None, variable: str = PASSPHRASE_VARIABLE) -> bytes | None:
     """Give the passphrase from `file` (its first line), else from the environment; None where there is none.
+
+    `variable` comes before the one that is for all keys.
 
     Raises:
         KeyUnreadableError: the file cannot be read, or is empty.
@@ -31,4 +35,5 @@ def read_passphrase(context: Context, file: str | None) -> bytes | None:
         if not line:
             raise KeyUnreadableError("its first line is empty", file)
         return line
-    return os.fsencode(context.environ.get(PASSPHRASE_VARIABLE, "")) or None
+    found = context.environ.get(variable) or context.environ.get(PASSPHRASE_VARIABLE, "")
+    return os.fsencode(found) or None

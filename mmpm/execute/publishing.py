@@ -1,4 +1,4 @@
-"""The effects of `registry init`, `publish` and `yank`: opens the keys, then lets the registry's writers work."""
+"""The effects of `registry init`, `publish`, `sign` and `yank`: opens the keys, and the registry's writers work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import KeyUnreadableError, UnpublishableError
 from mmpm.execute.passphrases import read_passphrase
+from mmpm.execute.trusting import load_person_key
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.versions import Version
 from mmpm.registry.commit import Committing
@@ -16,6 +17,7 @@ from mmpm.registry.init import NewRegistry, init_registry
 from mmpm.registry.key_folder import load_keys
 from mmpm.registry.payload import collect_payload
 from mmpm.registry.publish import Published, PublishItem, publish
+from mmpm.registry.sign import Countersigned, add_signature, with_key, with_openpgp
 from mmpm.registry.yank import Yanked, yank
 from mmpm_store.ids import ObjectId
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mmpm.execute.context import Context
-    from mmpm.plan import InitRegistry, Publication, PublishReleases, YankRelease
+    from mmpm.plan import InitRegistry, Publication, PublishReleases, SignRelease, YankRelease
 
 
 def apply_init(context: Context, action: InitRegistry) -> NewRegistry:
@@ -46,9 +48,21 @@ def apply_publish(context: Context, action: PublishReleases) -> Published:
     how = _committing(context, action.registry, action.key_folder, action.passphrase_file)
     how = replace(how, after_restore=action.after_restore)
     context.progress.start("Uploading...", max(1, len(action.releases)), "releases")
-    published = publish(action.folder, _items(action), how, lambda _count: context.progress.advance())
+    key = load_person_key(context, action.signer, action.signer_passphrase_file) if action.signer else None
+    published = publish(action.folder, _items(action), how, lambda _count: context.progress.advance(), key)
     context.progress.finish()
     return published
+
+
+def apply_sign(context: Context, action: SignRelease) -> Countersigned:
+    """Add one signature."""
+    how = _committing(context, action.registry, action.key_folder, action.passphrase_file)
+    if action.signer:
+        make = with_key(load_person_key(context, action.signer, action.signer_passphrase_file))
+    else:
+        make = with_openpgp(action.openpgp, action.certificate, context.now)
+    name, version = FormulaName.parse(action.name), Version.parse(action.version)
+    return add_signature(action.folder, name, version, make, how)
 
 
 def apply_yank(context: Context, action: YankRelease) -> Yanked:

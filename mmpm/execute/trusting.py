@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpm.errors import KeyUnreadableError
-from mmpm.execute.passphrases import read_passphrase
+from mmpm.execute.passphrases import PERSON_VARIABLE, read_passphrase
 from mmpm.registry.person_keys import create_person_key, key_path, open_person_key
 
 if TYPE_CHECKING:
@@ -30,4 +30,4 @@ def load_person_key(context: Context, name: str, passphrase_file: str | None = N
         KeyUnknownError: there is none of that name.
         KeyUnreadableError: its passphrase is missing or wrong.
     """
-    return open_person_key(context.places.keys, name, read_passphrase(context, passphrase_file))
+    return open_person_key(context.places.keys, name, read_passphrase(context, passphrase_file, PERSON_VARIABLE))

@@ -24,6 +24,7 @@ from mmpm.registry.documents import parse_registry_json
 from mmpm.registry.floor import read_floor
 from mmpm.registry.init import check_new
 from mmpm.registry.key_folder import is_protected, load_root
+from mmpm.registry.person_keys import find_person_key
 from mmpm.registry.published import PublishedTree
 from mmpm.trust.facts import format_time
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mmpm.execute.context import Context
+    from mmpm.model.release import Release
 
 _KEPT_FAILURES = 20
 
@@ -110,6 +112,8 @@ def plan_publish(
     total: int,
     passphrase_file: str | None,
     after_restore: bool = False,
+    signer: str = "",
+    signer_passphrase_file: str | None = None,
 ) -> PublishPlan:
     """Look at every source and plan to publish those that are new.
 
@@ -120,13 +124,18 @@ def plan_publish(
         total: how many there are.
         passphrase_file: where the keys' passphrase is, if it is in a file.
         after_restore: the folder may show less than was published before.
+        signer: the person's key that signs what is new; empty for none.
+        signer_passphrase_file: where its passphrase is, if it is in a file.
 
     Raises:
         NotARegistryError, KeysMissingError: it cannot be published to from here.
+        KeyUnknownError: there is no key `signer`.
         RegistryRestoredError: the folder is an older copy of the registry.
         UntrustedMetadataError, DamagedRegistryError: the tree is not what its keys signed.
     """
     destination = find_destination(context, folder)
+    if signer:
+        find_person_key(context.places.keys, signer)
     floor = read_floor(destination.key_folder)
     tree = PublishedTree.load(folder, load_root(destination.key_folder, destination.registry))
     if floor is not None and not after_restore:
@@ -155,6 +164,8 @@ def plan_publish(
         passphrase_file,
         tuple(publications),
         after_restore=after_restore,
+        signer=signer,
+        signer_passphrase_file=signer_passphrase_file,
     )
     plan = Plan((action,)) if (publications or not total) and failure is None else Plan()
     return PublishPlan(plan, destination, tuple(found), failure)
@@ -225,36 +236,60 @@ def _find_by_name(context: Context, name: FormulaName, cwd: str) -> str | None:
     return None
 
 
-def plan_yank(context: Context, folder: str, reference: str, reason: str, passphrase_file: str | None) -> Plan:
-    """Plan to withdraw one release.
+def exact_reference(reference: str) -> tuple[FormulaName, Version]:
+    """Give name and version of a reference that must name one release.
+
+    Raises:
+        UsageError: it does not.
+    """
+    try:
+        asked = Reference.parse(reference)
+    except ValueError as error:
+        raise UsageError(str(error), "give it as NAME@VERSION") from None
+    exact = asked.range.exact
+    if exact is None:
+        raise UsageError(f"{reference} names no exact version", "give it as NAME@VERSION, as in mol-deploy@1.2.0")
+    return asked.name, exact
+
+
+def find_release(destination: Destination, name: FormulaName, version: Version) -> Release:
+    """Give a release of a folder registry, verified.
+
+    Raises:
+        NotPublishedError: there is no such release.
+        KeysMissingError, UntrustedMetadataError, DamagedRegistryError: as for `plan_publish`.
+    """
+    tree = PublishedTree.load(destination.folder, load_root(destination.key_folder, destination.registry))
+    found = PublishedVersions(tree).find(name, version)
+    if found is None:
+        raise NotPublishedError(str(name), str(version))
+    return found
+
+
+def plan_yank(
+    context: Context, folder: str, reference: str, reason: str, passphrase_file: str | None, *, take_down: bool = False
+) -> Plan:
+    """Plan to withdraw one release; `take_down` removes its bytes from the registry, too.
 
     Raises:
         UsageError: the reference names no exact version, or there is no reason.
         NotPublishedError: there is no such release.
     """
-    try:
-        wanted = Reference.parse(reference)
-    except ValueError as error:
-        raise UsageError(str(error), "give it as NAME@VERSION") from None
-    exact = wanted.range.exact
-    if exact is None:
-        raise UsageError(f"{reference} names no exact version", "give it as NAME@VERSION, as in mol-deploy@1.2.0")
+    name, exact = exact_reference(reference)
     if not reason.strip():
         raise UsageError("a yank needs a reason", 'say it with --reason "TEXT"')
     destination = find_destination(context, folder)
-    tree = PublishedTree.load(folder, load_root(destination.key_folder, destination.registry))
-    present = PublishedVersions(tree).find(wanted.name, exact)
-    if present is None:
-        raise NotPublishedError(str(wanted.name), str(exact))
-    if present.yanked == reason:
+    present = find_release(destination, name, exact)
+    if present.yanked == reason and not take_down:
         return Plan()
     action = YankRelease(
         folder,
         destination.registry,
         destination.key_folder,
         passphrase_file,
-        str(wanted.name),
+        str(name),
         str(present.version),
         reason,
+        take_down,
     )
     return Plan((action,))

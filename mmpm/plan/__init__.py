@@ -45,6 +45,7 @@ from mmpm.plan.registries import (
     RefreshRegistries,
     RegistryAction,
     RemoveRegistry,
+    SignRelease,
     YankRelease,
 )
 from mmpm.plan.trust import CreateKey, TrustAction
@@ -77,6 +78,7 @@ __all__ = [
     "ReplaceTree",
     "SetConfig",
     "SetRoot",
+    "SignRelease",
     "WriteFiles",
     "WriteText",
     "YankRelease",

@@ -86,7 +86,8 @@ class Publication:
 class PublishReleases:
     """Publish into a folder registry; no releases at all renew its timestamp.
 
-    `after_restore`: the folder is known to be an older copy of the registry.
+    `after_restore`: the folder is known to be an older copy of the registry. `signer`: the person's key that signs
+    what is new; empty for none.
     """
 
     folder: str
@@ -95,16 +96,46 @@ class PublishReleases:
     passphrase_file: str | None
     releases: tuple[Publication, ...]
     after_restore: bool = False
+    signer: str = ""
+    signer_passphrase_file: str | None = None
 
     @property
     def words(self) -> str:
         """What it will do, behind "would"."""
-        return f"publish {len(self.releases)} release{'s' * (len(self.releases) != 1)} to {self.folder}"
+        signed = f", signed with {self.signer}" if self.signer else ""
+        return f"publish {len(self.releases)} release{'s' * (len(self.releases) != 1)} to {self.folder}{signed}"
+
+
+@dataclass(frozen=True, slots=True)
+class SignRelease:
+    """Add a signature to a published release: with the key of a person, or one of OpenPGP that was made elsewhere.
+
+    Attributes:
+        signer: the person's key; empty where `openpgp` holds an armored signature.
+        certificate: fingerprint and text of the OpenPGP certificate; None tries those of the registry's publishers.
+    """
+
+    folder: str
+    registry: str
+    key_folder: str
+    passphrase_file: str | None
+    name: str
+    version: str
+    signer: str = ""
+    signer_passphrase_file: str | None = None
+    openpgp: bytes = b""
+    certificate: tuple[str, str] | None = None
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        whose = f"by {self.signer}" if self.signer else "of OpenPGP"
+        return f"add a signature {whose} to {self.name}@{self.version} in {self.folder}"
 
 
 @dataclass(frozen=True, slots=True)
 class YankRelease:
-    """Mark a published release as withdrawn."""
+    """Mark a published release as withdrawn; `take_down` removes its bytes as well."""
 
     folder: str
     registry: str
@@ -113,11 +144,14 @@ class YankRelease:
     name: str
     version: str
     reason: str
+    take_down: bool = False
 
     @property
     def words(self) -> str:
         """What it will do, behind "would"."""
-        return f"yank {self.name}@{self.version}"
+        return f"{'take down' if self.take_down else 'yank'} {self.name}@{self.version}"
 
 
-RegistryAction = AddRegistry | RemoveRegistry | RefreshRegistries | InitRegistry | PublishReleases | YankRelease
+RegistryAction = (
+    AddRegistry | RemoveRegistry | RefreshRegistries | InitRegistry | PublishReleases | SignRelease | YankRelease
+)

@@ -7,14 +7,13 @@ objects that nothing reaches yet) before the next item is asked for.
 from __future__ import annotations
 
 import hashlib
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import UnpublishableError, VersionTakenError
+from mmpm.errors import SignatureTakenError, UnpublishableError, VersionTakenError
 from mmpm.model.checksums import Checksum
 from mmpm.model.release import Release
-from mmpm.registry import history, layout, rendering
+from mmpm.registry import history, layout
 from mmpm.registry.commit import Change, Committing, commit
 from mmpm.registry.documents import (
     MAX_CHANGELOG,
@@ -22,8 +21,9 @@ from mmpm.registry.documents import (
     MAX_DESCRIPTION_IN_CATALOG,
     CatalogLine,
     ReleaseDocument,
-    catalog_to_bytes,
 )
+from mmpm.registry.indexing import prepare_catalog, prepare_index, write_pages
+from mmpm.registry.sign import require_room, sign_release
 from mmpm.registry.tree_writer import TreeWriter
 from mmpm.trust.facts import TargetFile, parse_time
 from mmpm_store.canonical import canonical_tar, stored_gzip, tree_files
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mmpm.model.names import FormulaName
     from mmpm.model.versions import Version
     from mmpm.registry.published import PublishedTree
+    from mmpm.trust.keys import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,17 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class _Staged:
-    """A release whose objects are in the tree; its download is one of them, or the staged archive of a bundle."""
+    """A release whose objects are in the tree.
+
+    Attributes:
+        download: one of its objects, or the staged archive of a bundle.
+        signatures: files of detached signatures, by their paths.
+    """
 
     release: Release
     line: CatalogLine
     download: ObjectId | str
+    signatures: Mapping[str, bytes]
 
 
 def publish(
@@ -79,6 +86,7 @@ def publish(
     items: Iterable[PublishItem],
     how: Committing,
     on_item: Callable[[int], None] = lambda _count: None,
+    sign: SigningKey | None = None,
 ) -> Published:
     """Publish `items` into the tree at `root` as one new serial.
 
@@ -90,6 +98,7 @@ def publish(
         items: taken one at a time.
         how: keys, time and limits.
         on_item: called with the number of items done so far.
+        sign: a publisher's key; every release that is new gets its signature.
 
     Raises:
         VersionTakenError: a version is there with other bytes, or twice in `items`; nothing is published then.
@@ -98,15 +107,15 @@ def publish(
     with TreeWriter(root) as writer:
         edit = _Addition()
         for count, item in enumerate(items, 1):
-            edit.add(_stage(item, writer))
+            edit.add(_stage(item, writer, sign))
             on_item(count)
         serial = commit(writer.root, how, edit, writer, renew=not edit.staged)
     new, unchanged = edit.outcome()
     return Published(serial, new, unchanged)
 
 
-def _stage(item: PublishItem, writer: TreeWriter) -> _Staged:
-    """Write a release's objects and, for a bundle, prepare its archive."""
+def _stage(item: PublishItem, writer: TreeWriter, sign: SigningKey | None) -> _Staged:
+    """Write a release's objects and, for a bundle, prepare its archive; sign it where there is a key."""
     document = item.document
     _check(document)
     _require_readable(document)
@@ -142,7 +151,12 @@ def _stage(item: PublishItem, writer: TreeWriter) -> _Staged:
         serial=0,  # given by the commit
         document=document_id,
     )
-    return _Staged(release, catalog_line(document), download)
+    if sign is None:
+        return _Staged(release, catalog_line(document), download, {})
+    path, data = sign_release(release, sign)
+    require_room(writer, release, path, data)
+    signed = replace(release, signatures=((sign.public.key_id, TargetFile.of(data).sha256),))
+    return _Staged(signed, catalog_line(document), download, {path: data})
 
 
 def _stage_archive(item: PublishItem, writer: TreeWriter) -> tuple[int, Checksum, str]:
@@ -211,6 +225,7 @@ class _Addition:
     def __init__(self) -> None:
         self.staged: dict[FormulaName, dict[str, _Staged]] = {}
         self._order: list[tuple[FormulaName, Version]] = []
+        self._signatures: dict[str, bytes] = {}
         self._new: set[tuple[FormulaName, str]] = set()
         self._lines: dict[FormulaName, tuple[CatalogLine, tuple[Release, ...]]] = {}
         self._names_before = 0
@@ -224,6 +239,9 @@ class _Addition:
             _require_equal(twin.release, release)
             return
         versions[release.version.slot] = staged
+        for path, data in staged.signatures.items():
+            if self._signatures.setdefault(path, data) != data:
+                raise SignatureTakenError(str(release.name), str(release.version))
         self._order.append((release.name, release.version))
 
     def outcome(self) -> tuple[tuple[tuple[FormulaName, Version], ...], tuple[tuple[FormulaName, Version], ...]]:
@@ -256,6 +274,8 @@ class _Addition:
             else:
                 new.append(staged.release)
                 self._new.add((name, slot))
+                for path, data in staged.signatures.items():
+                    writer.prepare(path, (data,))
         if not new:
             return
         self._names_before += index is not None
@@ -287,55 +307,3 @@ class _Addition:
 def _require_equal(published: Release, release: Release) -> None:
     if (published.checksum, published.kind) != (release.checksum, release.kind):
         raise VersionTakenError(str(release.name), str(release.version), str(published.version))
-
-
-# --- shared by the verbs that change indexes ----------------------------------------------------------------------
-
-
-def prepare_index(grown: history.Grown, writer: TreeWriter, targets: dict[str, TargetFile]) -> None:
-    """Prepare an index and its new pages, and list the index in `targets`."""
-    name = str(grown.index.name)
-    for number, data in grown.new_pages:
-        writer.prepare(layout.page_file(name, number, TargetFile.of(data).sha256), (data,))
-    data = grown.index.to_bytes()
-    target = layout.index_target(name)
-    targets[target] = TargetFile.of(data)
-    writer.prepare(layout.hashed(target, targets[target].sha256), (data,))
-
-
-def prepare_catalog(
-    base: PublishedTree, lines: Mapping[FormulaName, CatalogLine], writer: TreeWriter
-) -> dict[str, TargetFile]:
-    """Prepare the catalog shards that `lines` change, and give their targets."""
-    shards: dict[str, dict[str, CatalogLine]] = {}
-    for name, line in lines.items():
-        shards.setdefault(layout.shard_of(str(name)), {})[str(name)] = line
-    targets = {}
-    for shard, changed in shards.items():
-        present = base.catalog(shard)
-        if all(present.get(name) == line for name, line in changed.items()):
-            continue
-        merged = present | changed
-        data = catalog_to_bytes({name: line.to_bytes() for name, line in merged.items()})
-        target = layout.catalog_target(shard)
-        targets[target] = TargetFile.of(data)
-        writer.prepare(layout.hashed(target, targets[target].sha256), (data,))
-    return targets
-
-
-def write_pages(
-    base: PublishedTree,
-    lines: Mapping[FormulaName, tuple[CatalogLine, tuple[Release, ...]]],
-    new_names: int,
-    writer: TreeWriter,
-) -> None:
-    """Write ``formulas/<name>/index.json`` of changed formulas, and ``formulas/index.json``."""
-    for name, (line, releases) in lines.items():
-        writer.replace(layout.index_target(str(name)), rendering.formula_page(line, releases))
-    path = f"{base.root}/{layout.FORMULAS_LISTING}"
-    present = b""
-    if os.path.exists(path):
-        with open(path, "rb") as file:
-            present = file.read()
-    listing = rendering.listing(present, (line for line, _ in lines.values()), new_names)
-    writer.replace(layout.FORMULAS_LISTING, listing)

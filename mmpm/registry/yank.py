@@ -9,7 +9,8 @@ from mmpm.errors import NotPublishedError, UnpublishableError
 from mmpm.registry import history
 from mmpm.registry.commit import Change, Committing, commit
 from mmpm.registry.documents import MAX_YANK_REASON
-from mmpm.registry.publish import catalog_line, prepare_catalog, prepare_index, write_pages
+from mmpm.registry.indexing import prepare_catalog, prepare_index, write_pages
+from mmpm.registry.publish import catalog_line
 from mmpm.registry.tree_writer import TreeWriter
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, cast
 
-from mmpm.cli.passphrases import with_passphrase
+from mmpm.cli.passphrases import with_passphrase, with_person_passphrase
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
@@ -67,7 +67,9 @@ def publish(
     changelog: str | None = None,
     init: bool = False,
     after_restore: bool = False,
+    sign: str | None = None,
     passphrase_file: str | None = None,
+    sign_passphrase_file: str | None = None,
     session: Session,
 ) -> None:
     """Publish releases to a folder registry; with nothing to publish, renew its timestamp.
@@ -81,14 +83,16 @@ def publish(
         changelog: What is new, for those who upgrade.
         init: Say how publishing is set up.
         after_restore: Go on although the folder is an older copy, restored from a backup.
-        passphrase_file: File whose first line opens the keys.
+        sign: A key of yours (`keys create`): every new release gets its signature.
+        passphrase_file: File whose first line opens the registry's keys.
+        sign_passphrase_file: File whose first line opens the key that signs.
         session: This run.
     """
     if init:
         _say_setup(session)
         return
     context = session.context()
-    folder = _destination(session, context, to)
+    folder = destination(session, context, to)
     phrase_path = _path_or_none(session, passphrase_file)
     if batch is not None:
         from mmpm.ops.batch import count_lines, read_batch
@@ -111,18 +115,26 @@ def publish(
     if total != 1:
         out.say(f"Publishing {label}..." if total else "Renewing the timestamp...")
     planned = ops.plan_publish(
-        context, folder, sources, total=total, passphrase_file=phrase_path, after_restore=after_restore
+        context,
+        folder,
+        sources,
+        total=total,
+        passphrase_file=phrase_path,
+        after_restore=after_restore,
+        signer=sign or "",
+        signer_passphrase_file=_path_or_none(session, sign_passphrase_file),
     )
     if total == 1:  # of one release the name is said, which a path does not tell
         out.say(f"Publishing {planned.preflights[0].name or label}...")
     _say_checks(session, planned, total)
     if planned.failure is not None:
         raise planned.failure
-    destination = planned.destination
+    place = planned.destination
     if not (planned.plan.is_empty or session.options.dry_run):
-        needed = destination.is_protected
+        needed = place.is_protected
         context = with_passphrase(session, context, phrase_path, needed=needed)
-    host = destination.registry
+        context = with_person_passphrase(session, context, sign, sign_passphrase_file)
+    host = place.registry
 
     def body(outcome: "Outcome | None") -> dict[str, object]:
         return {"registry": host, "checks": _checks_json(planned), **_published_json(outcome, host)}
@@ -141,7 +153,14 @@ def publish(
 
 
 def yank(
-    reference: str, /, *, reason: str, to: str | None = None, passphrase_file: str | None = None, session: Session
+    reference: str,
+    /,
+    *,
+    reason: str,
+    to: str | None = None,
+    take_down: bool = False,
+    passphrase_file: str | None = None,
+    session: Session,
 ) -> None:
     """Withdraw a release from choice; locks and exact pins still get it, with a warning.
 
@@ -149,13 +168,14 @@ def yank(
         reference: Which one, NAME@VERSION.
         reason: What a person who has it should know.
         to: The registry's folder; else the setting publish.to.
+        take_down: Remove its bytes from the registry as well, for good; the version is never given again.
         passphrase_file: File whose first line opens the keys.
         session: This run.
     """
     context = session.context()
-    folder = _destination(session, context, to)
+    folder = destination(session, context, to)
     phrase_path = _path_or_none(session, passphrase_file)
-    plan = ops.plan_yank(context, folder, reference, reason, phrase_path)
+    plan = ops.plan_yank(context, folder, reference, reason, phrase_path, take_down=take_down)
     if not (plan.is_empty or session.options.dry_run):
         needed = ops.find_destination(context, folder).is_protected
         context = with_passphrase(session, context, phrase_path, needed=needed)
@@ -164,13 +184,14 @@ def yank(
         context,
         plan,
         schema="mmpm.yank/1",
-        question=f"Yank {reference}?",
-        done=f"Yanked {reference}: {reason}",
+        question=f"Take {reference} down, its bytes too?" if take_down else f"Yank {reference}?",
+        done=f"{'Took down' if take_down else 'Yanked'} {reference}: {reason}",
         nothing=f"{reference} is yanked already",
     )
 
 
-def _destination(session: Session, context: "Context", to: str | None) -> str:
+def destination(session: Session, context: "Context", to: str | None) -> str:
+    """Give the registry folder that `--to` or the setting names."""
     chosen = to or context.settings.text("publish.to")
     if chosen is None:
         raise UsageError("no registry is named", "say which with --to DIR, or `mmpm config set publish.to DIR`")
