@@ -162,8 +162,10 @@ def _unzstd(first: bytes, stream: BinaryIO, limits: Limits) -> Iterator[bytes]:
 def _only_zeros(rest: bytes, stream: BinaryIO, limits: Limits) -> None:
     """Refuse anything but (bounded) zero padding behind the packed data, such as a second member or frame."""
     total = 0
-    while rest:
+    while True:
         total += len(rest)
         if rest.count(0) != len(rest) or total > limits.total_bytes:
             raise ArchiveError("something follows its compressed data")
         rest = _read(stream, _PIECE)
+        if not rest:
+            return

@@ -224,6 +224,16 @@ def test_a_second_gzip_member_or_zstd_frame_is_refused() -> None:
         assert len(collect_archive(pack(raw) + bytes(1000))) == 1
 
 
+def test_what_follows_is_refused_also_where_the_compressed_data_ends_with_a_piece_that_is_read() -> None:
+    plain = gzip.compress(file() + END)
+    name = b"x" * (64 * 1024 - len(plain) - 1) + b"\0"  # a gzip header may hold a name, which makes any length
+    packed = plain[:3] + b"\x08" + plain[4:10] + name + plain[10:]
+    assert len(packed) == 64 * 1024
+    assert len(collect_archive(packed)) == 1
+    refused(packed + b"more", "follows")
+    refused(packed + packed, "follows")
+
+
 def test_a_dictionary_or_a_wide_window_of_zstd_is_refused() -> None:
     raw = file(data=b"some words, some words again" * 50) + END
     wide = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=27)).compressobj()

@@ -35,7 +35,7 @@ FORMAT: Final = 1
 LIST_SUFFIX: Final = ".volumes.json"
 PARTIAL_SUFFIX: Final = ".partial"
 MAX_VOLUMES: Final = 99_999
-_MAX_LIST_BYTES: Final = 64 << 20
+MAX_VOLUME_LIST_BYTES: Final = 64 << 20
 _NUMBERED: Final = re.compile(r"\.([0-9]{3,5})")
 
 
@@ -77,7 +77,7 @@ class VolumeList:
         Raises:
             ValueError: not one; the lengths do not fit together; a name leads elsewhere.
         """
-        fields = Fields(parse_json(data, "volumes.json", max_bytes=_MAX_LIST_BYTES), "volumes.json")
+        fields = Fields(parse_json(data, "volumes.json", max_bytes=MAX_VOLUME_LIST_BYTES), "volumes.json")
         fields.require_format(FORMAT)
         found = cls(
             str(ObjectId.parse(fields.text("pack", 80))),
@@ -227,16 +227,22 @@ class PackStream(io.RawIOBase):
     Args:
         path: of the pack, of its first volume, or of its list.
         on_bytes: told how many bytes more were read.
+        parts: the list of volumes and the files in its order, where they were found elsewhere than beside `path`.
 
     Raises:
         PackRefusedError: a volume is missing, or of another length than its list says.
         OSError: nothing is there, or it cannot be read.
     """
 
-    def __init__(self, path: str, on_bytes: Callable[[int], None] = lambda _size: None) -> None:
+    def __init__(
+        self,
+        path: str,
+        on_bytes: Callable[[int], None] = lambda _size: None,
+        parts: tuple[VolumeList, list[str]] | None = None,
+    ) -> None:
         super().__init__()
         self.path = path
-        self.listing, self._names = _find(path)
+        self.listing, self._names = _find(path) if parts is None else parts
         self.length = sum(os.stat(one).st_size for one in self._names)
         self._on_bytes = on_bytes
         self._stack = ExitStack()
@@ -291,7 +297,7 @@ def _find(path: str) -> tuple[VolumeList | None, list[str]]:
     listing_path = base + LIST_SUFFIX
     try:
         with open(listing_path, "rb") as file:
-            listing = VolumeList.parse(file.read(_MAX_LIST_BYTES + 1))
+            listing = VolumeList.parse(file.read(MAX_VOLUME_LIST_BYTES + 1))
     except FileNotFoundError:
         raise PackRefusedError(path, "is one volume of a pack whose list is not beside it", listing_path) from None
     except ValueError as error:
