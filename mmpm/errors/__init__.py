@@ -37,7 +37,13 @@ from mmpm.errors.base import (
     quoted,
     size_text,
 )
-from mmpm.errors.carrying import MissingTreeFileError, NotMirroredError, PackRefusedError
+from mmpm.errors.carrying import (
+    MissingTreeFileError,
+    NotMirroredError,
+    PackRefusedError,
+    PackRootNotPinnedError,
+    PackUnreadableError,
+)
 from mmpm.errors.machine import (
     BadSettingError,
     ConfigSyntaxError,
@@ -104,6 +110,7 @@ from mmpm.errors.registry import (
 from mmpm.errors.trust import (
     KeyExistsError,
     KeyUnknownError,
+    NothingToSignError,
     SignatureBadError,
     SignaturesMissingError,
     SignatureTakenError,
@@ -167,9 +174,12 @@ __all__ = [
     "NotRequiredError",
     "NotWhatWasLockedError",
     "NothingToAdoptError",
+    "NothingToSignError",
     "ObjectsMissingError",
     "OfflineError",
     "PackRefusedError",
+    "PackRootNotPinnedError",
+    "PackUnreadableError",
     "PayloadRefusedError",
     "PreflightFailedError",
     "PublisherBusyError",

@@ -50,3 +50,32 @@ class PackRefusedError(MmpmError):
             "nothing of it is shown; copy it again from where it was written, or write it again",
             {"pack": pack, "member": member, "reason": reason},
         )
+
+
+class PackUnreadableError(MmpmError):
+    """A pack cannot be read."""
+
+    code = "pack-unreadable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"pack {printable(path)} cannot be read: {printable(reason)}",
+            "name a pack, one of its volumes, or its list of volumes",
+            {"path": path, "reason": reason},
+        )
+
+
+class PackRootNotPinnedError(MmpmError):
+    """A pack brings a registry whose root key nobody has accepted here."""
+
+    code = "pack-root-not-pinned"
+    exit_status = UNTRUSTED
+
+    def __init__(self, registry: str, found: str, pack: str) -> None:
+        super().__init__(
+            f"no root key was accepted for registry {printable(registry, 80)}; pack {printable(pack)} says that it is "
+            f"sha256:{printable(found, 80)}",
+            "compare the key with whoever runs the registry, then import again with "
+            f"`--root sha256:{printable(found, 80)}`",
+            {"registry": registry, "found": found, "pack": pack},
+        )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmpm.model.names import FormulaName
     from mmpm.model.release import Release
     from mmpm.registry.destination import Destination
+    from mmpm.registry.documents import ReleaseDocument
     from mmpm.registry.mirror.selection import Chosen
     from mmpm.registry.verified import TreeFile, VerifiedState
 
@@ -100,8 +101,12 @@ class Completion:
                 self._look_at(name, found)
         return found
 
-    def put(self, found: Wholeness) -> None:
+    def put(self, found: Wholeness, on_release: Callable[[Release, ReleaseDocument], None] | None = None) -> None:
         """Put what was brought, and make it last.
+
+        Args:
+            found: what `look` found, and nothing missing that is needed.
+            on_release: called for each carried release that was not shown before; all of its files are there.
 
         Raises:
             NoSpaceError: the disk is full; nothing of it is shown.
@@ -111,6 +116,12 @@ class Completion:
             if data is None or not file.proves(data):
                 raise PackRefusedError(self.pack, "was changed while it was imported", file.path)
             self.destination.put(file.path, (data,))
+        if on_release is not None:
+            for name in self.state.names():
+                if not self._is_as_before(name):
+                    for release in self.state.releases(name):
+                        if self.chosen.has(release):
+                            on_release(release, self.state.document(release))
         self.destination.flush()
 
     def _is_as_before(self, name: FormulaName) -> bool:

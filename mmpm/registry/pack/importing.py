@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mmpm.model.names import FormulaName
     from mmpm.model.release import Release
     from mmpm.registry.destination import Destination
+    from mmpm.registry.documents import ReleaseDocument
     from mmpm.registry.objects import FetchProgress
     from mmpm.registry.pack.waiting import Parcel
     from mmpm.registry.verified import VerifiedState
@@ -70,6 +71,9 @@ class Landing(Protocol):
 
     def selection(self, registry_id: str) -> Selection | None:
         """Give what is carried of a registry; None where nothing of it is here yet."""
+
+    def on_release(self, registry_id: str) -> Callable[[Release, ReleaseDocument], None] | None:
+        """Give what is to be done for each release that is about to be shown, if anything."""
 
     def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
         """Note what is shown now; harmless to repeat."""
@@ -331,7 +335,7 @@ class _Landing:
             if kind == "older" and (self.parcel.is_empty or self.brought.everything):
                 return self._told("older")
             return self._told("waiting", found, notes)
-        completion.put(found)
+        completion.put(found, self.landing.on_release(self.told.id))
         if kind == "new":
             completion.destination.show(state)
         self.landing.settled(state, chosen, selection, self.believed.fingerprint)

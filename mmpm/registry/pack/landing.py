@@ -14,11 +14,13 @@ from mmpm.registry import layout
 from mmpm.registry.belief import state_of
 from mmpm.registry.destination import TreeDestination, read_plain
 from mmpm.registry.local import LocalCopy
+from mmpm.registry.mirror.aliases import write_pages, write_release_aliases
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror, tree_folder, trees_in, write_mirror
 from mmpm.registry.mirrored import MIRRORED_JSON, Mirrored
 from mmpm.registry.pack.format import POLICY_JSON
 from mmpm.registry.pack.stocktaking import take_stock
-from mmpm.trust.facts import TIMESTAMP
+from mmpm.registry.prune import GRACE_SECONDS, prune
+from mmpm.trust.facts import TIMESTAMP, parse_time
 from mmpm_store.durable import write_file_durably
 from mmpm_store.ids import ObjectId
 from mmpm_store.writing import Writer
@@ -26,7 +28,9 @@ from mmpm_store.writing import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mmpm.model.release import Release
     from mmpm.registry.destination import Destination
+    from mmpm.registry.documents import ReleaseDocument
     from mmpm.registry.mirror.selection import Chosen, Selection
     from mmpm.registry.state import TrustFolder
     from mmpm.registry.verified import TreeFile, VerifiedState
@@ -81,18 +85,29 @@ class MirrorLanding:
         found = mirror.registries.get(registry_id) if mirror is not None else None
         return None if found is None else found.selection
 
+    def on_release(self, registry_id: str) -> Callable[[Release, ReleaseDocument], None]:
+        """Write the unsigned copies of a release."""
+        destination = self.destination(registry_id)
+        return lambda release, document: write_release_aliases(destination, release, document)
+
     def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
-        """Write ``mirror.json`` and ``mirrored.json``, where they say something else."""
+        """Write ``mirror.json``, the unsigned pages and ``mirrored.json``; remove what was superseded a day ago.
+
+        ``mirrored.json`` comes last: where it says what it should, all of this was done.
+        """
         mirror = read_mirror(self.folder) or Mirror()
         before = mirror.registries.get(state.registry_id)
         first = before.root if before is not None else _first_root(state) or fingerprint
         now = MirroredRegistry(selection, before.origins if before is not None else (), first)
         if now != before:
             write_mirror(self.folder, mirror.having({state.registry_id: now}))
-        data = mirrored_of(state, chosen).to_bytes()
-        path = f"{tree_folder(self.folder, state.registry_id)}/{MIRRORED_JSON}"
-        if read_plain(path, len(data)) != data:
-            write_file_durably(path, data)
+        destination = self.destination(state.registry_id)
+        note = mirrored_of(state, chosen).to_bytes()
+        if destination.read(MIRRORED_JSON, len(note)) == note:
+            return
+        write_pages(destination, state, chosen)
+        prune(destination.folder, parse_time(state.issued), GRACE_SECONDS, ())
+        destination.writer.replace(MIRRORED_JSON, note)
 
     def keep_policy(self, data: bytes) -> None:
         """Keep a policy beside ``mirror.json``: whoever reads it verifies it."""
@@ -234,6 +249,9 @@ class StoreLanding:
     def selection(self, registry_id: str) -> Selection | None:  # noqa: ARG002 - a store carries what it happens to have
         """Give None: a store is never whole for anything, and takes what comes."""
         return None
+
+    def on_release(self, registry_id: str) -> None:
+        """Give None: a store has no unsigned copies."""
 
     def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
         """Note nothing: what is believed was promoted when it was shown."""

@@ -238,7 +238,7 @@ class PackStream(io.RawIOBase):
         self,
         path: str,
         on_bytes: Callable[[int], None] = lambda _size: None,
-        parts: tuple[VolumeList, list[str]] | None = None,
+        parts: tuple[VolumeList | None, list[str]] | None = None,
     ) -> None:
         super().__init__()
         self.path = path
