@@ -158,9 +158,13 @@ class VerifiedState:
             RegistryUntrustedError: one has a path that no tree may have.
         """
         for role in (TRUST, *layout.bin_roles()):
-            for target, listed in sorted(self.bin_targets(role).items()):
-                if self.chain.role_of(target) == role:  # what another role lists does not count, and is not read
-                    yield target, self._target_file(target, listed)
+            yield from self.targets_of(role)
+
+    def targets_of(self, role: str) -> Iterator[tuple[str, TreeFile]]:
+        """Give the targets that the role trust or a bin lists, sorted; as for `targets`."""
+        for target, listed in sorted(self.bin_targets(role).items()):
+            if self.chain.role_of(target) == role:  # what another role lists does not count, and is not read
+                yield target, self._target_file(target, listed)
 
     def names(self) -> list[FormulaName]:
         """Give every formula, sorted."""
