@@ -58,6 +58,7 @@ class SigningRequestOutdatedError(MmpmError):
     code = "signing-request-outdated"
 
     def __init__(self, reason: str, path: str = "the signing request") -> None:
+        self.reason = reason
         super().__init__(
             f"{printable(path)} cannot be applied any more: {printable(reason)}",
             "nothing was published; make a new request where the registry is and have that one signed",
@@ -71,6 +72,7 @@ class SignaturesMissingError(MmpmError):
     code = "signatures-missing"
 
     def __init__(self, missing: Sequence[str], path: str = "the signing request") -> None:
+        self.missing = tuple(missing)
         shown = "; ".join(printable(one) for one in missing)
         super().__init__(
             f"{printable(path)} is not signed by enough keys: {shown}",
@@ -118,4 +120,18 @@ class SignatureTakenError(MmpmError):
             "under another name or version",
             "sign with another key, or publish it once",
             {"name": name, "version": version},
+        )
+
+
+class NothingToSignError(MmpmError):
+    """No key on this machine is one that a signing request waits for."""
+
+    code = "nothing-to-sign"
+
+    def __init__(self, path: str, missing: Sequence[str]) -> None:
+        shown = "; ".join(printable(one) for one in missing) or "it is complete"
+        super().__init__(
+            f"no key here is one that {printable(path)} waits for: {shown}",
+            "name a key of yours with `--key NAME`, or carry it to the machine with those keys",
+            {"file": path, "missing": list(missing)},
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import KeyUnreadableError, UnpublishableError
 from mmpm.execute.passphrases import read_passphrase
+from mmpm.execute.rotating import reloading
 from mmpm.execute.trusting import load_person_key
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.versions import Version
@@ -72,8 +73,10 @@ def apply_yank(context: Context, action: YankRelease) -> Yanked:
 
 
 def _committing(context: Context, registry: str, key_folder: str, passphrase_file: str | None) -> Committing:
-    keys = load_keys(key_folder, registry, read_passphrase(context, passphrase_file))
-    return Committing(keys, context.now, on_wait=context.progress.say, key_folder=key_folder)
+    passphrase = read_passphrase(context, passphrase_file)
+    keys = load_keys(key_folder, registry, passphrase)
+    how = Committing(keys, context.now, on_wait=context.progress.say, key_folder=key_folder)
+    return reloading(how, key_folder, registry, passphrase)
 
 
 def _items(action: PublishReleases) -> Iterator[PublishItem]:

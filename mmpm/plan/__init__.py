@@ -37,6 +37,7 @@ from mmpm.plan.project import (
     SetRoot,
     WriteText,
 )
+from mmpm.plan.marks import ChangeTrust, MarkAction
 from mmpm.plan.registries import (
     AddRegistry,
     InitRegistry,
@@ -48,7 +49,7 @@ from mmpm.plan.registries import (
     SignRelease,
     YankRelease,
 )
-from mmpm.plan.trust import CreateKey, TrustAction
+from mmpm.plan.trust import ApplySigned, CreateKey, RoleTerms, RotateRoles, SignCarried, TrustAction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,8 @@ __all__ = [
     "Action",
     "AddRegistry",
     "AdoptFile",
+    "ApplySigned",
+    "ChangeTrust",
     "ClearQuarantine",
     "CollectStore",
     "CreateKey",
@@ -76,8 +79,11 @@ __all__ = [
     "RemoveTree",
     "RepairStore",
     "ReplaceTree",
+    "RoleTerms",
+    "RotateRoles",
     "SetConfig",
     "SetRoot",
+    "SignCarried",
     "SignRelease",
     "WriteFiles",
     "WriteText",
@@ -86,7 +92,7 @@ __all__ = [
     "to_json",
 ]
 
-Action = ProjectAction | MachineAction | RegistryAction | TrustAction
+Action = ProjectAction | MachineAction | RegistryAction | TrustAction | MarkAction
 
 
 @dataclass(frozen=True, slots=True)

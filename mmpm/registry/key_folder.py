@@ -231,11 +231,23 @@ def settle_keys(folder: str, named: Mapping[str, RoleKeys], root: bytes, *, reti
         if key.role in roles and key.public is not None and key.public.hex not in named[key.role].public:
             os.makedirs(f"{folder}/{RETIRED}", mode=0o700, exist_ok=True)
             _move(key, key.public, f"{folder}/{RETIRED}")
-    path = f"{folder}/{ROOT_NAME}"
-    with open(path, "rb") as file:
-        is_known = file.read() == root
-    if not is_known:
-        write_file_durably(path, root, 0o644)
+    remember_root(folder, root)
+
+
+def known_root(folder: str) -> bytes | None:
+    """Give the root that lies in `folder`, or None."""
+    try:
+        with open(f"{folder}/{ROOT_NAME}", "rb") as file:
+            return file.read(1 << 20)
+    except FileNotFoundError:
+        return None
+
+
+def remember_root(folder: str, root: bytes) -> None:
+    """Believe `root`, which was verified from the one that was believed before, from now on."""
+    if known_root(folder) != root:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        write_file_durably(f"{folder}/{ROOT_NAME}", root, 0o644)
 
 
 def note_public_keys(folder: str, passphrase: bytes | None) -> None:

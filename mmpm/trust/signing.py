@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import SigningRequestRefusedError, UntrustedMetadataError, quoted
+from mmpm.errors import SigningRequestOutdatedError, SigningRequestRefusedError, UntrustedMetadataError, quoted
 from mmpm.trust.documents import is_signed, join_parts, read_facts, sign_document, signed_by, split_parts
 from mmpm.trust.facts import DOCUMENTS, NAMED_IN, ROOT, SNAPSHOT, TIMESTAMP, TRUST, TargetFile
 from mmpm.trust.metadata import Chain
@@ -114,12 +114,13 @@ def require_known(examined: Examined, known_root: bytes) -> None:
     """Hold a request against a root that this machine believes.
 
     Raises:
-        SigningRequestRefusedError: it is another registry's, or starts from an older root.
+        SigningRequestRefusedError: it is another registry's.
+        SigningRequestOutdatedError: it starts from an older root.
     """
     ours = Chain(known_root)
     fingerprints = examined.fingerprints
     if ours.root_version > len(fingerprints):
-        raise SigningRequestRefusedError(
+        raise SigningRequestOutdatedError(
             f"it starts from root {len(fingerprints)}, and root {ours.root_version} is known here"
         )
     if fingerprints[ours.root_version - 1] != ours.fingerprint:
