@@ -152,7 +152,8 @@ def fetch_from_registries(
             raise ObjectsMissingError(
                 needed_by, "this command is offline", "run it again without `--offline`, or bring a copy of the store"
             )
-        owners = [registry for registry in order if registry.id in set(first) and registry.urls]
+        named = set(first) or {registry.id for registry in order}
+        owners = [registry for registry in order if registry.id in named and registry.urls]
         urls = [url for registry in owners for url in registry.urls]
         was_asked = fetched.is_certain and not (context.offline and any(map(is_remote, urls)))
         if was_asked and urls and all(map(is_mirror, urls)):

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpm.errors import MmpmError, NotFetchedError, RegistryTooOldError, UnknownRegistryError
-from mmpm.execute.connect import age_policy, is_remote, open_snapshot, session_of, trust_of
+from mmpm.execute.connect import age_policy, carried_by, open_snapshot, session_of, trust_of
 from mmpm.project.registries import scope_owner
+from mmpm.registry.address import is_remote
 from mmpm.solver.universe import Absence
 from mmpm.trust.clock import judge
 from mmpm.trust.facts import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mmpm.execute.context import Context
     from mmpm.model.release import Release
@@ -34,6 +35,9 @@ class _Registry:
     config: RegistryConfig
     session: RefreshSession | None = None
     snapshot: Snapshot | None = None
+    not_mirrored: frozenset[str] = frozenset()
+    carries: Callable[[Release], bool] | None = None
+    was_looked_at: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -82,7 +86,7 @@ class Knowledge:
             snapshot = self._snapshot(registry, mine)
             for name in mine:
                 asked[name].append(registry.config.id)
-                found = _look_up(registry.config, snapshot, name)
+                found = _look_up(registry, snapshot, name)
                 if found is not None:
                     self._known[name] = found
                     left.discard(name)
@@ -92,6 +96,13 @@ class Knowledge:
     def of(self, name: str) -> Known | Absence:
         """Give what was learnt of a name."""
         return self._known[name]
+
+    def carries(self, registry_id: str) -> Callable[[Release], bool] | None:
+        """Give what tells which releases of a registry are mirrored here; None where nothing speaks against any."""
+        registry = next(each for each in self._registries if each.config.id == registry_id)
+        if not registry.was_looked_at:
+            registry.carries, registry.was_looked_at = carried_by(self._context, registry.config), True
+        return registry.carries
 
     def shadowed(self, names: Iterable[str]) -> dict[str, list[Known]]:
         """Give what registries behind the owners have under `names`, for explanations.
@@ -120,7 +131,7 @@ class Knowledge:
                     session.fetch([name])
                     session.commit()
                     registry.snapshot = session.snapshot
-            found = _look_up(registry.config, registry.snapshot, name) if registry.snapshot is not None else None
+            found = _look_up(registry, registry.snapshot, name) if registry.snapshot is not None else None
         except MmpmError:
             return None
         return found if isinstance(found, Known) else None
@@ -160,6 +171,7 @@ class Knowledge:
         if registry.session is not None:
             registry.session.fetch(names)
             registry.snapshot = registry.session.snapshot
+            registry.not_mirrored = registry.session.not_mirrored
         assert registry.snapshot is not None
         return registry.snapshot
 
@@ -185,8 +197,11 @@ class Knowledge:
             registry.warnings.append(f"what is known of registry {registry.config.id} {verdict.sentence}")
 
 
-def _look_up(config: RegistryConfig, snapshot: Snapshot, name: str) -> Known | Absence | None:
+def _look_up(registry: _Registry, snapshot: Snapshot, name: str) -> Known | Absence | None:
     """Give what a registry has under a name, or None where it proves that it has nothing."""
+    config = registry.config
+    if name in registry.not_mirrored:
+        return Absence("not mirrored", (config.id,))
     try:
         return Known(config.id, snapshot.issued, snapshot.releases(name)) if snapshot.lists(name) else None
     except NotFetchedError:

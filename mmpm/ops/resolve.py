@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mmpm.project.manifest import Manifest, Wanted
     from mmpm.solver.solve import Resolution
 
+_MOST_TOLD = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -139,7 +141,25 @@ def _resolve(
         found = solve(universe, question.roots, held)
     if isinstance(found, Conflict):
         raise _refusal(question, found)
+    _tell_what_is_not_mirrored(context, universe, found)
     return question.resolved(found)
+
+
+def _tell_what_is_not_mirrored(context: Context, universe: Universe, found: Resolution) -> None:
+    """Say of what was chosen where a newer release is listed that the mirrors at hand do not carry."""
+    told = 0
+    for name, version in found.versions.items():
+        newer = [
+            each.version
+            for each in universe.packages[name].removed
+            if each.why == "not mirrored" and each.version > version
+        ]
+        if newer:
+            told += 1
+            if told <= _MOST_TOLD:
+                context.progress.say(f"{name} {max(newer)} is newer, but not mirrored here")
+    if told > _MOST_TOLD:
+        context.progress.say(f"of {told - _MOST_TOLD} more formulas a newer release is not mirrored here")
 
 
 def _refusal(question: _Question, conflict: Conflict) -> NoSolutionError:
@@ -227,6 +247,7 @@ class _Question:
                 allows_prereleases=name in with_prereleases,
                 published_before=self._published_before(known),
                 is_available=available,
+                is_mirrored=self.knowledge.carries(known.registry),
             )
             shadowed = [
                 Shadowed(each.registry, tuple(sorted(release.version for release in each.releases)))

@@ -161,7 +161,9 @@ def _published(context: Context, reference: Reference) -> tuple[Published | None
     found = knowledge.of(name)
     if isinstance(found, Known):
         return _choose(context, reference, found, knowledge.serials()[found.registry])
-    words = "has no such formula" if found.why == "absent" else f"{found.why} here, run `mmpm update`"
+    words = {"absent": "has no such formula", "not mirrored": "lists it, but it is not mirrored here"}.get(
+        found.why, f"{found.why} here, run `mmpm update`"
+    )
     return None, [f"{registry}: {words}" for registry in found.registries]
 
 

@@ -4,6 +4,7 @@
   `--pre` for the name; then it still comes after every stable version.
 * A yanked release is a candidate only if it is locked or the project asks for exactly this version.
 * Offline, a release whose files are not here is none, unless it is locked: moving on silently would be worse.
+* A release that the mirrors at hand list and do not carry is none, unless it is locked.
 * "Latest" is the highest version, not the newest date.
 """
 
@@ -34,6 +35,7 @@ class Selection:
         allows_prereleases: the person said `--pre` for it.
         published_before: RFC 3339; younger releases are barred by the policy of a least age; empty for none.
         is_available: offline, whether the files of a release are in the store.
+        is_mirrored: whether the files of a release are in the mirrors that are asked; None where nothing says not.
     """
 
     locked: Version | None = None
@@ -42,6 +44,7 @@ class Selection:
     allows_prereleases: bool = False
     published_before: str = ""
     is_available: Callable[[Release], bool] | None = None
+    is_mirrored: Callable[[Release], bool] | None = None
 
     def barrier(self, release: Release) -> Removed | None:
         """Say why a release may not be chosen; None if it may."""
@@ -58,6 +61,8 @@ class Selection:
             return Removed(version, "barred by policy", "policy.min_age")
         if self.is_available is not None and not self.is_available(release):
             return Removed(version, "not in the store")
+        if self.is_mirrored is not None and not self.is_mirrored(release):
+            return Removed(version, "not mirrored")
         return None
 
     def _is_named(self, version: Version) -> bool:
@@ -76,7 +81,8 @@ def make_package(
     removed: list[Removed] = []
     # A formula's releases mostly require what the one before required, and then it is one value.
     tables: dict[int, dict[str, VersionRange]] = {}
-    is_barred_by_more = bool(selection.published_before) or selection.is_available is not None
+    asks_more = selection.is_available is not None or selection.is_mirrored is not None
+    is_barred_by_more = bool(selection.published_before) or asks_more
     has_prereleases = False
     for release in sorted(releases, key=_PRECEDENCE):
         version, is_withdrawn = release.version, release.yanked is not None
