@@ -164,10 +164,14 @@ def lay_out(state: VerifiedState, chosen: Chosen, receiver: Receiver | None) -> 
     _add_roots(contents)
     if receiver is None:
         _add_roles(contents)
+    changed_shards = set()
     for name in state.names():
         index = state.index(name)
         assert index is not None
-        kept = [release for release in state.releases_of(index) if chosen.has(release)]
+        releases = state.releases_of(index)
+        if not (receiver is None or receiver.note_unchanged(releases, layout.index_target(str(name)))):
+            changed_shards.add(layout.shard_of(str(name)))
+        kept = [release for release in releases if chosen.has(release)]
         if kept:
             contents.formulas += 1
             contents.releases += len(kept)
@@ -177,6 +181,9 @@ def lay_out(state: VerifiedState, chosen: Chosen, receiver: Receiver | None) -> 
             else:
                 add_new_releases(contents, receiver, index, kept)
         _add_index(contents, index)
+    if receiver is not None and receiver.infers():
+        shards = {layout.shard_of(str(name)) for name in state.names()} - changed_shards
+        receiver.unchanged.update(map(layout.catalog_target, shards))
     _add_other_targets(contents)
     if receiver is not None:
         _add_roles(contents)

@@ -15,6 +15,8 @@ from mmpm.registry.verified import MAX_TIMESTAMP_BYTES, VerifiedState
 from mmpm.trust.facts import BINS, TARGETS, TIMESTAMP, TRUST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mmpm.model.release import Release
     from mmpm.registry.pack.format import Base
     from mmpm.registry.pack.inventory import Hashes
@@ -31,18 +33,37 @@ class Receiver:
         hashes: of its objects and targets, where an inventory tells them; None: all that its serial stands for.
         old: the state that it shows, as far as the sender still has it; None where it has not.
         learned: hashes of objects that releases up to its serial have, as far as they were looked at.
+        unchanged: targets that must be as they were at its serial, where neither `hashes` nor `old` tell it.
     """
 
     base: Base
     hashes: Hashes | None = None
     old: VerifiedState | None = None
     learned: set[bytes] = field(default_factory=set)
+    unchanged: set[str] = field(default_factory=set)
 
     def had_release(self, release: Release) -> bool:
         """Whether its document is there, and so perhaps a base for later ones."""
         if self.hashes is not None:
             return release.document.hex in self.hashes
         return release.serial <= self.base.serial
+
+    def infers(self) -> bool:
+        """Whether what has not changed must be told by the serials of its releases."""
+        return self.hashes is None and self.old is None
+
+    def note_unchanged(self, releases: Iterable[Release], target: str) -> bool:
+        """Take an index for what the receiver has if all `releases` in it are lines as they were at its serial.
+
+        Only a withdrawal or a late signature changes a line; where there is one, nothing is taken for unchanged.
+        """
+        are_old = all(
+            one.serial <= self.base.serial and one.yanked is None and not one.tombstone and not one.signatures
+            for one in releases
+        )
+        if are_old:
+            self.unchanged.add(target)
+        return are_old
 
     def has_object(self, digits: str) -> bool:
         """Whether an object is there."""
@@ -61,7 +82,9 @@ class Receiver:
         """Whether a target's file is there, though the role that lists it has changed."""
         if self.hashes is not None:
             return listed.sha256 in self.hashes
-        return self.old_target(target) == listed
+        if self.old is not None:
+            return self.old_target(target) == listed
+        return target in self.unchanged
 
     def old_role(self, role: str) -> RoleFile | None:
         """Give the file of a role in the receiver's state, or None where that is not known."""
