@@ -8,15 +8,18 @@ is here and has not the signed bytes counts as not here; `lacking` tells of whic
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mmpm.errors import RegistryUntrustedError
 from mmpm.registry import layout
 from mmpm.registry.gather import Wanted, gather
 from mmpm.registry.snapshot import MALFORMED, read_bin_targets
+from mmpm.trust.facts import TRUST
+from mmpm.trust.levels import Marks
+from mmpm.trust.publishers import Publishers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mmpm.model.release import Release
     from mmpm.registry.gather import MissingFileError
@@ -24,9 +27,9 @@ if TYPE_CHECKING:
     from mmpm.registry.snapshot import Listed
     from mmpm.registry.transport import Transport
 
+_Value = TypeVar("_Value")
 MAX_SIGNATURE_BYTES: Final = 1 << 16
 """The longest detached signature; only its sha256 is listed, and no length."""
-TRUST: Final = "trust"
 
 
 class Evidence:
@@ -42,6 +45,8 @@ class Evidence:
         self._copy = copy
         self._file = file
         self._targets: dict[str, Listed] | None = None
+        self._publishers: Publishers | None = None
+        self._marks: dict[str, Marks] = {}
         self._missing: set[str] | None = None  # of the targets, when it was looked last
 
     def targets(self) -> dict[str, Listed] | None:
@@ -62,6 +67,34 @@ class Evidence:
                     raise RegistryUntrustedError(self._registry_id, f"its {TRUST} is malformed ({error})") from None
                 self._targets = {target: one for target, one in found.items() if layout.is_trust_target(target)}
         return self._targets
+
+    def publishers(self) -> Publishers:
+        """Give the publishers; nobody where none are listed, or they are not here.
+
+        Raises:
+            RegistryUntrustedError: the document is signed and malformed.
+        """
+        if self._publishers is None:
+            data = self.publishers_bytes()
+            if data is None:
+                return Publishers()
+            self._publishers = self._parsed(layout.PUBLISHERS, Publishers.parse, data)
+        return self._publishers
+
+    def marks(self, name: str) -> Marks:
+        """Give the marks of a formula's shard; none where none are listed, or they are not here.
+
+        Raises:
+            RegistryUntrustedError: the document is signed and malformed.
+        """
+        shard = layout.shard_of(name)
+        found = self._marks.get(shard)
+        if found is None:
+            data = self.marks_bytes(name)
+            if data is None:
+                return Marks()
+            found = self._marks[shard] = self._parsed(layout.levels_target(shard), Marks.parse, data)
+        return found
 
     def publishers_bytes(self) -> bytes | None:
         """Give ``trust/publishers.json``; None where there is none, or it is not here."""
@@ -99,6 +132,12 @@ class Evidence:
     def held(self) -> set[str]:
         """Give the targets that are here."""
         return set(filter(self._is_here, self.targets() or ()))
+
+    def _parsed(self, target: str, parse: Callable[[bytes], _Value], data: bytes) -> _Value:
+        try:
+            return parse(data)
+        except MALFORMED as error:
+            raise RegistryUntrustedError(self._registry_id, f"its {target} is malformed ({error})") from None
 
     def _is_here(self, target: str) -> bool:
         targets = self.targets()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mmpm.registry.index import PageReference
     from mmpm.registry.local import LocalCopy
     from mmpm.registry.state import TrustState
+    from mmpm.trust.levels import Marks
+    from mmpm.trust.publishers import Publishers
 
 MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading JSON of another shape than expected raises."""
@@ -91,13 +93,17 @@ class Snapshot:
         """The version of the role trust's metadata; 0 where there is none."""
         return self.evidence.version
 
-    def publishers_bytes(self) -> bytes | None:
-        """Give ``trust/publishers.json``; None where there is none, or it is not here."""
-        return self.evidence.publishers_bytes()
+    def publishers(self) -> Publishers:
+        """Give the publishers; nobody where none are listed, or they are not here.
 
-    def marks_bytes(self, name: str | FormulaName) -> bytes | None:
-        """Give the levels shard of a formula; None where there is none, or it is not here."""
-        return self.evidence.marks_bytes(str(name))
+        Raises:
+            RegistryUntrustedError: the document is signed and malformed.
+        """
+        return self.evidence.publishers()
+
+    def marks(self, name: str | FormulaName) -> Marks:
+        """Give the marks of the shard that a formula belongs to, as `publishers` does."""
+        return self.evidence.marks(str(name))
 
     def signature(self, release: Release, key_id: str) -> bytes | None:
         """Give a detached signature of `release`, its sha256 checked; None where there is none, or it is not here."""

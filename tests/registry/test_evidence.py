@@ -17,6 +17,8 @@ from mmpm.registry import layout
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.http import HttpTransport
 from mmpm.registry.refresh import ALL
+from mmpm.trust.levels import Mark, Marks
+from mmpm.trust.publishers import Publishers
 
 MARKS = {name: layout.levels_target(layout.shard_of(name)) for name in ("mol-a", "mol-b")}
 
@@ -38,8 +40,8 @@ def asked_of(reader, tree, work):
 def test_a_name_comes_with_its_publishers_and_its_marks_alone(reader, marked):
     asked = asked_of(reader, marked, lambda: reader.refresh(["mol-a"]))
     snapshot = reader.offline()
-    assert (snapshot.publishers_bytes(), snapshot.marks_bytes("mol-a")) == (b"{}", b"[1]")
-    assert (snapshot.marks_bytes("mol-b"), snapshot.marks_bytes("mol-z")) == (None, None)
+    assert (snapshot.evidence.publishers_bytes(), snapshot.evidence.marks_bytes("mol-a")) == (b"{}", b"[1]")
+    assert (snapshot.evidence.marks_bytes("mol-b"), snapshot.evidence.marks_bytes("mol-z")) == (None, None)
     assert snapshot.trust_version == 2
     assert sorted(layout.parse_hashed(path)[0] for path in asked) == sorted([layout.PUBLISHERS, MARKS["mol-a"]])
 
@@ -50,19 +52,37 @@ def test_what_is_here_is_not_asked_for_again(reader, marked):
     assert len(asked_of(reader, marked, lambda: reader.refresh(["mol-a", "mol-b"]))) == 1
 
 
+def test_values_are_read_and_what_is_malformed_and_signed_is_refused(reader, tree):
+    mark = Mark("mol-a", "", "", "root@acme", "2026-11-01T00:00:00Z")
+    tree.evidence({layout.PUBLISHERS: Publishers().to_bytes(), MARKS["mol-a"]: Marks().with_mark(mark).to_bytes()})
+    tree.show()
+    reader.refresh(["mol-a", "mol-b"])
+    snapshot = reader.offline()
+    assert snapshot.publishers() == Publishers()
+    assert snapshot.marks("mol-a").official("mol-a") == mark
+    assert snapshot.marks("mol-b") == Marks()
+    tree.evidence({layout.PUBLISHERS: b"{}", MARKS["mol-a"]: b"[]"})
+    tree.show(days=1)
+    reader.refresh()
+    with pytest.raises(RegistryUntrustedError, match="publishers"):
+        reader.offline().publishers()
+    with pytest.raises(RegistryUntrustedError, match="levels"):
+        reader.offline().marks("mol-a")
+
+
 @pytest.mark.usefixtures("marked")
 def test_the_catalog_comes_with_all_marks(reader):
     reader.refresh(catalog=True)
     snapshot = reader.offline()
     assert snapshot.evidence.is_whole
-    assert snapshot.marks_bytes("mol-b") == b"[2]"
+    assert snapshot.evidence.marks_bytes("mol-b") == b"[2]"
 
 
 def test_a_registry_whose_role_trust_lists_nothing_says_nothing(reader):
     reader.refresh(["mol-a"])
     snapshot = reader.offline()
     assert snapshot.evidence.is_whole
-    assert (snapshot.publishers_bytes(), snapshot.marks_bytes("mol-a")) == (None, None)
+    assert (snapshot.evidence.publishers_bytes(), snapshot.evidence.marks_bytes("mol-a")) == (None, None)
 
 
 def test_a_change_of_the_role_trust_alone_is_brought_along_as_far_as_it_was_here(reader, marked):
@@ -72,7 +92,7 @@ def test_a_change_of_the_role_trust_alone_is_brought_along_as_far_as_it_was_here
     refreshed = reader.refresh()
     assert (refreshed.old_serial, refreshed.new_serial) == (3, 4)
     snapshot = reader.offline()
-    assert (snapshot.publishers_bytes(), snapshot.marks_bytes("mol-a")) == (b"{ }", b"[3]")
+    assert (snapshot.evidence.publishers_bytes(), snapshot.evidence.marks_bytes("mol-a")) == (b"{ }", b"[3]")
     assert snapshot.evidence.lacking(["mol-a", "mol-b"]) == {"mol-b"}
 
 
@@ -81,7 +101,7 @@ def test_a_withdrawn_mark_is_gone(reader, marked):
     marked.evidence({layout.PUBLISHERS: b"{}"})
     marked.show(days=1)
     reader.refresh()
-    assert reader.offline().marks_bytes("mol-a") is None
+    assert reader.offline().evidence.marks_bytes("mol-a") is None
 
 
 def test_the_role_trust_never_goes_back(reader, marked):
@@ -108,7 +128,7 @@ def test_superseded_marks_go_after_a_day(reader, marked):
     assert len(list((copy / "trust").glob("*.publishers.json"))) <= 2
     assert len(list((copy / "trust" / "levels").iterdir())) <= 2
     assert len(list((copy / "metadata").glob("*.trust.json"))) <= 2
-    assert reader.offline().marks_bytes("mol-a") == b"[8]"
+    assert reader.offline().evidence.marks_bytes("mol-a") == b"[8]"
 
 
 @pytest.mark.parametrize("part", ["trust.json", "publishers.json", "trust/levels"])
@@ -135,9 +155,9 @@ def test_a_damaged_mark_here_counts_as_not_here_and_comes_again(reader, marked):
     copy = reader.store / "registries" / marked.id
     [file] = (copy / "trust" / "levels").iterdir()
     file.unlink()
-    assert reader.offline().marks_bytes("mol-a") is None
+    assert reader.offline().evidence.marks_bytes("mol-a") is None
     reader.refresh(["mol-a"])
-    assert reader.offline().marks_bytes("mol-a") == b"[1]"
+    assert reader.offline().evidence.marks_bytes("mol-a") == b"[1]"
 
 
 # ---- detached signatures
