@@ -38,7 +38,9 @@ class Row:
 GROUPS = {
     "audit": "Looking for what could go wrong.",
     "keys": "Private keys of this machine: yours, and those of registries.",
+    "registry publisher": "Who signs releases of a registry of yours.",
     "registry": "Registries: made here, or added by their pinned root.",
+    "mirror": "Mirrors of registries, and packs that carry them across a gap.",
     "debug": "For bug reports and tests.",
     "store": "The objects of this machine: looked over, mended, cleared out.",
     "config": "Settings, and where each comes from.",
@@ -95,11 +97,18 @@ COMMANDS: tuple[Row, ...] = (
     Row("registry list", "registry:list_command", "List the registries, the one asked first in front."),
     Row("registry rotate", "rotate:rotate", "Change who signs for a registry of yours: keys, thresholds, terms."),
     Row("registry remove", "registry:remove", "Forget registries.", completes="registries"),
+    Row("registry publisher add", "trust:add_publisher", "Make somebody a publisher, with keys, scopes and names."),
+    Row("registry publisher revoke", "trust:revoke_publisher", "Say that a publisher's key counts no more."),
+    Row("registry publisher list", "trust:list_publishers", "List publishers, their keys and what they own."),
+    Row("registry mark", "trust:mark", "Mark a formula as official, or a release as audited."),
+    Row("registry unmark", "trust:unmark", "Withdraw a mark."),
+    Row("registry marks", "trust:list_marks", "List the marks of a registry, or of one formula."),
     Row("keys create", "keys:create", "Make a key pair of your own."),
     Row("keys list", "keys:list_command", "List the keys of this machine, and which roles they hold."),
     Row("keys sign", "rotate:sign", "Sign a request that was carried here; no network is needed."),
     Row("keys export", "keys:export", "Print the public part of a key, for others."),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
+    Row("mirror import", "pack_import:import_packs", "Import packs into a mirror or this machine's store."),
     Row("store status", "store:status", "Say what the store holds."),
     Row("store verify", "store:verify", "Read and hash every object of the store."),
     Row("store repair", "store:repair", "Fetch damaged and missing objects again."),
@@ -123,7 +132,7 @@ def knows_command(words: Sequence[str]) -> bool:
 def find_row(words: Sequence[str]) -> Row | None:
     """Give the command that a line's words begin with, options left out; `None` where they name none."""
     plain = [word for word in words if not word.startswith("-")]
-    for text in (" ".join(plain[:2]), " ".join(plain[:1])):
+    for text in (" ".join(plain[:3]), " ".join(plain[:2]), " ".join(plain[:1])):
         for row in COMMANDS:
             if text == row.words or text in row.aliases:
                 return row
@@ -152,12 +161,20 @@ def build_app(*, fancy: bool) -> App:
     groups: dict[str, App] = {}
     for row in COMMANDS:
         group, _, name = row.words.rpartition(" ")
-        parent = app
-        if group:
-            if group not in groups:
-                groups[group] = App(name=group, help=GROUPS[group], version_flags=())
-                app.command(groups[group])
-            parent = groups[group]
+        parent = _group(app, groups, group)
         names = [name, *(alias.rpartition(" ")[2] for alias in row.aliases)]
         parent.command(f"mmpm.cli.commands.{row.target}", name=names, help=row.help)
     return app
+
+
+def _group(app: App, groups: dict[str, App], words: str) -> App:
+    """Give the group of that name, made with those around it where it is the first time."""
+    if not words:
+        return app
+    if words not in groups:
+        from cyclopts import App
+
+        around, _, name = words.rpartition(" ")
+        groups[words] = App(name=name, help=GROUPS[words], version_flags=())
+        _group(app, groups, around).command(groups[words])
+    return groups[words]

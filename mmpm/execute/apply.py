@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 HANDLERS: dict[str, str] = {
     "WriteFiles": "mmpm.execute.writing:write_files",
+    "ImportPacks": "mmpm.execute.importing:apply_import",
     "InitRegistry": "mmpm.execute.publishing:apply_init",
     "PublishReleases": "mmpm.execute.publishing:apply_publish",
-    "ChangeTrust": "mmpm.execute.marking:apply_change_trust",
     "SignRelease": "mmpm.execute.publishing:apply_sign",
     "YankRelease": "mmpm.execute.publishing:apply_yank",
     "RotateRoles": "mmpm.execute.rotating:apply_rotate",

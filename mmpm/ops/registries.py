@@ -12,6 +12,8 @@ from mmpm.errors import (
     OfflineError,
     RegistryFixedError,
     RegistryNotConfiguredError,
+    RegistryUnreachableError,
+    RegistryUntrustedError,
     RootMismatchError,
     TrustStateUnreadableError,
     UsageError,
@@ -20,15 +22,20 @@ from mmpm.execute.connect import source_of, trust_of
 from mmpm.plan import AddRegistry, Plan, RefreshRegistries, RemoveRegistry
 from mmpm.project.config import load_registries
 from mmpm.project.registries import DEFAULT_PRIORITY, RegistryConfig
-from mmpm.registry.address import is_remote
+from mmpm.registry import layout
+from mmpm.registry.address import folder_of, is_remote, join
+from mmpm.registry.authenticate import MAX_ROOT_BYTES
 from mmpm.registry.introduce import Introduction, introduce
+from mmpm.registry.mirrored import MAX_MIRROR_BYTES, MIRROR_JSON, MIRRORS, mirrored_registries
 from mmpm.registry.state import TrustFolder
+from mmpm.registry.transport import NotFound, TransportError
 from mmpm.trust.facts import is_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mmpm.execute.context import Context
+    from mmpm.registry.transport import Transport
 
 _DAMAGED = "unreadable"
 """Stands for a pinned root that cannot be read any more: like another one, it goes only with `--replace`."""
@@ -73,11 +80,11 @@ class Listed:
 def meet(
     context: Context, where: str, roots: Sequence[str], name: str = "", *, may_replace: bool = False
 ) -> tuple[Met, ...]:
-    """Ask the registry at `where` who it is; a folder that holds mirrors gives each registry that it mirrors.
+    """Ask the registry at `where` who it is; a mirror gives each registry in it.
 
     Args:
         context: how to reach it.
-        where: a URL, or the absolute path of a folder.
+        where: a URL (of a registry, of a mirror, of a registry in a mirror), or the absolute path of a folder.
         roots: fingerprints that the person was given, with or without ``sha256:``.
         name: what it will be called, which names its token's variable; may be empty.
         may_replace: another root key than the accepted one is what the person expects.
@@ -88,21 +95,17 @@ def meet(
     """
     if is_remote(where) and context.offline:
         raise OfflineError(f"adding {where}")
-    given = [_fingerprint(root) for root in roots]
-    return tuple(_meet(context, url, given, name, may_replace=may_replace) for url in _places(where))
+    given = [fingerprint_of(root) for root in roots]
+    urls = _mirrored_urls(context, where, name) if is_remote(where) else _folders(where)
+    return tuple(_meet(context, url, given, name, may_replace=may_replace) for url in urls)
 
 
 def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_replace: bool) -> Met:
-    # An address that is configured already brings its token and certificates along.
     own = load_registries(context.places)
-    configured = next((one for one in own if url in one.urls), None)
-    probe = (
-        replace(configured, urls=(url,))
-        if configured is not None
-        else RegistryConfig(id=_host(url), urls=(url,), name=name)
-    )
-    [place] = source_of(context, probe).places
-    found = introduce(place)
+    found = introduce(_place(context, url, name))
+    folder = url.rpartition("/")[2]
+    if url.endswith(f"/{MIRRORS}/{folder}") and folder != found.registry_id:
+        raise RegistryUntrustedError(found.registry_id, f"it lies in a mirror under the name {folder}", found.origin)
     known = next((one for one in own if one.id == found.registry_id), None)
     pinned = _pinned(context, found.registry_id, may_replace=may_replace) or (known.root if known is not None else None)
     if given and found.fingerprint not in given:
@@ -110,6 +113,18 @@ def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_re
     if pinned is not None and pinned != found.fingerprint and not may_replace:
         raise RootMismatchError(found.registry_id, pinned, found.fingerprint, found.origin)
     return Met(found, url, pinned, is_accepted=found.fingerprint in given or found.fingerprint == pinned)
+
+
+def _place(context: Context, url: str, name: str) -> Transport:
+    """Give what asks `url`; an address that is configured already brings its token and certificates along."""
+    configured = next((one for one in load_registries(context.places) if url in one.urls), None)
+    probe = (
+        replace(configured, urls=(url,))
+        if configured is not None
+        else RegistryConfig(id=_host(url), urls=(url,), name=name)
+    )
+    [place] = source_of(context, probe).places
+    return place
 
 
 def plan_add(context: Context, met: Sequence[Met], addition: Addition) -> Plan:
@@ -243,11 +258,33 @@ def _host(url: str) -> str:
     return (urlsplit(url).hostname or "new") if is_remote(url) else "new"
 
 
-def _places(where: str) -> list[str]:
-    if is_remote(where):
-        return [where.rstrip("/")]
-    folder = os.path.abspath(where.removeprefix("file://"))
-    mirrors = os.path.join(folder, "mirrors")
+def _mirrored_urls(context: Context, where: str, name: str) -> list[str]:
+    """Give the addresses of the registries at a URL: itself, or where it has none but is a mirror, those in it.
+
+    Raises:
+        RegistryUnreachableError: it cannot be asked, or its ``mirror.json`` is none.
+    """
+    url = where.rstrip("/")
+    place = _place(context, url, name)
+    try:
+        try:
+            place.get(layout.role_file("root", 1), MAX_ROOT_BYTES)
+        except NotFound:
+            ids = mirrored_registries(place.get(MIRROR_JSON, MAX_MIRROR_BYTES))
+            return [join(url, MIRRORS, one) for one in ids]
+    except TransportError:
+        pass  # whoever asks for it next says what is wrong with it
+    except ValueError as error:
+        raise RegistryUnreachableError(place.origin, f"does not answer as a mirror: {error}") from None
+    return [url]
+
+
+def _folders(where: str) -> list[str]:
+    try:
+        folder = os.path.abspath(folder_of(where))
+    except ValueError as error:
+        raise UsageError(str(error), "give the path of a folder, or its file:// URL") from None
+    mirrors = os.path.join(folder, MIRRORS)
     if os.path.isdir(os.path.join(folder, "metadata")) or not os.path.isdir(mirrors):
         return [folder]
     found = sorted(entry.path for entry in os.scandir(mirrors) if entry.is_dir())
@@ -256,7 +293,12 @@ def _places(where: str) -> list[str]:
     return found
 
 
-def _fingerprint(text: str) -> str:
+def fingerprint_of(text: str) -> str:
+    """Read a fingerprint that a person was given, with or without ``sha256:``.
+
+    Raises:
+        UsageError: it is none.
+    """
     plain = text.strip().lower().removeprefix("sha256:")
     if not is_sha256(plain):
         raise UsageError(f"{text!r} is no fingerprint", "give the 64 hex digits after sha256: that its publisher shows")

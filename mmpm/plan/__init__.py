@@ -24,6 +24,7 @@ from mmpm.plan.machine import (
     SetConfig,
     WriteFiles,
 )
+from mmpm.plan.mirrors import ImportPacks, MirrorAction
 from mmpm.plan.project import (
     PROJECT_ACTIONS,
     AdoptFile,
@@ -37,7 +38,6 @@ from mmpm.plan.project import (
     SetRoot,
     WriteText,
 )
-from mmpm.plan.marks import ChangeTrust, MarkAction
 from mmpm.plan.registries import (
     AddRegistry,
     InitRegistry,
@@ -62,10 +62,10 @@ __all__ = [
     "AddRegistry",
     "AdoptFile",
     "ApplySigned",
-    "ChangeTrust",
     "ClearQuarantine",
     "CollectStore",
     "CreateKey",
+    "ImportPacks",
     "InitRegistry",
     "InstallTree",
     "KeepAside",
@@ -92,7 +92,7 @@ __all__ = [
     "to_json",
 ]
 
-Action = ProjectAction | MachineAction | RegistryAction | TrustAction | MarkAction
+Action = ProjectAction | MachineAction | RegistryAction | MirrorAction | TrustAction
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""The effect of `mirror import`: packs into a mirror's folder or this machine's store, one process at a time."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from mmpm.errors import PackRefusedError, PackRootNotPinnedError
+from mmpm.execute.locking import hold, release
+from mmpm.registry.pack.gathering import VolumeSet, gather_packs
+from mmpm.registry.pack.importing import Imported, Importer
+from mmpm.registry.pack.landing import MirrorLanding, StoreLanding
+from mmpm.registry.state import TrustFolder
+from mmpm.trust.facts import Floors, format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import BinaryIO
+
+    from mmpm.execute.context import Context
+    from mmpm.plan.mirrors import ImportPacks
+    from mmpm.registry.mirror.origin import Believed
+    from mmpm.registry.pack.gathering import OneFile
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A pack of which volumes are missing.
+
+    Attributes:
+        pack: for messages.
+        missing: names of volumes.
+        kept_bytes: of the volumes that wait for them.
+    """
+
+    pack: str
+    missing: tuple[str, ...]
+    kept_bytes: int
+
+
+@dataclass(slots=True)
+class ImportOutcome:
+    """What came of an import.
+
+    Attributes:
+        imported: the packs that were named, in order.
+        partial: packs of which volumes are missing.
+        retried: packs that had been waiting.
+    """
+
+    imported: list[Imported] = field(default_factory=list)
+    partial: list[Partial] = field(default_factory=list)
+    retried: list[Imported] = field(default_factory=list)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a pack that was named waits, or, where none was, any does."""
+        waiting = {one.pack_id for one in self.retried if one.is_waiting}
+        settled = {one.pack_id for one in self.retried if not one.is_waiting}
+        named = any(one.is_waiting and one.pack_id not in settled for one in self.imported)
+        return bool(self.partial) or named or (not self.imported and bool(waiting))
+
+
+def packs_folder(context: Context) -> str:
+    """Give the folder in which packs that are imported into the store are unpacked, or wait."""
+    return os.path.join(os.path.dirname(context.store.path), "packs")
+
+
+def landing_of(context: Context, folder: str) -> MirrorLanding | StoreLanding:
+    """Give where packs go; an empty `folder` means the store."""
+    if folder:
+        return MirrorLanding(folder)
+
+    def trust(registry: str) -> TrustFolder:
+        return TrustFolder.of(context.places.trust, registry)
+
+    return StoreLanding(context.store, trust, packs_folder(context), format_time(context.now))
+
+
+def believed_of(context: Context, registry: str, accepted: Mapping[str, str]) -> Believed:
+    """Give what this machine believes of a registry; of a new one, the root key that was accepted just now.
+
+    Raises:
+        PackRootNotPinnedError: nobody accepted any.
+        TrustStateUnreadableError: what is noted is damaged.
+    """
+    from mmpm.registry.mirror.origin import Believed
+
+    trust = TrustFolder.of(context.places.trust, registry)
+    configured = next((one.root for one in context.registries if one.id == registry), None)
+    fingerprint = trust.accepted(configured) or accepted.get(registry)
+    if fingerprint is None:
+        raise PackRootNotPinnedError(registry, "..", "that waits")
+    state = trust.read()
+    floors = None if state is None else Floors(state.keyset, state.issued, state.serial, state.snapshot_sha256)
+    return Believed(fingerprint, trust.root(), floors)
+
+
+def apply_import(context: Context, action: ImportPacks) -> ImportOutcome:
+    """Import packs, then try those that wait.
+
+    Raises:
+        MmpmError: a pack is damaged or not to be believed; the ones before it are imported.
+        LockedByOtherError: another process was at it for too long.
+    """
+    folder = os.path.realpath(action.folder or packs_folder(context))
+    if action.folder:
+        os.makedirs(folder, exist_ok=True)
+    hold(context.places.state, folder, context.progress)
+    try:
+        with landing_of(context, folder if action.folder else "") as landing:
+            return _import(context, action, landing)
+    finally:
+        release(folder)
+
+
+def _import(context: Context, action: ImportPacks, landing: MirrorLanding | StoreLanding) -> ImportOutcome:
+    accepted = dict(action.accepted)
+    outcome = ImportOutcome()
+    importer = Importer(landing, lambda registry: believed_of(context, registry, accepted), context.progress)
+    for pack in gather_packs(action.packs, landing.quarantine):
+        if pack.missing and isinstance(pack, VolumeSet):
+            outcome.partial.append(Partial(pack.name, pack.missing, pack.keep()))
+            continue
+        outcome.imported.append(_receive(importer, pack))
+        _accept(context, outcome.imported[-1], accepted, is_store=not action.folder)
+    outcome.retried = [one for one in importer.retry() if not _is_as_it_was(one, outcome.imported)]
+    for one in outcome.retried:
+        _accept(context, one, accepted, is_store=not action.folder)
+    return outcome
+
+
+def _receive(importer: Importer, pack: OneFile | VolumeSet) -> Imported:
+    with pack.open() as stream:
+        done = importer.receive(cast("BinaryIO", stream), pack.name)
+    if isinstance(pack, VolumeSet):
+        if pack.listing.pack != done.pack_id:
+            raise PackRefusedError(
+                pack.name, f"is pack {done.pack_id}, and its list of volumes is of {pack.listing.pack}"
+            )
+        pack.forget()
+    return done
+
+
+def _is_as_it_was(retried: Imported, imported: list[Imported]) -> bool:
+    return any(one.pack_id == retried.pack_id and one.landed == retried.landed for one in imported)
+
+
+def _accept(context: Context, imported: Imported, accepted: Mapping[str, str], *, is_store: bool) -> None:
+    """Pin the root keys that a person accepted for registries whose states were verified with them."""
+    for one in imported.landed:
+        if one.kind == "waiting":
+            continue
+        trust = TrustFolder.of(context.places.trust, one.registry_id)
+        if trust.pinned() is None and one.registry_id in accepted:
+            trust.pin(accepted[one.registry_id])
+        if is_store and all(config.id != one.registry_id for config in context.registries):
+            _configure(context, one.registry_id, accepted.get(one.registry_id))
+
+
+def _configure(context: Context, registry: str, fingerprint: str | None) -> None:
+    """Make a registry one that commands look into, without an address: what is known of it came in packs."""
+    from mmpm.project.config import load_registries
+    from mmpm.project.config_file import put_registry
+    from mmpm.project.registries import RegistryConfig
+
+    if all(config.id != registry for config in load_registries(context.places)):
+        with suppress(FileExistsError):
+            os.makedirs(context.places.config)
+        put_registry(context.places.config_file, RegistryConfig(registry, root=fingerprint))

@@ -1,0 +1,154 @@
+"""`mmpm mirror import`, as a person on the far side types it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from far_side import FarSide, tree_files
+from hand_made_packs import full_pack
+from world import DONE, FORESEEN, UNTRUSTED, USAGE, World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with World(tmp_path_factory.mktemp("carried")) as made:
+        acme = made.registry("acme").release("mol-leaf")
+        acme.release("mol-tree", "1.0.0", requires={"mol-leaf": "*"})
+        acme.release("mol-bundle", "1.0.0", files={"scripts/go.sh": b"#!/bin/sh\necho hi\n", "README.md": b"# b\n"})
+        made.settle()
+        yield made
+
+
+@pytest.fixture
+def carried(world, tmp_path):
+    """A full pack on a medium."""
+    medium = tmp_path / "medium"
+    medium.mkdir()
+    pack = medium / "acme.pack.tar.zst"
+    pack.write_bytes(full_pack("acme.example", world.registries["acme"].folder).data())
+    return pack
+
+
+def test_the_first_pack_needs_a_root_key_that_somebody_vouches_for(world, carried, tmp_path):
+    far = world.machine("asked")
+    acme = world.registries["acme"]
+    ran = far.run("mirror", "import", str(carried), "--to", str(tmp_path / "mirror"), status=UNTRUSTED)
+    assert f"--root sha256:{acme.fingerprint.removeprefix('sha256:')}" in ran.err
+    assert not (tmp_path / "mirror" / "mirrors").exists()
+    far.run("mirror", "import", str(carried), "--to", str(tmp_path / "mirror"), "--root", "0" * 64, status=UNTRUSTED)
+    ran = far.run("mirror", "import", str(carried), "--to", str(tmp_path / "mirror"), "--root", acme.fingerprint)
+    assert "acme.example: serial " in ran.out
+    side = FarSide(tmp_path / "mirror", "acme.example", acme.fingerprint.removeprefix("sha256:"))
+    assert tree_files(side.tree, "acme.example", side.belief) == tree_files(acme.folder, "acme.example", side.belief)
+    ran = far.run("mirror", "import", str(carried), "--to", str(tmp_path / "mirror"))
+    assert "is already here" in ran.out
+    # The mirror can be installed from, and its key is known by now.
+    far.run("registry", "add", str(tmp_path / "mirror"))
+    far.run("init")
+    far.run("install", "mol-tree", "mol-bundle")
+
+
+def test_into_the_store_and_then_without_a_network(world, carried):
+    far = world.machine("stored")
+    acme = world.registries["acme"]
+    ran = far.run("mirror", "import", str(carried), "--to-store", "--root", acme.fingerprint, "--json")
+    [pack] = ran.json["packs"]
+    assert [one["outcome"] for one in pack["registries"]] == ["shown"]
+    far.run("init")
+    far.run("--offline", "install", "mol-tree", "mol-bundle", guard=True)
+    assert {"mol-tree", "mol-leaf", "mol-bundle"} <= set(far.installed())
+    found = far.run("--offline", "search", "mol-bundle", guard=True)
+    assert "mol-bundle" in found.out
+    shutil.rmtree(far.formulas)
+    far.run("--offline", "sync", "--frozen", guard=True)
+    script = far.formulas / "mol-bundle" / "scripts" / "go.sh"
+    assert script.stat().st_mode & 0o111
+    assert not (far.store.parent / "packs").exists()
+    ran = far.run("mirror", "import", str(carried), "--to-store")
+    assert "is already here" in ran.out
+
+
+def test_a_damaged_pack_is_refused_by_name(world, carried, tmp_path):
+    far = world.machine("damaged")
+    acme = world.registries["acme"]
+    data = carried.read_bytes()
+    carried.write_bytes(data[: len(data) // 2])
+    where = str(tmp_path / "mirror")
+    ran = far.run("mirror", "import", str(carried), "--to", where, "--root", acme.fingerprint, status=UNTRUSTED)
+    assert "acme.pack.tar.zst" in ran.err
+    assert not (far.trust / "acme.example").exists()
+
+
+def test_a_pack_that_lacks_something_waits_and_says_so(world, tmp_path):
+    far = world.machine("waiting")
+    acme = world.registries["acme"]
+    made = full_pack("acme.example", acme.folder)
+    lost = next(entry.path for entry, data in made.members if b"echo hi" in data)
+    whole = tmp_path / "whole"
+    whole.write_bytes(made.data())
+    made.members = [(entry, data) for entry, data in made.members if entry.path != lost]
+    part = tmp_path / "part"
+    part.write_bytes(made.data())
+    where = ["--to", str(tmp_path / "mirror"), "--root", acme.fingerprint]
+    ran = far.run("mirror", "import", str(part), *where, "--json", status=FORESEEN)
+    [pack] = ran.json["packs"]
+    assert Path(pack["request"]).exists()
+    ran = far.run("mirror", "import", str(part), *where, status=FORESEEN)
+    assert "missing: objects/" in ran.out
+    assert "request.json" in ran.out
+    # Nothing new: trying again says the same.
+    far.run("mirror", "import", *where, status=FORESEEN)
+    ran = far.run("mirror", "import", str(whole), *where)
+    assert "acme.example: serial " in ran.out
+    assert not list((tmp_path / "mirror" / ".quarantine").iterdir())
+    assert "No pack waits" in far.run("mirror", "import", *where).err
+
+
+def test_nothing_is_changed_with_dry_run(world, carried, tmp_path):
+    far = world.machine("dry")
+    ran = far.run("--dry-run", "mirror", "import", str(carried), "--to", str(tmp_path / "mirror"), status=DONE)
+    assert "would import into" in ran.out
+    assert not (tmp_path / "mirror").exists()
+
+
+def test_it_must_be_said_where_to_import_to(world, carried, tmp_path):
+    far = world.machine("unsaid")
+    far.run("mirror", "import", str(carried), status=USAGE)
+    far.run("mirror", "import", str(carried), "--to", str(tmp_path), "--to-store", status=USAGE)
+    far.run("mirror", "import", str(tmp_path / "nothing"), "--to-store", status=FORESEEN)
+
+
+def test_volumes_may_come_one_by_one_and_in_any_order(world, carried, tmp_path):
+    from mmpm.registry.pack.format import PackHead
+    from mmpm.registry.pack.volumes import PackSink
+
+    far = world.machine("volumes")
+    acme = world.registries["acme"]
+    data = carried.read_bytes()
+    made = full_pack("acme.example", acme.folder)
+    with PackSink(str(tmp_path / "acme.pack"), len(data) // 3) as sink:
+        sink.write(data)
+        names = sink.finish(PackHead.parse(made.head_bytes()).id)
+    media = []
+    for number, name in enumerate(names[:-1]):
+        medium = tmp_path / f"medium-{number}"
+        medium.mkdir()
+        shutil.move(name, medium)
+        shutil.copy(names[-1], medium)
+        media.append(medium / Path(name).name)
+    where = ["--to", str(tmp_path / "mirror"), "--root", acme.fingerprint]
+    ran = far.run("mirror", "import", str(media[2]), *where, status=FORESEEN)
+    assert "volumes are missing: acme.pack.001, acme.pack.002" in ran.out
+    shutil.rmtree(media[2].parent)
+    far.run("mirror", "import", str(media[0]), *where, status=FORESEEN)
+    damaged = bytearray(media[1].read_bytes())
+    damaged[5] ^= 1
+    whole = media[1].read_bytes()
+    media[1].write_bytes(damaged)
+    ran = far.run("mirror", "import", str(media[1]), *where, status=UNTRUSTED)
+    media[1].write_bytes(whole)
+    ran = far.run("mirror", "import", str(media[1]), *where)
+    assert "acme.example: serial " in ran.out
+    assert not list((tmp_path / "mirror" / ".quarantine").iterdir())
