@@ -271,6 +271,8 @@ def _mirrored_urls(context: Context, where: str, name: str) -> list[str]:
             place.get(layout.role_file("root", 1), MAX_ROOT_BYTES)
         except NotFound:
             ids = mirrored_registries(place.get(MIRROR_JSON, MAX_MIRROR_BYTES))
+            if not ids:
+                raise ValueError(f"{MIRROR_JSON} names no registry") from None
             return [join(url, MIRRORS, one) for one in ids]
     except TransportError:
         pass  # whoever asks for it next says what is wrong with it

@@ -8,6 +8,7 @@ from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UNREACHABLE, MmpmError, RootNotPinnedError
 from mmpm.ops import registries as ops
+from mmpm.registry.address import is_url
 
 if TYPE_CHECKING:
     from mmpm.execute.apply import Outcome
@@ -29,7 +30,7 @@ def add(
     """Trust a registry: compare its root key, and keep its address.
 
     Args:
-        where: Its URL, or its folder; a mirror's folder adds each registry in it.
+        where: Its URL, s3://bucket/prefix or its folder; a mirror adds each registry in it.
         name: What you call it; else its id.
         priority: Lower is asked first.
         scope: A scope that belongs to this registry alone, such as @acme.
@@ -39,7 +40,7 @@ def add(
     """
     context = session.context()
     out = session.output
-    place = where if where.startswith(("http://", "https://", "file://")) else session.path(where)
+    place = where if is_url(where) else session.path(where)
     met = ops.meet(context, place, root, name or "", may_replace=replace)
     for one in met:
         found = one.introduction
