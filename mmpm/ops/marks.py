@@ -6,17 +6,18 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpm.errors import UsageError
+from mmpm.errors import FileInTheWayError, UsageError
 from mmpm.model.names import FormulaName
 from mmpm.ops.publish import Destination, exact_reference, find_destination, find_release
 from mmpm.ops.sign import read_certificate_file
-from mmpm.plan import ChangeTrust, Plan
+from mmpm.plan import Plan, RotateRoles
 from mmpm.registry.key_folder import is_protected, load_root
 from mmpm.registry.marks import all_marks, marks_of, trust_change
 from mmpm.registry.person_keys import list_person_keys
 from mmpm.registry.published import PublishedTree
+from mmpm.registry.rotate import current_facts
 from mmpm.trust.edits import GiveMark, PutPublisher, Revoke, TakeMark
-from mmpm.trust.facts import ONLINE_ROLES, TRUST, format_time, key_id_of
+from mmpm.trust.facts import ROLES, TRUST, format_time, key_id_of
 from mmpm.trust.keys import PublicKey
 from mmpm.trust.levels import AUDITED, OFFICIAL, Mark, Publisher, PublisherKey, Revocation
 
@@ -48,10 +49,18 @@ class Operating:
 
 @dataclass(frozen=True, slots=True)
 class TrustPlan:
-    """A plan to change publishers or marks, empty where it is so already, and whether its keys ask for a passphrase."""
+    """A plan to change publishers or marks, empty where it is so already.
+
+    Attributes:
+        plan: one action.
+        destination: the registry.
+        words: what it does.
+        is_protected: whether keys here ask for a passphrase.
+    """
 
     plan: Plan
     destination: Destination
+    words: str
     is_protected: bool
 
 
@@ -77,6 +86,7 @@ def plan_publisher(context: Context, how: Operating, asked: PublisherAsked) -> T
 
     Raises:
         UsageError: something of it is not what it should be, or belongs to another publisher.
+        FileInTheWayError: there is a file where the request is to go; so for every plan here.
     """
     destination, tree = _open(context, how)
     old = tree.publishers().find(asked.id)
@@ -170,20 +180,24 @@ def _plan(
         change = trust_change(tree, edit)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    protected = is_protected(destination.key_folder, (*ONLINE_ROLES, TRUST))
+    if how.output is not None and os.path.lexists(how.output):
+        raise FileInTheWayError(how.output)
+    protected = is_protected(destination.key_folder, ROLES)
     if not change.files:
-        return TrustPlan(Plan(), destination, protected)
+        return TrustPlan(Plan(), destination, edit.words, protected)
     version = tree.chain.role_file(TRUST).version + 1
-    action = ChangeTrust(
+    action = RotateRoles(
         destination.folder,
         destination.registry,
         destination.key_folder,
         how.passphrase_file,
-        edit,
-        how.output,
-        os.path.join(how.fallback, f"{destination.registry}.trust-{version}.request.json"),
+        tuple((role, facts.version) for role, facts in current_facts(tree).items()),
+        files=tuple(change.files.items()),
+        purpose=change.purpose,
+        output=how.output,
+        fallback=os.path.join(how.fallback, f"{destination.registry}.trust-{version}.signing-request.json"),
     )
-    return TrustPlan(Plan((action,), notes=notes), destination, protected)
+    return TrustPlan(Plan((action,), notes=notes), destination, edit.words, protected)
 
 
 def _operand(destination: Destination, level: str, operand: str) -> tuple[str, str, str]:

@@ -89,7 +89,8 @@ class RotateRoles:
         said = [f"make {one.made} new key{'s' * (one.made != 1)} for {one.role}" for one in self.terms if one.made]
         said += [f"change the keys of {one.role}" for one in self.terms if not one.made]
         said += [f"renew {', '.join(self.renew)}"] if self.renew else []
-        said += [f"change what {self.registry} says of publishers and releases"] if self.files else []
+        about = f"change what {self.registry} says of publishers and releases"
+        said += (list(self.purpose) or [about]) if self.files else []
         end = f"write a signing request to {self.output}" if self.output else f"publish that in {self.folder}"
         return "; ".join([*said, end])
 

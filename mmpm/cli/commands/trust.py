@@ -15,8 +15,7 @@ from mmpm.trust.key_ids import short
 if TYPE_CHECKING:
     from mmpm.execute.apply import Outcome
     from mmpm.execute.context import Context
-    from mmpm.execute.marking import Marked
-    from mmpm.plan import ChangeTrust
+    from mmpm.execute.rotating import Rotated
     from mmpm.registry.sign import Countersigned
 
 Output: TypeAlias = Annotated[str | None, Parameter(alias="-o")]
@@ -303,8 +302,7 @@ def _key_operand(session: Session, text: str) -> str:
 
 
 def _sentence(planned: marking.TrustPlan) -> str:
-    words = cast("ChangeTrust", planned.plan.actions[0]).edit.words
-    return words[0].upper() + words[1:]
+    return planned.words[0].upper() + planned.words[1:]
 
 
 def _change(
@@ -322,12 +320,13 @@ def _change(
         context = with_passphrase(session, context, how.passphrase_file, needed=planned.is_protected)
 
     def body(outcome: "Outcome | None") -> dict[str, object]:
-        done = cast("Marked", outcome.results[0]) if outcome else None
+        done = cast("Rotated", outcome.results[0]) if outcome else None
         return {
             "registry": planned.destination.registry,
-            "serial": done.changed.serial if done and done.path is None else None,
+            "changes": list(done.told if done else ()),
+            "serial": done.serial if done else None,
             "request": done.path if done else None,
-            "missing": list(done.changed.missing) if done else [],
+            "missing": list(done.missing) if done else [],
         }
 
     outcome = run_plan(
@@ -335,16 +334,14 @@ def _change(
     )
     if outcome is None:
         return
-    done = cast("Marked", outcome.results[0])
+    done = cast("Rotated", outcome.results[0])
     out = session.output
     if done.path is not None:
         out.result(f"Wrote {done.path}")
-        for sentence in done.changed.missing:
+        for sentence in done.missing:
             out.say(f"It waits: {sentence}")
-        carried = f"mmpm keys sign {done.path}" if done.changed.missing else None
+        carried = f"mmpm keys sign {done.path}" if done.missing else None
         out.say(f"Where those keys are: {carried}" if carried else "It has all signatures")
         out.say(f"Then, back here: mmpm registry rotate {how.folder} --apply {done.path}")
-    elif done.changed.changed:
-        out.result(f"{_sentence(planned)}: done, serial {done.changed.serial}")
     else:
-        out.say(nothing)
+        out.result(f"{_sentence(planned)}: done, serial {done.serial}")
