@@ -8,6 +8,7 @@ what no sentence describes.
 
 from __future__ import annotations
 
+import hashlib
 from copy import deepcopy
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -224,6 +225,18 @@ def join_parts(signed: object, signatures: Mapping[str, str]) -> bytes:
         return (
             Metadata[Any].from_dict({"signed": deepcopy(signed), "signatures": listed}).to_bytes()
         )  # it eats what it reads
+    except _MALFORMED as error:
+        raise UntrustedMetadataError("carried", f"it cannot be read: {printable(str(error))}") from None
+
+
+def fingerprint_of(data: bytes) -> str:
+    """Give the sha256 of the signed part of a document in its canonical form, as `Chain.fingerprint` does of a root.
+
+    Raises:
+        UntrustedMetadataError: it is no document.
+    """
+    try:
+        return hashlib.sha256(Metadata[Any].from_bytes(data).signed_bytes).hexdigest()
     except _MALFORMED as error:
         raise UntrustedMetadataError("carried", f"it cannot be read: {printable(str(error))}") from None
 

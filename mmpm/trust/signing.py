@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import SigningRequestOutdatedError, SigningRequestRefusedError, UntrustedMetadataError, quoted
-from mmpm.trust.documents import is_signed, join_parts, read_facts, sign_document, signed_by, split_parts
+from mmpm.trust.documents import (
+    fingerprint_of,
+    is_signed,
+    join_parts,
+    read_facts,
+    sign_document,
+    signed_by,
+    split_parts,
+)
 from mmpm.trust.facts import DOCUMENTS, NAMED_IN, ROOT, SNAPSHOT, TIMESTAMP, TRUST, TargetFile
 from mmpm.trust.metadata import Chain
 
@@ -115,15 +123,19 @@ def require_known(examined: Examined, known_root: bytes) -> None:
 
     Raises:
         SigningRequestRefusedError: it is another registry's.
-        SigningRequestOutdatedError: it starts from an older root.
+        SigningRequestOutdatedError: it starts from an older root, and is not what led to ours.
     """
     ours = Chain(known_root)
     fingerprints = examined.fingerprints
+    if ROOT in examined.request.documents and ours.root_version == len(fingerprints) + 1:
+        fingerprints = (*fingerprints, fingerprint_of(examined.request.documents[ROOT]))
     if ours.root_version > len(fingerprints):
         raise SigningRequestOutdatedError(
-            f"it starts from root {len(fingerprints)}, and root {ours.root_version} is known here"
+            f"it starts from root {len(examined.fingerprints)}, and root {ours.root_version} is known here"
         )
     if fingerprints[ours.root_version - 1] != ours.fingerprint:
+        if ours.root_version > len(examined.fingerprints):
+            raise SigningRequestOutdatedError(f"another root {ours.root_version} is known here")
         raise SigningRequestRefusedError(f"its root {ours.root_version} is not the one that is known here")
 
 
