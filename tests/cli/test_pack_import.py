@@ -128,7 +128,7 @@ def test_volumes_may_come_one_by_one_and_in_any_order(world, carried, tmp_path):
     acme = world.registries["acme"]
     data = carried.read_bytes()
     made = full_pack("acme.example", acme.folder)
-    with PackSink(str(tmp_path / "acme.pack"), len(data) // 3) as sink:
+    with PackSink(str(tmp_path / "acme.pack"), -(-len(data) // 3)) as sink:
         sink.write(data)
         names = sink.finish(PackHead.parse(made.head_bytes()).id)
     media = []
