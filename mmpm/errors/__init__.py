@@ -38,7 +38,9 @@ from mmpm.errors.base import (
     size_text,
 )
 from mmpm.errors.carrying import (
+    BaseUnreadableError,
     MissingTreeFileError,
+    NoRoomForPackError,
     NotMirroredError,
     PackRefusedError,
     PackRootNotPinnedError,
@@ -128,6 +130,7 @@ __all__ = [
     "UNTRUSTED",
     "USAGE",
     "BadSettingError",
+    "BaseUnreadableError",
     "BatchLineError",
     "ChangedMeanwhileError",
     "ClockBehindError",
@@ -162,6 +165,7 @@ __all__ = [
     "NewerFormatError",
     "NoHomeError",
     "NoProjectError",
+    "NoRoomForPackError",
     "NoSolutionError",
     "NotARegistryError",
     "NotEnoughSpaceError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmpm.errors.base import UNTRUSTED, MmpmError, printable
+from mmpm.errors.base import UNTRUSTED, MmpmError, printable, size_text
 
 
 class MissingTreeFileError(MmpmError):
@@ -78,4 +78,30 @@ class PackRootNotPinnedError(MmpmError):
             "compare the key with whoever runs the registry, then import again with "
             f"`--root sha256:{printable(found, 80)}`",
             {"registry": registry, "found": found, "pack": pack},
+        )
+
+
+class BaseUnreadableError(MmpmError):
+    """What a pack is to be cut against says nothing."""
+
+    code = "base-unreadable"
+
+    def __init__(self, base: str, reason: str) -> None:
+        super().__init__(
+            f"a pack cannot be cut against {printable(base)}: {printable(reason)}",
+            "give an inventory or an acknowledgement of the far side, or the serial that it shows",
+            {"base": base, "reason": reason},
+        )
+
+
+class NoRoomForPackError(MmpmError):
+    """The disk that a pack is to be written to is too full; nothing was written."""
+
+    code = "no-room-for-pack"
+
+    def __init__(self, folder: str, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(
+            f"the pack needs at least {size_text(needed_bytes)}, and {printable(folder)} has {size_text(free_bytes)}",
+            "free some space there, or write it to another disk with `-o`",
+            {"folder": folder, "needed_bytes": needed_bytes, "free_bytes": free_bytes},
         )

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 HANDLERS: dict[str, str] = {
     "WriteFiles": "mmpm.execute.writing:write_files",
+    "UpdateMirror": "mmpm.execute.mirroring:apply_update",
+    "SetAside": "mmpm.execute.mirroring:apply_set_aside",
+    "PruneMirror": "mmpm.execute.mirroring:apply_prune",
     "ImportPacks": "mmpm.execute.importing:apply_import",
+    "ExportPack": "mmpm.execute.packing:apply_export",
+    "WriteInventory": "mmpm.execute.packing:apply_inventory",
+    "WriteAcknowledgement": "mmpm.execute.packing:apply_acknowledge",
     "InitRegistry": "mmpm.execute.publishing:apply_init",
     "PublishReleases": "mmpm.execute.publishing:apply_publish",
     "SignRelease": "mmpm.execute.publishing:apply_sign",
