@@ -24,6 +24,15 @@ from mmpm.plan.machine import (
     SetConfig,
     WriteFiles,
 )
+from mmpm.plan.mirroring import (
+    CarriedLock,
+    CarriedRegistry,
+    CopyCount,
+    MirroringAction,
+    PruneMirror,
+    SetAside,
+    UpdateMirror,
+)
 from mmpm.plan.mirrors import ImportPacks, MirrorAction
 from mmpm.plan.project import (
     PROJECT_ACTIONS,
@@ -62,8 +71,11 @@ __all__ = [
     "AddRegistry",
     "AdoptFile",
     "ApplySigned",
+    "CarriedLock",
+    "CarriedRegistry",
     "ClearQuarantine",
     "CollectStore",
+    "CopyCount",
     "CreateKey",
     "ImportPacks",
     "InitRegistry",
@@ -72,6 +84,7 @@ __all__ = [
     "NoteState",
     "PlaceFiles",
     "Plan",
+    "PruneMirror",
     "Publication",
     "PublishReleases",
     "RefreshRegistries",
@@ -81,10 +94,12 @@ __all__ = [
     "ReplaceTree",
     "RoleTerms",
     "RotateRoles",
+    "SetAside",
     "SetConfig",
     "SetRoot",
     "SignCarried",
     "SignRelease",
+    "UpdateMirror",
     "WriteFiles",
     "WriteText",
     "YankRelease",
@@ -92,7 +107,7 @@ __all__ = [
     "to_json",
 ]
 
-Action = ProjectAction | MachineAction | RegistryAction | MirrorAction | TrustAction
+Action = ProjectAction | MachineAction | MirroringAction | RegistryAction | MirrorAction | TrustAction
 
 
 @dataclass(frozen=True, slots=True)
