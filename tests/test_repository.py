@@ -80,7 +80,7 @@ def rooms_of_interfaces():
 
 
 def test_the_interfaces_name_every_module():
-    described = {folder: set(re.findall(r"[a-z_]+\.py\b", body)) for folder, body in rooms_of_interfaces()}
+    described = {folder: set(re.findall(r"[a-z0-9_]+\.py\b", body)) for folder, body in rooms_of_interfaces()}
     missing = []
     for path in [*tracked("mmpm/*.py"), *tracked("store/mmpm_store/*.py")]:
         folder = path.parent if path.parent.name != "commands" else path.parents[1]
@@ -93,7 +93,7 @@ def test_what_the_interfaces_name_is_there():
     gone = [
         f"{folder.name}/{name}"
         for folder, body in rooms_of_interfaces()
-        for name in re.findall(r"(?<![/a-z_])[a-z_]+\.py\b", body)
+        for name in re.findall(r"(?<![/a-z_])[a-z0-9_]+\.py\b", body)
         if not any((folder / below / name).is_file() for below in ("", "commands"))
     ]
     assert gone == []
