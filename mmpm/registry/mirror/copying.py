@@ -23,7 +23,7 @@ from mmpm.registry.authenticate import serial_of
 from mmpm.registry.gather import MissingFileError, gather
 from mmpm.registry.local import MAX_DOCUMENT_BYTES
 from mmpm.registry.mirror.aliases import write_pages, write_release_aliases
-from mmpm.registry.mirror.selected import MIRRORED_JSON, Mirrored
+from mmpm.registry.mirrored import MIRRORED_JSON, Mirrored
 from mmpm.registry.prune import GRACE_SECONDS, prune
 from mmpm.registry.verified import TreeFile, VerifiedState
 from mmpm.trust.facts import TIMESTAMP, parse_time
@@ -274,8 +274,8 @@ class Copying:
             if chosen.releases is not None:
                 carried.setdefault(str(release.name), []).append(str(release.version))
         self.destination.show(self.state)
-        complete = chosen.releases is None
-        note = Mirrored(self.registry_id, self.state.serial, complete, {one: tuple(of) for one, of in carried.items()})
+        listed = {name: frozenset(versions) for name, versions in carried.items()}
+        note = Mirrored(self.registry_id, self.state.serial, chosen.releases is None, listed)
         self.destination.writer.replace(MIRRORED_JSON, note.to_bytes())
         write_pages(self.destination, self.state, chosen)
         prune(self.destination.folder, parse_time(self.state.issued), GRACE_SECONDS, ())

@@ -1,18 +1,17 @@
-"""What lies at the head of a mirror: ``mirror.json``, and in each tree ``mirrored.json``.
+"""What lies at the head of a mirror: ``mirror.json``, for whoever keeps it.
 
     mirror.json                         of each registry its selection, where it comes from, and its root key
     mirrors/<registry id>/              its tree
-    mirrors/<registry id>/mirrored.json which releases lie there
+    mirrors/<registry id>/mirrored.json which releases lie there, for readers (`mmpm.registry.mirrored`)
 
-Rule: both are advisory. A reader may leave candidates out for them and never takes one in; a root key that stands here
-is believed nowhere: what this machine accepted is in its trust state.
+Rule: it is advisory. A root key that stands here is believed nowhere: what this machine accepted is in its trust state.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from mmpm.errors import MirrorUnreadableError
 from mmpm.model.canonical import canonical_json, parse_json
@@ -22,17 +21,12 @@ from mmpm.model.versions import Version
 from mmpm.registry.destination import read_plain
 from mmpm.registry.fields import Fields
 from mmpm.registry.mirror.selection import LockSelection, Picked, Selection
+from mmpm.registry.mirrored import FORMAT, MAX_MIRROR_BYTES, MIRROR_JSON, MIRRORS
 from mmpm.trust.facts import is_sha256
 from mmpm_store.durable import write_file_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-FORMAT: Final = 1
-MIRROR_JSON: Final = "mirror.json"
-MIRRORED_JSON: Final = "mirrored.json"
-MIRRORS: Final = "mirrors"
-_MAX_BYTES: Final = 64 << 20
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +117,7 @@ def read_mirror(folder: str) -> Mirror | None:
     Raises:
         MirrorUnreadableError: it is not what we write.
     """
-    data = read_plain(f"{folder}/{MIRROR_JSON}", _MAX_BYTES)
+    data = read_plain(f"{folder}/{MIRROR_JSON}", MAX_MIRROR_BYTES)
     if data is None:
         return None
     try:
@@ -156,52 +150,3 @@ def _is_id(name: str) -> bool:
         return str(RegistryId.parse(name)) == name
     except ValueError:
         return False
-
-
-# --- mirrored.json ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Mirrored:
-    """Which releases lie in a mirrored tree; advisory.
-
-    Attributes:
-        registry_id: whose tree it is.
-        serial: of the state that it was written for.
-        complete: all of them; then `releases` is empty.
-        releases: versions by name, of those that lie there.
-    """
-
-    registry_id: str
-    serial: int
-    complete: bool
-    releases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def to_bytes(self) -> bytes:
-        """Give the document."""
-        listed = {name: list(versions) for name, versions in self.releases.items()}
-        document = {"format": FORMAT, "id": self.registry_id, "serial": self.serial, "complete": self.complete}
-        return canonical_json({**document, "releases": listed}) + b"\n"
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read the document.
-
-        Raises:
-            ValueError: it is not one.
-        """
-        fields = Fields(parse_json(data, MIRRORED_JSON, max_depth=None), MIRRORED_JSON)
-        fields.require_format(FORMAT)
-        releases: dict[str, tuple[str, ...]] = {}
-        for name, versions in fields.table("releases").items():
-            if not isinstance(versions, list):
-                raise ValueError(f"{MIRRORED_JSON}: the versions of {name[:80]!r} are not a list")  # noqa: TRY004
-            releases[str(FormulaName.parse(name))] = tuple(_texts(versions))
-        return cls(fields.text("id", 300), fields.whole("serial"), fields.flag("complete"), releases)
-
-
-def _texts(values: Iterable[object]) -> Iterable[str]:
-    for value in values:
-        if not isinstance(value, str) or len(value) > 256:
-            raise ValueError(f"{MIRRORED_JSON}: a version is not a short text")
-        yield value

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from mmpm.model.names import FormulaName
 from mmpm.model.versions import Version
 from mmpm.registry import layout
-from mmpm.registry.mirror.selected import MIRRORED_JSON
+from mmpm.registry.mirrored import MIRRORED_JSON
 
 Shape: TypeAlias = Literal[
     "metadata", "target", "object", "signature", "release alias", "page alias", "note", "foreign"

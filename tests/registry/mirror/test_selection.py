@@ -13,7 +13,7 @@ from mmpm.model.ranges import VersionRange
 from mmpm.model.references import Requirement, release_address
 from mmpm.model.release import Release
 from mmpm.model.versions import Version
-from mmpm.registry.mirror.selected import Mirror, Mirrored, MirroredRegistry
+from mmpm.registry.mirror.selected import Mirror, MirroredRegistry
 from mmpm.registry.mirror.selection import LockSelection, Picked, Selection, allowed, choose, select_lock
 from mmpm_store.ids import ObjectId
 
@@ -199,15 +199,8 @@ def test_mirror_json_reads_back_as_it_was_written(by_registry):
     assert Mirror.parse(mirror.to_bytes()) == mirror
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), st.lists(texts, max_size=3).map(tuple)), st.booleans())
-def test_mirrored_json_reads_back_as_it_was_written(releases, complete):
-    mirrored = Mirrored(ACME, 3, complete, releases)
-    assert Mirrored.parse(mirrored.to_bytes()) == mirrored
-
-
 @given(st.binary(max_size=60) | st.recursive(st.none() | st.integers() | texts, st.lists).map(repr))
 def test_what_is_no_such_document_is_refused_in_one_way(data):
     data = data if isinstance(data, bytes) else data.encode()
-    for parse in (Mirror.parse, Mirrored.parse):
-        with pytest.raises(ValueError, match=r"."):
-            parse(data)
+    with pytest.raises(ValueError, match=r"."):
+        Mirror.parse(data)
