@@ -165,7 +165,12 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
             change = edit.prepare(base, serial, writer)
             if change.is_empty and not renew:
                 return base.serial
-            keys, signers = _online_signers(base, change, keys, how)
+            try:
+                keys, signers = _online_signers(base, change, keys, how)
+            except KeyForeignError:
+                if base.is_current():
+                    raise
+                continue  # our keys are of a rotation that was shown after `base` was read
             issued = _issue_time(base, change, (floor or last) if how.after_theft else last, how.now)
             if last.serial > base.serial:
                 change = replace(change, every_bin=True)

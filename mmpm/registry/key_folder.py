@@ -11,7 +11,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mmpm.errors import KeysMissingError, KeyUnreadableError
 from mmpm.registry.key_files import MAX_KEY_BYTES, is_encrypted, open_key_file, public_path, read_public_key
@@ -20,7 +20,7 @@ from mmpm.trust.keys import SigningKey
 from mmpm_store.durable import exclusive_create, fsync_path, write_file_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mmpm.trust.facts import RoleKeys
     from mmpm.trust.keys import PublicKey
@@ -29,7 +29,10 @@ ROOT_NAME = "root.json"
 UNFINISHED_NAME = "unfinished"
 NEXT: Final = "next"
 RETIRED: Final = "retired"
+_ATTEMPTS: Final = 20
 _KEY_FILE: Final = re.compile(rf"({'|'.join(ROLES)})(-[0-9a-f]{{16}})?\.pem")
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def load_keys(
         KeysMissingError: a role has none here.
         KeyUnreadableError: a file does not open with `passphrase`.
     """
-    found = _open(list_role_keys(folder), passphrase, roles)
+    found = _open([folder], passphrase, roles)
     for role in roles:
         if not found.get(role):
             raise KeysMissingError(registry_id, f"{folder}/{role}.pem")
@@ -143,20 +146,30 @@ def open_every_key(folder: str, passphrase: bytes | None) -> dict[str, tuple[Sig
     Raises:
         KeyUnreadableError: a file does not open with `passphrase`.
     """
-    found = [*list_role_keys(folder), *list_role_keys(f"{folder}/{NEXT}")]
-    return _open(found, passphrase, ROLES)
+    return _open([f"{folder}/{NEXT}", folder], passphrase, ROLES)
 
 
-def _open(
-    found: Iterable[RoleKey], passphrase: bytes | None, roles: Sequence[str]
-) -> dict[str, tuple[SigningKey, ...]]:
-    signers: dict[str, tuple[SigningKey, ...]] = {}
-    for one in found:
-        if one.role in roles:
-            with open(one.path, "rb") as file:
-                key = open_key_file(file.read(MAX_KEY_BYTES), passphrase, one.path)
-            signers[one.role] = (*signers.get(one.role, ()), key)
-    return signers
+def _open(folders: Sequence[str], passphrase: bytes | None, roles: Sequence[str]) -> dict[str, tuple[SigningKey, ...]]:
+    """Open the keys of `roles` in `folders`, each once."""
+
+    def look() -> dict[str, tuple[SigningKey, ...]]:
+        found: dict[str, dict[str, SigningKey]] = {}
+        for one in (key for folder in folders for key in _list(folder) if key.role in roles):
+            opened = open_role_key(one, passphrase)
+            found.setdefault(one.role, {})[opened.public.hex] = opened
+        return {role: tuple(keys.values()) for role, keys in found.items()}
+
+    return _repeated(look)
+
+
+def open_role_key(key: RoleKey, passphrase: bytes | None) -> SigningKey:
+    """Open one key.
+
+    Raises:
+        KeyUnreadableError: it does not open with `passphrase`.
+    """
+    with open(key.path, "rb") as file:
+        return open_key_file(file.read(MAX_KEY_BYTES), passphrase, key.path)
 
 
 def load_root(folder: str, registry_id: str) -> bytes:
@@ -170,6 +183,10 @@ def load_root(folder: str, registry_id: str) -> bytes:
 
 def list_role_keys(folder: str) -> list[RoleKey]:
     """Give the keys in `folder`, unopened, in the order of the roles; none where there is no such folder."""
+    return _repeated(lambda: _list(folder))
+
+
+def _list(folder: str) -> list[RoleKey]:
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
@@ -182,6 +199,14 @@ def list_role_keys(folder: str) -> list[RoleKey]:
             with open(path, "rb") as file:
                 found.append(RoleKey(match[1], path, read_public_key(public_path(path)), is_encrypted(file.read(40))))
     return sorted(found, key=lambda one: ROLES.index(one.role))
+
+
+def _repeated(look: Callable[[], _Found]) -> _Found:
+    """Look at a folder, and again where a rotation moved keys between its listing and their opening."""
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            return look()
+    return look()
 
 
 def prepare_keys(folder: str, role: str, count: int, passphrase: bytes | None) -> tuple[PublicKey, ...]:
@@ -258,14 +283,15 @@ def note_public_keys(folder: str, passphrase: bytes | None) -> None:
     """
     for key in list_role_keys(folder):
         if key.public is None:
-            [(opened,)] = _open([key], passphrase, ROLES).values()
-            write_file_durably(public_path(key.path), opened.public.to_document(), 0o644)
+            public = open_role_key(key, passphrase).public
+            write_file_durably(public_path(key.path), public.to_document(), 0o644)
 
 
 def _move(key: RoleKey, public: PublicKey, folder: str) -> None:
     path = f"{folder}/{_file_name(key.role, public)}"
     write_file_durably(public_path(path), public.to_document(), 0o644)
-    os.replace(key.path, path)
+    with suppress(FileNotFoundError):  # another process of the same machine was first
+        os.replace(key.path, path)
     fsync_path(folder)
     with suppress(FileNotFoundError):
         os.unlink(public_path(key.path))
