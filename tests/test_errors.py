@@ -34,6 +34,7 @@ STORE_KINDS = sorted(set(below(store_errors.StoreError)), key=lambda kind: kind.
 SAMPLES = {
     str: "\x1b[2Jname", int: 3, float: 1.5, bool: True,
     list[str]: ["\x1b[2Jname"], Iterable[str]: ["\x1b[2Jname"], Sequence[str]: ["\x1b[2Jname"],
+    Sequence[tuple[str, str, str]]: [("\x1b[2Jname", "\x1b[2J1.0.0", "\x1b[2Jrule")],
     Iterable[tuple[str, str]]: [("\x1b[2Jkey", "\x1b[2Jreason")], Mapping[str, int]: {"x": 1}, MmpmError: MmpmError("\x1b[2Jfact", "\x1b[2Jremedy"),
 }  # fmt: skip
 

@@ -135,3 +135,69 @@ class NothingToSignError(MmpmError):
             "name a key of yours with `--key NAME`, or carry it to the machine with those keys",
             {"file": path, "missing": list(missing)},
         )
+
+
+class PolicyUnreadableError(MmpmError):
+    """A pinned policy is there and cannot be read, so that nobody knows which rules hold."""
+
+    code = "policy-unreadable"
+    exit_status = UNTRUSTED
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"the pinned policy {printable(path)} cannot be read: {printable(reason)}",
+            "put the file right, or take it away and pin the policy anew: `mmpm policy pin FILE --key KEY`",
+            {"file": path, "reason": reason},
+        )
+
+
+class PolicyRefusedError(MmpmError):
+    """A signed policy is not what it should be: malformed, of another key, or older than the pinned one."""
+
+    code = "policy-refused"
+    exit_status = UNTRUSTED
+
+    def __init__(self, where: str, reason: str, pinned: str = "") -> None:
+        super().__init__(
+            f"the policy {printable(where)} is refused: {printable(reason)}",
+            f"{printable(pinned)} stays in force; ask whoever signs it for a newer one"
+            if pinned
+            else "nothing was pinned; ask whoever signs it for the key and the newest policy",
+            {"file": where, "reason": reason},
+        )
+
+
+class PolicyNotPinnedError(MmpmError):
+    """No policy of that name is pinned by this person."""
+
+    code = "policy-not-pinned"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        listed = ", ".join(printable(one, 80) for one in known)
+        super().__init__(
+            f"you have pinned no policy {printable(name, 80)}" + (f"; there is {listed}" if listed else ""),
+            "`mmpm policy show` lists what is in force; what lies in /etc/mmpm only an administrator takes away",
+            {"name": name},
+        )
+
+
+class PolicyBarredError(MmpmError):
+    """The lock has releases that policy bars."""
+
+    code = "policy-barred"
+    exit_status = UNTRUSTED
+    shown = 5  # `details` has all
+
+    def __init__(self, barred: Sequence[tuple[str, str, str]]) -> None:
+        """Take name, version and what bars it of each."""
+        told = [
+            f"{printable(name)} {printable(version)} is barred by {printable(why)}" for name, version, why in barred
+        ]
+        more = f"; and {len(told) - self.shown} more" if len(told) > self.shown else ""
+        names = " ".join(printable(name) for name, _, _ in barred[: self.shown])
+        super().__init__(
+            "; ".join(told[: self.shown]) + more,
+            f"choose others with `mmpm lock` or `mmpm upgrade {names}`, which say if there are none; what is installed "
+            "was left alone",
+            {"barred": [{"name": name, "version": version, "why": why} for name, version, why in barred]},
+        )

@@ -1,7 +1,10 @@
 """What a person has set, and where: every value knows its origin.
 
-Precedence: flags, the project's manifest (`[policy]`), `MMPM_*` variables, `config.toml`, `~/.gtconfig.yaml` (its
-registries list), defaults. Hand checks and no pydantic: a warm `sync --frozen` reads these values too.
+Precedence: flags, `MMPM_*` variables, `config.toml`, `~/.gtconfig.yaml` (its registries list), the `config.toml` of
+the whole machine (`/etc/mmpm`), defaults. Hand checks and no pydantic: a warm `sync --frozen` reads these values too.
+
+Rule: `policy.*` is what this order gives, or what a pinned policy or the project's manifest (`[policy]`) states where
+that is stricter: neither a project nor a person loosens what was pinned, and a project loosens nothing at all.
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from mmpm.project.registries import (
 from mmpm.project.settings import SETTINGS, Setting, Value, parse_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mmpm.project.places import Places
+    from mmpm.project.policies import Pinned
+    from mmpm.trust.policy import Policy, Stated
 
 MAX_CONFIG_BYTES = 1 << 20
 
@@ -47,11 +52,15 @@ class Settings:
         values: one `Origin` for every key of `SETTINGS`.
         hop: `[hop] host = url`, where a `hop://` host is served.
         warnings: sentences about keys that nobody reads.
+        stated: every rule of policy that somebody stated, as (key, value, origin), the strongest origin first.
+        pinned: the signed policies that hold here.
     """
 
     values: Mapping[str, Origin]
     hop: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    stated: tuple[tuple[str, Value, str], ...] = ()
+    pinned: tuple[Pinned, ...] = ()
 
     def __getitem__(self, key: str) -> Value:
         """Give the value of `key`, typed as its row in `SETTINGS` says."""
@@ -63,7 +72,7 @@ class Settings:
 
     def number(self, key: str) -> int:
         """Give a count, or a size that is set."""
-        return int(self.values[key].value or 0)
+        return int(cast("int | None", self.values[key].value) or 0)
 
     def text(self, key: str) -> str | None:
         """Give a text, path or choice; `None` where it is not set."""
@@ -74,6 +83,18 @@ class Settings:
     def offline(self) -> bool:
         """Whether making a socket is an error."""
         return bool(self.values["offline"].value)
+
+    @property
+    def policy(self) -> Policy:
+        """The rules in force."""
+        from mmpm.trust.policy import Policy
+
+        return Policy.of(_stated_rule(*one) for one in self.stated)
+
+    @property
+    def bars_nothing(self) -> bool:
+        """Whether no rule was stated that can bar a release; without the import that `policy` takes."""
+        return all(key in _AGES for key, _, _ in self.stated)
 
     @property
     def link(self) -> str:
@@ -132,7 +153,7 @@ def load_settings(
         places: gives the path of `config.toml`.
         environ: the process environment.
         flags: values that the command line gave, by key.
-        policy: the `[policy]` table of the project's manifest.
+        policy: the `[policy]` table of the project's manifest; it only tightens.
         manifest_path: names the manifest in errors and origins.
 
     Raises:
@@ -141,25 +162,94 @@ def load_settings(
     """
     path = places.config_file
     document = read_toml_file(path)
+    files = [(file, read_toml_file(file)) for file in reversed(places.system_config_files)] + [(path, document)]
+    pinned = _pinned(places)
     found: dict[str, Origin] = {}
+    stated: list[tuple[str, Value, str]] = []
     for key, setting in SETTINGS.items():
         found[key] = Origin(setting.default, "default")
-        in_file = look_up(document, key)
-        if in_file is not None:
-            found[key] = Origin(_placed(setting, _checked(setting, in_file, path), places, places.config), path)
+        for file, content in files:
+            in_file = look_up(content, key) if content else None
+            if in_file is not None:
+                value = _placed(setting, _checked(setting, in_file, file), places, os.path.dirname(file))
+                found[key] = Origin(value, file)
         variable = setting.environment_variable
         if environ.get(variable):
             value = _checked(setting, environ[variable], variable)
             found[key] = Origin(_placed(setting, value, places, os.getcwd()), variable)
-        section, _, name = key.partition(".")
-        if section == "policy" and policy is not None and name in policy:
-            found[key] = Origin(_checked(setting, policy[name], manifest_path), manifest_path)
         if flags is not None and flags.get(key) is not None:
             found[key] = Origin(flags[key], "flag")
+        if key in _RULES:
+            mine = _statements(setting, found[key], pinned, policy or {}, manifest_path)
+            if mine:
+                found[key] = _strictest(mine)
+            stated += mine
     hop = document.get("hop", {})
     if not isinstance(hop, dict) or not all(isinstance(url, str) for url in hop.values()):
         raise refused("hop", path, "expected a table of host = url")
-    return Settings(found, hop, tuple(_unknown_keys(document, path)))
+    unknown = [warning for file, content in files[::-1] for warning in _unknown_keys(content, file)]
+    unknown += [
+        f"{manifest_path}: no rule is called policy.{printable(name, 80)}"
+        for name in policy or ()
+        if f"policy.{name}" not in _RULES
+    ]
+    return Settings(found, hop, tuple(unknown), tuple(stated), pinned)
+
+
+_RULES = frozenset(key for key in SETTINGS if key.startswith("policy."))
+_AGES = ("policy.max_age", "policy.red_line")
+
+
+def _pinned(places: Places) -> tuple[Pinned, ...]:
+    from mmpm.project.policies import pinned_files, read_pinned
+
+    return read_pinned(pinned_files(places))
+
+
+def _statements(
+    setting: Setting, own: Origin, pinned: Sequence[Pinned], manifest: Mapping[str, object], manifest_path: str
+) -> list[tuple[str, Value, str]]:
+    """Give what each place states of one rule: pinned policies, the person, the project.
+
+    A default counts where nobody but a project states the rule, so that no project loosens it.
+    """
+    key, rule = setting.key, setting.key.partition(".")[2]
+    found = [
+        (key, _checked(setting, one.document.rules[rule], one.origin), one.origin)
+        for one in pinned
+        if rule in one.document.rules
+    ]
+    if own.origin != "default" or (not found and rule in manifest and own.value is not None):
+        found.append((key, own.value, own.origin))
+    if rule in manifest:
+        found.append((key, _checked(setting, manifest[rule], manifest_path), manifest_path))
+    return found
+
+
+def _strictest(stated: Sequence[tuple[str, Value, str]]) -> Origin:
+    """Give what of several statements of one rule holds; of lists that deny all of it, of those that allow the first.
+
+    Every list that allows counts (`Settings.policy`), but together they are no list that one could write down.
+    """
+    [(key, value, origin), *more] = stated
+    if not more:
+        return Origin(value, origin)
+    if key == "policy.allow":
+        return Origin(value, origin)
+    if key == "policy.deny":
+        patterns = [one for _, values, _ in stated if isinstance(values, tuple) for one in values]
+        return Origin(tuple(dict.fromkeys(patterns)), ", ".join(one for _, _, one in stated))
+    from mmpm.trust.policy import strictness
+
+    _, value, origin = max(stated, key=lambda one: strictness(_stated_rule(*one)))
+    return Origin(value, origin)
+
+
+def _stated_rule(key: str, value: Value, origin: str) -> Stated:
+    from mmpm.project.settings import show_setting
+    from mmpm.trust.policy import Stated
+
+    return Stated(key.partition(".")[2], value, show_setting(SETTINGS[key], value), origin)
 
 
 def load_registries(places: Places, manifest_registries: tuple[RegistryConfig, ...] = ()) -> tuple[RegistryConfig, ...]:

@@ -34,7 +34,9 @@ def apply_set_config(_context: object, action: SetConfig) -> None:
     except ValueError as error:
         raise BadSettingError(action.key, "", str(error)) from error
     # Times, sizes and "never" stay as the person wrote them; numbers and booleans become TOML's own.
-    plain = value if isinstance(value, (bool, int)) and setting.kind in {"bool", "count"} else action.value
+    plain: object = action.value
+    if setting.kind in {"bool", "count", "list"}:
+        plain = list(value) if isinstance(value, tuple) else value
     _edit(action.path, lambda text: toml_edit.set_value(text, action.key, plain, action.path))
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+SYSTEM = "/etc/mmpm"
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Absolute paths of one person's folders; none needs to exist.
@@ -26,6 +29,8 @@ class Places:
         state: `$XDG_STATE_HOME/mmpm`, holds `trust/`, `journals/`, `installs/` and `catalogs/`.
         store: `$MMPM_STORE`, else `data`/store.
         town: `$GT_ROOT`, `$GT_HOME`, else `~/gt`: root of the town tier where it is a folder.
+        system: folders of the whole machine, the one that decides first: `mmpm` in each of `$XDG_CONFIG_DIRS`, and
+            `/etc/mmpm` whatever the environment says.
     """
 
     home: str
@@ -34,6 +39,7 @@ class Places:
     state: str
     store: str
     town: str
+    system: tuple[str, ...] = (SYSTEM,)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -64,12 +70,23 @@ class Places:
             state=folder("XDG_STATE_HOME", ".local", "state"),
             store=os.path.abspath(expand_home(store, home)) if store else os.path.join(data, "store"),
             town=os.path.abspath(expand_home(town, home)),
+            system=tuple(dict.fromkeys([*(f"{one}/mmpm" for one in _config_dirs(environ)), SYSTEM])),
         )
 
     @property
     def config_file(self) -> str:
         """The person's `config.toml`."""
         return os.path.join(self.config, "config.toml")
+
+    @property
+    def system_config_files(self) -> tuple[str, ...]:
+        """The `config.toml` of the whole machine, the one that decides first."""
+        return tuple(f"{folder}/config.toml" for folder in self.system)
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Folders of pinned policies: of the whole machine, then the person's own. Each of them holds."""
+        return (*(f"{folder}/policy" for folder in self.system), os.path.join(self.state, "policy"))
 
     @property
     def gtconfig_file(self) -> str:
@@ -85,6 +102,11 @@ class Places:
     def trust(self) -> str:
         """Pinned roots and what was last believed, one folder a registry id."""
         return os.path.join(self.state, "trust")
+
+
+def _config_dirs(environ: Mapping[str, str]) -> list[str]:
+    """Give `$XDG_CONFIG_DIRS`; relative paths are ignored, as the specification asks."""
+    return [os.path.normpath(one) for one in environ.get("XDG_CONFIG_DIRS", "").split(":") if os.path.isabs(one)]
 
 
 def expand_home(path: str, home: str) -> str:

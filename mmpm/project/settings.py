@@ -14,14 +14,15 @@ _SIZE_UNITS = {
     "g": 10**9, "gb": 10**9, "gib": 1 << 30, "t": 10**12, "tb": 10**12, "tib": 1 << 40,
 }  # fmt: skip
 
-Value = bool | int | str | None
+Value = bool | int | str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row: its dotted key, kind (bool, choice, duration, size, count, path, text), default and meaning.
+    """One row: its dotted key, kind (bool, choice, duration, size, count, path, text, list), default and meaning.
 
-    Durations are whole seconds, sizes bytes; `None` is "no limit" or "not set".
+    Durations are whole seconds, sizes bytes, lists patterns of names (`mmpm.trust.policy`); `None` is "no limit" or
+    "not set".
     """
 
     key: str
@@ -49,6 +50,15 @@ SETTINGS: dict[str, Setting] = {
         Setting("policy.max_age", "duration", 30 * DAY, "a registry's snapshot older than this warns"),
         Setting("policy.red_line", "duration", 365 * DAY, "a registry's snapshot older than this is refused"),
         Setting("policy.min_age", "duration", 0, "releases younger than this are not chosen"),
+        Setting(
+            "policy.min_level",
+            "choice",
+            "unverified",
+            "releases that are trusted less are not chosen",
+            ("unverified", "verified", "official", "audited"),
+        ),
+        Setting("policy.allow", "list", None, "only formulas that one of these patterns means are chosen"),
+        Setting("policy.deny", "list", None, "formulas that one of these patterns means are not chosen"),
         Setting("network.timeout", "duration", 30, "longest silence of a server, in seconds"),
         Setting("network.deadline", "duration", 600, "longest time for one answer, in seconds"),
         Setting("network.min_rate", "size", 1024, "slowest answer that is waited for, in bytes a second"),
@@ -76,6 +86,8 @@ def parse_setting(setting: Setting, value: object) -> Value:
         return value
     if setting.kind in {"duration", "size"}:
         return _parse_amount(value, setting.kind)
+    if setting.kind == "list":
+        return _parse_patterns(value, may_be_empty=setting.key != "policy.allow")
     if not isinstance(value, str) or not value:
         raise ValueError("expected a text in quotes")
     if setting.kind == "choice" and value not in setting.choices:
@@ -92,6 +104,23 @@ def _parse_bool(value: object) -> bool:
     if word in {"0", "false", "no", "off", ""} and isinstance(value, str):
         return False
     raise ValueError("expected true or false")
+
+
+def _parse_patterns(value: object, *, may_be_empty: bool) -> tuple[str, ...]:
+    """Read `["@acme/*", "mol-a@^2"]`, or the same with commas between; a range has `||` and no comma then."""
+    from mmpm.trust.policy import MAX_PATTERNS, parse_pattern
+
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+        raise ValueError("expected a list of patterns such as @acme/* or mol-*")
+    if len(value) > MAX_PATTERNS:
+        raise ValueError(f"expected at most {MAX_PATTERNS} patterns")
+    if not value and not may_be_empty:
+        raise ValueError('expected at least one pattern ("*" is every formula)')
+    for one in value:
+        parse_pattern(one)
+    return tuple(value)
 
 
 def _parse_amount(value: object, kind: str) -> int | None:
@@ -116,6 +145,8 @@ def show_setting(setting: Setting, value: Value) -> str:
     """Give the text a person would write for `value`; `parse_setting` reads it back."""
     if value is None:
         return "never" if setting.kind == "duration" else "none" if setting.kind == "size" else ""
+    if isinstance(value, tuple):
+        return ", ".join(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if setting.kind == "duration" and isinstance(value, int):

@@ -65,10 +65,12 @@ def test_a_dry_run_changes_nothing(terminal):
 def test_origins_are_listed(terminal):
     terminal.environ["MMPM_INSTALL_LINK"] = "copy"
     terminal.run("config", "set", "policy.max_age", "7d")
-    lines = terminal.tidy(terminal.run("config", "list", "--origin", "--offline").out).splitlines()
-    assert "offline = true           # flag" in lines
-    assert "install.link = copy      # MMPM_INSTALL_LINK" in lines
-    assert "policy.max_age = 7d      # ~/.config/mmpm/config.toml" in lines
+    out = terminal.tidy(terminal.run("config", "list", "--origin", "--offline").out)
+    lines = [line.split() for line in out.splitlines()]
+    assert ["offline", "=", "true", "#", "flag"] in lines
+    assert ["install.link", "=", "copy", "#", "MMPM_INSTALL_LINK"] in lines
+    assert ["policy.max_age", "=", "7d", "#", "~/.config/mmpm/config.toml"] in lines
+    assert len({line.index("#") for line in out.splitlines()}) == 1
 
 
 def test_a_setting_that_a_stronger_origin_decides_is_set_with_a_warning(terminal):
