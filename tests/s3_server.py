@@ -18,6 +18,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,9 +66,9 @@ class Bucket:
     def put_tree(self, folder: Path, prefix: str) -> None:
         """Write every file below `folder`."""
         store = self._store()
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                put(store, f"{prefix}/{path.relative_to(folder)}", path.read_bytes())
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda one: put(store, f"{prefix}/{one.relative_to(folder)}", one.read_bytes()), files))
 
     def create(self) -> None:
         """Make the bucket; one that is there stays."""
