@@ -7,12 +7,11 @@ import fcntl
 import os
 import shutil
 import signal
-import sys
 import time
-import traceback
 from pathlib import Path
 
 import pytest
+from killing import dying_at, end_of, in_child
 from registry_tree import FolderRegistry, bundle, formula, verify, verify_aliases, verify_copy
 
 from mmpm.errors import PublisherBusyError
@@ -21,45 +20,12 @@ from mmpm.registry import layout
 # Python 3.12 warns of any fork beside threads, such as those of a parallel test run; the children here start none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
-CHANGES = {"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.chmod"}
-
 
 @pytest.fixture
 def registry(tmp_path):
     registry = FolderRegistry(tmp_path)
     registry.publish(formula("mol-old"), bundle("mol-pack"))
     return registry
-
-
-def in_child(work, at_event=None):
-    """Run `work` in a forked process; `at_event(number, event, arguments)` sees every change it is about to make."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        if at_event is not None:
-            count = 0
-
-            def hook(event, arguments):
-                nonlocal count
-                if event in CHANGES and not (event == "open" and not is_write(arguments)):
-                    count += 1
-                    at_event(count, event, arguments)
-
-            sys.addaudithook(hook)
-        work()
-    except BaseException:  # noqa: BLE001 - the child ends here, whatever it was
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
-
-
-def is_write(arguments):
-    return isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-
-
-def end_of(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def count_changes(registry, root):
@@ -96,11 +62,10 @@ def test_killed_before_any_change_a_publish_leaves_the_old_state_or_the_new(regi
         shutil.copytree(registry.root, root, copy_function=os.link)
         case = CaseAt(registry, root)
 
-        def die(count, _event, _arguments, wanted=number):
-            if count == wanted:
-                os.kill(os.getpid(), signal.SIGKILL)
+        def work(case=case):
+            case.publish(formula("mol-new"), bundle("mol-pack", "2.0.0"))
 
-        pid = in_child(lambda case=case: case.publish(formula("mol-new"), bundle("mol-pack", "2.0.0")), die)
+        pid = in_child(work, dying_at(number))
         assert end_of(pid) == -signal.SIGKILL
         shown.append(verify(registry, root))
         assert shown[-1] in (old, new)
