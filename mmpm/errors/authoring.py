@@ -167,7 +167,7 @@ class RegistryExpiredError(MmpmError):
     def __init__(self, role: str, expires: str) -> None:
         super().__init__(
             f"the registry's {printable(role)} metadata expired at {expires}",
-            "sign that role anew with its offline key; until then nothing can be published",
+            f"run `mmpm registry rotate DIR --renew {printable(role)}`; until then nothing can be published",
             {"role": role, "expires": expires},
         )
 

@@ -11,11 +11,14 @@ from mmpm.execute.trusting import load_person_key
 from mmpm.model.names import RegistryId
 from mmpm.plan import Plan, WriteFiles
 from mmpm.plan.trust import CreateKey
-from mmpm.registry.key_folder import has_keys, list_role_keys, load_root
+from mmpm.registry.floor import read_terms
+from mmpm.registry.key_folder import NEXT, has_keys, list_role_keys, load_root
 from mmpm.registry.person_keys import FOLDER, find_person_key, key_path, list_person_keys
 from mmpm.trust.facts import ROOT, format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mmpm.execute.context import Context
     from mmpm.registry.key_folder import RoleKey
     from mmpm.registry.person_keys import PersonKey
@@ -32,14 +35,17 @@ class RegistryKeyring:
         registry: its id.
         folder: where they lie.
         keys: in the order of the roles.
-        root_version, root_expires: of the newest root that this folder knows; None where it has none.
+        waiting: made for a rotation that no timestamp shows yet.
+        root_version: of the newest root that this folder knows; None where it has none.
+        expires: by role, until when its document holds, as of the last publish from here.
     """
 
     registry: str
     folder: str
     keys: tuple[RoleKey, ...]
+    waiting: tuple[RoleKey, ...]
     root_version: int | None
-    root_expires: str | None
+    expires: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +101,16 @@ def plan_export(path: str, public: PublicKey) -> Plan:
 def _keyring(folder: str, registry: str) -> RegistryKeyring | None:
     if not has_keys(folder):
         return None
-    version, expires = None, None
+    version, expires = None, read_terms(folder)
     try:
         from mmpm.trust.metadata import Chain
 
         chain = Chain(load_root(folder, registry))
-        version, expires = chain.root_version, format_time(chain.expires(ROOT))
+        version, expires = chain.root_version, {**expires, ROOT: format_time(chain.expires(ROOT))}
     except MmpmError:
         pass  # a folder that was begun, or one that holds only some keys of the registry
-    return RegistryKeyring(registry, folder, tuple(list_role_keys(folder)), version, expires)
+    keys, waiting = list_role_keys(folder), list_role_keys(os.path.join(folder, NEXT))
+    return RegistryKeyring(registry, folder, tuple(keys), tuple(waiting), version, expires)
 
 
 def _is_registry(name: str) -> bool:

@@ -25,6 +25,7 @@ from mmpm.trust.documents import read_facts
 from mmpm.trust.facts import (
     BIN,
     BINS,
+    DOCUMENTS,
     ONLINE_ROLES,
     ROOT,
     SNAPSHOT,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 120.0
 _CLOCK_TOLERANCE = timedelta(minutes=10)
+_SAID_BEFORE = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +186,22 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
             if not base.is_current():
                 continue  # suspended for so long between reading and claiming that the state has moved on
             _show(base, serial, signed, edit, writer)
-            _note(how, Floor(serial, format_time(issued)))
+            _note(how, Floor(serial, format_time(issued)), _terms(base, change))
             prune(root, issued, how.grace_seconds, change.targets)
             return serial
 
 
-def _note(how: Committing, floor: Floor) -> None:
+def _note(how: Committing, floor: Floor, terms: Mapping[str, datetime]) -> None:
+    soon = [role for role, expires in terms.items() if expires < how.now + _SAID_BEFORE]
+    if soon:
+        first = min(terms[role] for role in soon)
+        how.on_wait(
+            f"{', '.join(soon)} of this registry expire from {format_time(first)} on: run "
+            "`mmpm registry rotate DIR --renew all` before"
+        )
     if how.key_folder:
         try:
-            raise_floor(how.key_folder, floor)
+            raise_floor(how.key_folder, floor, {role: format_time(expires) for role, expires in terms.items()})
         except OSError as error:  # the publish is done, and readers see it
             how.on_wait(f"{how.key_folder}: what was published could not be noted there: {error.strerror}")
 
@@ -252,12 +261,21 @@ def _issue_time(base: PublishedTree, change: Change, last: Floor, now: datetime)
     if now + _CLOCK_TOLERANCE < before:
         raise ClockBehindError(format_time(now), last.issued)
     issued = max(now, before)  # two machines' clocks differ by seconds; issue times still never go back
-    replaced = {*change.documents, *((ROOT,) if change.roots else ())}
-    for role in sorted({ROOT, TARGETS, TRUST, BINS} - replaced):
-        expires = base.chain.expires(role)
+    for role, expires in _terms(base, change).items():
         if expires <= issued:
             raise RegistryExpiredError(role, format_time(expires))
     return issued
+
+
+def _terms(base: PublishedTree, change: Change) -> dict[str, datetime]:
+    """Give until when the documents hold that rarely change, by role, once `change` is made."""
+    new = {role: one.data for role, one in change.documents.items()}
+    if change.roots:
+        new[ROOT] = change.roots[-1]
+    return {
+        role: parse_time(read_facts(role, new[role]).expires) if role in new else base.chain.expires(role)
+        for role in DOCUMENTS
+    }
 
 
 def _sign(

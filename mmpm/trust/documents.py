@@ -142,7 +142,8 @@ def _root_facts(signed: Root) -> DocumentFacts:
 
 def _targets_facts(signed: Targets) -> DocumentFacts:
     delegations = signed.delegations
-    assert delegations is not None
+    if delegations is None:
+        raise ValueError("it does not delegate")
     roles = cast("Mapping[str, Role]", delegations.roles)
     keys = {role: role_keys(roles[role], delegations.keys) for role in (TRUST, BINS)}
     peers = signed.unrecognized_fields[OURS]["peers"]

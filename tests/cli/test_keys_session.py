@@ -79,13 +79,39 @@ def test_a_name_that_is_no_file_name_is_wrong_usage(terminal, name):
 def test_the_keys_of_registries_are_listed_with_their_roles(terminal):
     assert terminal.run(*MADE).status == 0
     seen = terminal.run("keys", "list")
-    assert seen.out.startswith("acme.example  root 1, expires 2028-01-20T12:00:00Z\n  root  ")
+    lines = seen.out.splitlines()
+    assert lines[0] == "acme.example  root 1"
+    assert lines[1].startswith("  root  ")
+    assert lines[1].endswith("  open  until 2028-01-20T12:00:00Z")
     document = json.loads(terminal.run("keys", "list", "--json").out)
     [ring] = document["registries"]
     assert [one["role"] for one in ring["keys"]] == [
         "root", "targets", "trust", "bins", "bin", "snapshot", "timestamp",
     ]  # fmt: skip
     assert not any(one["protected"] for one in ring["keys"])
+    assert terminal.run("publish", "--to", "reg").status == 0
+    [ring] = json.loads(terminal.run("keys", "list", "--json").out)["registries"]
+    assert ring["expires"] == {
+        "root": "2028-01-20T12:00:00Z", "targets": "2028-01-20T12:00:00Z",
+        "trust": "2028-01-20T12:00:00Z", "bins": "2036-01-18T12:00:00Z",
+    }  # fmt: skip
+
+
+def test_keys_that_wait_for_a_carried_request_are_told_apart(terminal):
+    terminal.run(*MADE)
+    terminal.run("registry", "rotate", "reg", "--role", "bin", "-o", "request.json")
+    waiting = [line for line in terminal.run("keys", "list").out.splitlines() if "waits for a rotation" in line]
+    assert len(waiting) == 1
+    assert waiting[0].startswith("  bin  ")
+
+
+def test_terms_that_end_soon_are_said_at_each_publish(terminal):
+    terminal.run(*MADE)
+    terminal.now = terminal.now.replace(year=2027, month=11)
+    seen = terminal.run("publish", "--to", "reg")
+    assert "root, targets, trust of this registry expire from 2028-01-20T12:00:00Z on" in seen.err
+    assert terminal.run("registry", "rotate", "reg", "--renew", "all", "--yes").status == 0
+    assert "expire" not in terminal.run("publish", "--to", "reg").err
 
 
 def test_no_registry_takes_the_folder_of_people(terminal):

@@ -55,10 +55,11 @@ def list_command(*, session: Session) -> None:
     for one in listing.people:
         out.result(f"{one.name}  {_id_text(one.public)}  {_state(one.is_protected)}")
     for ring in listing.registries:
-        expires = f"  root {ring.root_version}, expires {ring.root_expires}" if ring.root_expires else ""
-        out.result(f"{ring.registry}{expires}")
-        for key in ring.keys:
-            out.result(f"  {key.role}  {_id_text(key.public)}  {_state(key.is_protected)}")
+        out.result(ring.registry + (f"  root {ring.root_version}" if ring.root_version else ""))
+        for key in (*ring.keys, *ring.waiting):
+            waits = "  waits for a rotation to be applied" if key in ring.waiting else ""
+            until = f"  until {ring.expires[key.role]}" if key.role in ring.expires and not waits else ""
+            out.result(f"  {key.role}  {_id_text(key.public)}  {_state(key.is_protected)}{until}{waits}")
     out.document(
         "mmpm.keys-list/1",
         {
@@ -76,8 +77,9 @@ def list_command(*, session: Session) -> None:
                     "registry": ring.registry,
                     "folder": ring.folder,
                     "root_version": ring.root_version,
-                    "root_expires": ring.root_expires,
+                    "expires": dict(ring.expires),
                     "keys": [_role_document(key) for key in ring.keys],
+                    "waiting": [_role_document(key) for key in ring.waiting],
                 }
                 for ring in listing.registries
             ],

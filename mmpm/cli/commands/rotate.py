@@ -93,7 +93,8 @@ def rotate(
     question = f"Publish this for {planned.registry}?" if planned.told else question
     outcome = run_plan(session, context, planned.plan, schema="mmpm.registry-rotate/1", question=question, body=body)
     if outcome is not None:
-        _say_rotated(session, _rotated(outcome), folder, is_told=bool(planned.told))
+        more = " --after-theft" if after_theft else ""
+        _say_rotated(session, _rotated(outcome), folder + more, is_told=bool(planned.told))
 
 
 def sign(
@@ -159,7 +160,7 @@ def sign(
         out.say(f"It is complete: carry it back and run `mmpm registry rotate DIR --apply {file}`")
 
 
-def _say_rotated(session: Session, done: "Rotated", folder: str, *, is_told: bool) -> None:
+def _say_rotated(session: Session, done: "Rotated", operands: str, *, is_told: bool) -> None:
     out = session.output
     if not done.changed:
         out.result(f"Nothing changes: serial {done.serial} shows it already")
@@ -174,7 +175,7 @@ def _say_rotated(session: Session, done: "Rotated", folder: str, *, is_told: boo
         out.say(f"Still missing: {sentence}")
     where = "carry it to the machines with those keys, run `mmpm keys sign FILE` there, and bring it back"
     out.say(f"Next: {where}" if done.missing else "It is complete")
-    out.say(f"Then: mmpm registry rotate {folder} --apply {os.path.basename(done.path)}")
+    out.say(f"Then: mmpm registry rotate {operands} --apply {os.path.basename(done.path)}")
 
 
 def _key_option(session: Session, text: str) -> tuple[str, str]:
