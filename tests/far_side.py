@@ -6,8 +6,6 @@ import io
 import os
 from pathlib import Path
 
-from hand_made_packs import is_alias
-
 from mmpm.execute.context import SILENT
 from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed
@@ -90,12 +88,12 @@ def tree_files(tree: Path, registry_id: str, belief: Believed, select: object = 
     return {file.path: (tree / file.path).read_bytes() for file in state.tree_files(select)}  # type: ignore[arg-type]
 
 
-def visible(tree: Path) -> dict[str, bytes]:
-    """Everything that a reader could come upon, but objects, which prove themselves."""
+def visible(folder: Path) -> dict[str, bytes]:
+    """Everything that a reader could come upon in a mirror, but objects, which prove themselves, and what waits."""
     found = {}
-    for folder, _, names in os.walk(tree):
+    for top, _, names in os.walk(folder):
         for name in names:
-            path = str((Path(folder) / name).relative_to(tree))
-            if not path.startswith("objects/") and not is_alias(path):
-                found[path] = (tree / path).read_bytes()
+            path = str((Path(top) / name).relative_to(folder))
+            if "/objects/" not in path and not path.startswith((".quarantine", ".staging")):
+                found[path] = (folder / path).read_bytes()
     return found

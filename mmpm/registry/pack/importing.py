@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from mmpm.errors import MissingTreeFileError, PackRefusedError
+from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed, look_at
-from mmpm.registry.mirror.selected import Mirror
-from mmpm.registry.mirror.selection import Chosen, LockSelection, Selection, choose
 from mmpm.registry.pack import waiting
 from mmpm.registry.pack.completing import NAMED, Before, Completion, Wholeness
 from mmpm.registry.pack.format import (
-    MIRROR_JSON,
     POLICY_JSON,
     PackedFile,
     PackedRegistry,
@@ -33,20 +31,22 @@ from mmpm.registry.pack.format import (
 )
 from mmpm.registry.pack.judging import Judgement, judge
 from mmpm.registry.pack.reading import MAX_MEMBER_BYTES, PackReader, unpatch
-from mmpm.registry.verified import TreeFile
+from mmpm.registry.pack.selecting import choose_of, selections_of, united
+from mmpm.registry.verified import MAX_ROOT_BYTES, MAX_TIMESTAMP_BYTES, TreeFile
+from mmpm.trust.facts import ROOT
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
-    from mmpm.model.names import FormulaName
     from mmpm.model.release import Release
     from mmpm.registry.destination import Destination
     from mmpm.registry.documents import ReleaseDocument
+    from mmpm.registry.mirror.selection import Chosen, Selection
     from mmpm.registry.objects import FetchProgress
     from mmpm.registry.pack.waiting import Parcel
-    from mmpm.registry.verified import VerifiedState
+    from mmpm.registry.verified import Read, VerifiedState
 
 Kind = Literal["shown", "extended", "same", "older", "waiting"]
 
@@ -259,7 +259,7 @@ class Importer:
         for patch, frame in parcel.waiting_patches():
             if self._apply(parcel, patch, frame):
                 parcel.drop_frame(patch)
-        brought = _selections(parcel)
+        brought = selections_of(parcel)
         counts = self._counts
         counts.landed = tuple(self._land(parcel, told, brought[told.id]) for told in parcel.head.registries)
         policy = parcel.read(POLICY_JSON, MAX_MEMBER_BYTES)
@@ -280,18 +280,21 @@ class Importer:
         def staged(path: str, max_bytes: int) -> bytes | None:
             return parcel.read(tree_path(told.id, path), max_bytes)
 
+        shown = look_at(destination.read, believed, told.id)
+        _hold_roots(parcel.name, told.id, staged, destination, shown.state)
+
         def overlay(path: str, max_bytes: int) -> bytes | None:
             found = staged(path, max_bytes)
             return destination.read(path, max_bytes) if found is None else found
 
         try:
-            judgement = judge(told.id, overlay, destination.read, believed)
+            stamp = staged(layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
+            judgement = judge(told.id, overlay, stamp, shown, believed)
         except MissingTreeFileError as error:
-            shown = look_at(destination.read, believed, told.id).state
-            if shown is None or not _is_superseded(told, shown):
-                serial = None if shown is None else shown.serial
+            if shown.state is None or not _is_superseded(told, shown.state):
+                serial = None if shown.state is None else shown.state.serial
                 return Landed(told.id, "waiting", serial, told.serial, (error.path,), 1)
-            judgement = Judgement("older", None, shown)
+            judgement = Judgement("older", None, shown.state)
         return _Landing(self.landing, parcel, told, brought, believed, judgement, staged).land(self._others(told.id))
 
     def _others(self, registry_id: str) -> Mapping[str, Callable[[], VerifiedState | None]]:
@@ -322,10 +325,10 @@ class _Landing:
             return self._told("older")
         here = self.landing.selection(self.told.id)
         selection = united(here, self.brought, brought_is_newer=kind == "new")
-        chosen, notes = _chosen(state, selection, others)
+        chosen, notes = choose_of(state, selection, others)
         before = None
         if shown is not None and here is not None:
-            before = Before(shown, _chosen(shown, here, others)[0])
+            before = Before(shown, choose_of(shown, here, others)[0])
         completion = Completion(
             state, chosen, self.staged, self.landing.destination(self.told.id), before, self.parcel.name
         )
@@ -353,66 +356,17 @@ class _Landing:
         return Landed(self.told.id, kind, old, self.told.serial, missing, count, notes)
 
 
-def united(here: Selection | None, brought: Selection, *, brought_is_newer: bool) -> Selection:
-    """Give what is carried once a pack has landed: never less than before.
-
-    Of two locks of one name the one that came with the newer state stands for both, as at the sender.
-    """
-    if here is None:
-        return brought
-    if here.everything or brought.everything:
-        return Selection()
-    older, newer = (here, brought) if brought_is_newer else (brought, here)
-    locks: dict[str, LockSelection] = {lock.name: lock for lock in (*older.locks, *newer.locks)}
-    return Selection.of(locks.values(), (*here.only, *brought.only))
-
-
-def _chosen(
-    state: VerifiedState, selection: Selection, others: Mapping[str, Callable[[], VerifiedState | None]]
-) -> tuple[Chosen, tuple[str, ...]]:
-    if selection.everything:
-        return Chosen(), ()
-    known: dict[str, _Lazy] = {registry: _Lazy(opener) for registry, opener in others.items()}
-    choice = choose({state.registry_id: state, **known}, {state.registry_id: selection})
-    # What a signed state has no more cannot be waited for: a person hears of it.
-    return choice.chosen[state.registry_id], (*choice.missing, *choice.notes)
-
-
-class _Lazy:
-    """Another registry, opened when it is first asked."""
-
-    def __init__(self, opener: Callable[[], VerifiedState | None]) -> None:
-        self._opener = opener
-        self._state: VerifiedState | None = None
-        self._is_open = False
-
-    def releases(self, name: FormulaName) -> tuple[Release, ...]:
-        """Give all releases of a formula; none where the registry is not shown here."""
-        if not self._is_open:
-            self._state, self._is_open = self._opener(), True
-        return () if self._state is None else self._state.releases(name)
-
-
-def _selections(parcel: Parcel) -> dict[str, Selection]:
-    """Give what the pack carries of each registry.
+def _hold_roots(pack: str, registry: str, staged: Read, destination: Destination, shown: VerifiedState | None) -> None:
+    """Hold the roots that a pack brings against those that were verified here: there is one of each version.
 
     Raises:
-        PackRefusedError: it carries releases, and does not say which.
+        PackRefusedError: one is another. Nothing else would tell, for only its content is signed, not its bytes.
     """
-    data = parcel.read(MIRROR_JSON, MAX_MEMBER_BYTES)
-    try:
-        listed = Mirror.parse(data).registries if data is not None else {}
-    except ValueError as error:
-        raise PackRefusedError(parcel.name, str(error), MIRROR_JSON) from None
-    found = {}
-    for told in parcel.head.registries:
-        if told.select == "all":
-            found[told.id] = Selection()
-        elif told.id in listed and not listed[told.id].selection.everything:
-            found[told.id] = listed[told.id].selection
-        else:
-            raise PackRefusedError(parcel.name, f"does not say which releases of {told.id} it carries", MIRROR_JSON)
-    return found
+    for version in range(1, shown.chain.root_version + 1) if shown is not None else ():
+        path = layout.role_file(ROOT, version)
+        brought = staged(path, MAX_ROOT_BYTES)
+        if brought is not None and brought != destination.read(path, MAX_ROOT_BYTES):
+            raise PackRefusedError(pack, "is another root than the one of that version here", tree_path(registry, path))
 
 
 def _is_superseded(told: PackedRegistry, shown: VerifiedState) -> bool:

@@ -10,18 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MissingTreeFileError, MmpmError, RegistryUntrustedError, RolledBackError
+from mmpm.errors import (
+    MissingTreeFileError,
+    MmpmError,
+    RegistryUntrustedError,
+    RolledBackError,
+    UntrustedMetadataError,
+)
 from mmpm.registry import layout
-from mmpm.registry.mirror.origin import check_not_below, look_at
+from mmpm.registry.mirror.origin import check_not_below
 from mmpm.registry.verified import MAX_ROOT_BYTES, MAX_TIMESTAMP_BYTES, VerifiedState
-from mmpm.trust.facts import ROOT
+from mmpm.trust.facts import ROOT, TIMESTAMP
 from mmpm.trust.metadata import Chain, peek_root_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Literal
 
-    from mmpm.registry.mirror.origin import Believed
+    from mmpm.registry.mirror.origin import Believed, Shown
     from mmpm.registry.verified import Read
     from mmpm.trust.facts import Floors
 
@@ -41,23 +47,24 @@ class Judgement:
     here: VerifiedState | None
 
 
-def judge(registry: str, brought: Read, here: Read, believed: Believed) -> Judgement:
+def judge(registry: str, brought: Read, timestamp: bytes | None, shown: Shown, believed: Believed) -> Judgement:
     """Verify the state that a pack brings, and hold it against what is known.
 
     Args:
         registry: its id.
         brought: reads what the pack brings, and where it brings nothing the destination.
-        here: reads the destination.
+        timestamp: that the pack brings, at most one byte longer than any may be; None where it has not come out yet.
+        shown: what the destination shows.
         believed: what this machine believes.
 
     Raises:
         MissingTreeFileError: metadata is missing that would tell.
         UntrustedMetadataError, RegistryUntrustedError, RootMismatchError: it is not to be believed.
     """
-    shown = look_at(here, believed, registry)
-    timestamp = brought(layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
     if timestamp is None:
         raise MissingTreeFileError(registry, layout.TIMESTAMP)
+    if len(timestamp) > MAX_TIMESTAMP_BYTES:
+        raise UntrustedMetadataError(TIMESTAMP, f"it is longer than {MAX_TIMESTAMP_BYTES} bytes")
     if shown.state is not None and shown.state.timestamp_bytes == timestamp:
         return Judgement("same", shown.state, shown.state)
     top = _highest_root(registry, brought, believed, shown.state)
