@@ -55,6 +55,10 @@ class FolderRegistry:
     def yank(self, name: str, version: str, reason: str = "broken", **limits) -> Yanked:
         return yank(self.root, FormulaName.parse(name), Version.parse(version), reason, self.how(**limits))
 
+    def take_down(self, name: str, version: str, reason: str = "leaked", **limits) -> Yanked:
+        own = FormulaName.parse(name), Version.parse(version)
+        return yank(self.root, *own, reason, self.how(**limits), take_down=True)
+
     def later(self, **units) -> None:
         self.now += timedelta(**units)
 
@@ -108,7 +112,7 @@ def verify(registry: FolderRegistry, root: str | None = None) -> set[str]:
     """Verify everything that the newest timestamp reaches, bytes of every object included.
 
     Returns:
-        ``name@version`` of every release.
+        ``name@version`` of every release that was not taken down.
     """
     tree = registry.load(root)
     found: set[str] = set()
@@ -130,7 +134,8 @@ def verify(registry: FolderRegistry, root: str | None = None) -> set[str]:
 def _verify_releases(tree: PublishedTree, name: FormulaName) -> set[str]:
     index = tree.index(name)
     assert index is not None
-    for release in history.read_history(name, index, tree.older_lines(index)):
+    releases = [one for one in history.read_history(name, index, tree.older_lines(index)) if not one.tombstone]
+    for release in releases:
         document = tree.document(release.document)
         assert document.tree.id == release.tree
         for object_id in (release.tree, *(entry.id for entry in document.tree.entries)):
@@ -139,7 +144,7 @@ def _verify_releases(tree: PublishedTree, name: FormulaName) -> set[str]:
                 raise DamagedRegistryError(tree.root, path)
             assert ObjectId.of(Path(path).read_bytes()) == object_id
         assert os.path.exists(f"{tree.root}/{layout.download_alias(str(name), str(release.version))}")
-    return {f"{name}@{release.version}" for release in history.read_history(name, index, tree.older_lines(index))}
+    return {f"{name}@{release.version}" for release in releases}
 
 
 def verify_copy(registry: FolderRegistry, copy: str) -> set[str]:

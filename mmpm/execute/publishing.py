@@ -69,7 +69,8 @@ def apply_sign(context: Context, action: SignRelease) -> Countersigned:
 def apply_yank(context: Context, action: YankRelease) -> Yanked:
     """Yank one release."""
     how = _committing(context, action.registry, action.key_folder, action.passphrase_file)
-    return yank(action.folder, FormulaName.parse(action.name), Version.parse(action.version), action.reason, how)
+    name, version = FormulaName.parse(action.name), Version.parse(action.version)
+    return yank(action.folder, name, version, action.reason, how, take_down=action.take_down)
 
 
 def _committing(context: Context, registry: str, key_folder: str, passphrase_file: str | None) -> Committing:

@@ -116,10 +116,13 @@ def _file_name(payload: Payload) -> str:
     return {"formula": "formula.toml", "bundle": "formula.toml", "molecules": "fragment"}[payload.kind]
 
 
-def _check_version(payload: Payload, published: PublishedVersions) -> tuple[Check, VersionTakenError | None, bool]:
+def _check_version(payload: Payload, published: PublishedVersions) -> tuple[Check, MmpmError | None, bool]:
     present = published.find(payload.name, payload.version)
     if present is None:
         return Check("done", f"Version {payload.version} not yet published"), None, True
+    if present.tombstone:
+        gone = UnpublishableError(str(payload.name), f"version {present.version} was taken down; give it a new one")
+        return Check("failed", f"Version {payload.version} was taken down"), gone, True
     if (present.checksum, present.kind) == (payload.checksum, payload.kind):
         return Check("done", f"Version {payload.version} already published, with equal bytes"), None, False
     error = VersionTakenError(str(payload.name), str(payload.version), str(present.version))

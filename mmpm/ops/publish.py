@@ -26,6 +26,7 @@ from mmpm.registry.init import check_new
 from mmpm.registry.key_folder import is_protected, load_root
 from mmpm.registry.person_keys import find_person_key
 from mmpm.registry.published import PublishedTree
+from mmpm.registry.take_down import is_gone
 from mmpm.trust.facts import format_time
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def plan_yank(
         raise UsageError("a yank needs a reason", 'say it with --reason "TEXT"')
     destination = find_destination(context, folder)
     present = find_release(destination, name, exact)
-    if present.yanked == reason and not take_down:
+    if present.yanked == reason and (not take_down or (present.tombstone and is_gone(folder, present))):
         return Plan()
     action = YankRelease(
         folder,

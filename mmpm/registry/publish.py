@@ -7,10 +7,12 @@ objects that nothing reaches yet) before the next item is asked for.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import SignatureTakenError, UnpublishableError, VersionTakenError
+from mmpm.model.capabilities import Capabilities
 from mmpm.model.checksums import Checksum
 from mmpm.model.release import Release
 from mmpm.registry import history, layout
@@ -23,7 +25,9 @@ from mmpm.registry.documents import (
     ReleaseDocument,
 )
 from mmpm.registry.indexing import prepare_catalog, prepare_index, write_pages
+from mmpm.registry.published import shown_serial
 from mmpm.registry.sign import require_room, sign_release
+from mmpm.registry.take_down import is_taking_down
 from mmpm.registry.tree_writer import TreeWriter
 from mmpm.trust.facts import TargetFile, parse_time
 from mmpm_store.canonical import canonical_tar, stored_gzip, tree_files
@@ -105,7 +109,7 @@ def publish(
         UnpublishableError: an item is incomplete, or its bytes are not what its document says.
     """
     with TreeWriter(root) as writer:
-        edit = _Addition()
+        edit = _Addition(0 if is_taking_down(writer.root) else shown_serial(writer.root))
         for count, item in enumerate(items, 1):
             edit.add(_stage(item, writer, sign))
             on_item(count)
@@ -219,10 +223,30 @@ def catalog_line(document: ReleaseDocument) -> CatalogLine:
     )
 
 
-class _Addition:
-    """The edit that adds staged releases to whatever state is the newest."""
+def tombstone_line(release: Release) -> CatalogLine:
+    """Give what search reads of a formula of which everything was taken down: nothing of what it was."""
+    return CatalogLine(
+        name=release.name,
+        latest=release.version,
+        kind=release.kind,
+        description=f"Taken down: {release.yanked or ''}"[:MAX_DESCRIPTION_IN_CATALOG],
+        author=None,
+        license=None,
+        repository=None,
+        capabilities=Capabilities(),
+        published_at=release.published_at,
+    )
 
-    def __init__(self) -> None:
+
+class _Addition:
+    """The edit that adds staged releases to whatever state is the newest.
+
+    Args:
+        began_at: the serial that was shown when the first file was staged; 0 where files were being taken down then.
+    """
+
+    def __init__(self, began_at: int) -> None:
+        self._began_at = began_at
         self.staged: dict[FormulaName, dict[str, _Staged]] = {}
         self._order: list[tuple[FormulaName, Version]] = []
         self._signatures: dict[str, bytes] = {}
@@ -292,6 +316,8 @@ class _Addition:
 
     def write_aliases(self, base: PublishedTree, writer: TreeWriter) -> None:
         """Write what the seed's URLs answer for the new releases."""
+        if base.serial != self._began_at:
+            self._require_files(base)
         for name, slot in self._new:
             staged = self.staged[name][slot]
             release = staged.release
@@ -303,7 +329,20 @@ class _Addition:
                 writer.alias(layout.object_file(staged.download), layout.download_alias(str(name), version))
         write_pages(base, self._lines, len(self._lines) - self._names_before, writer)
 
+    def _require_files(self, base: PublishedTree) -> None:
+        """See that no file of ours was taken down with another release between its staging and now."""
+        for name, slot in sorted(self._new):
+            release = self.staged[name][slot].release
+            for path in (layout.object_file(release.document), layout.object_file(release.tree)):
+                if not os.path.exists(f"{base.root}/{path}"):
+                    raise UnpublishableError(str(name), "its files were taken down meanwhile; publish it again")
+            for entry in base.document(release.document).tree.entries:
+                if not os.path.exists(f"{base.root}/{layout.object_file(entry.id)}"):
+                    raise UnpublishableError(str(name), "its files were taken down meanwhile; publish it again")
+
 
 def _require_equal(published: Release, release: Release) -> None:
+    if published.tombstone:
+        raise UnpublishableError(str(release.name), f"version {published.version} was taken down; give it a new one")
     if (published.checksum, published.kind) != (release.checksum, release.kind):
         raise VersionTakenError(str(release.name), str(release.version), str(published.version))

@@ -128,6 +128,17 @@ class TreeWriter:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.replace(staged, target)
 
+    def set_aside(self, path: str) -> str | None:
+        """Move a file into the staging folder, whose end is its end, and give where it is; None where there is none."""
+        self._count += 1
+        staged = f"{self._staging}/{self._count}"
+        try:
+            os.rename(f"{self.root}/{path}", staged)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        self._written.discard(path)
+        return staged
+
     def flush(self) -> None:
         """Make everything written so far outlive a power cut."""
         with no_space_named(self.root):

@@ -197,3 +197,34 @@ def test_what_has_to_be_signed_is_printed_to_the_byte(operator):
     statement = json.loads(document["statement"])
     assert sorted(statement) == ["checksum", "format", "name", "size", "tree", "version"]
     assert document["statement"] == json.dumps(statement, sort_keys=True, separators=(",", ":"))
+
+
+def test_a_release_is_taken_down_for_good(operator):
+    published(operator)
+    operator.play(
+        """
+        $ mmpm yank mol-a@1.0.0 --reason "a password in it" --take-down --to reg --dry-run
+        would take down mol-a@1.0.0
+        $ mmpm yank mol-a@1.0.0 --reason "a password in it" --take-down --to reg --yes
+        Took down mol-a@1.0.0: a password in it
+        $ mmpm yank mol-a@1.0.0 --reason "a password in it" --take-down --to reg --yes
+        mol-a@1.0.0 is taken down already
+        """
+    )
+    seen = operator.run("publish", "mol-a.formula.toml", "--to", "reg", "--yes")
+    assert (seen.status, "was taken down; give it a new one" in seen.err) == (1, True)
+    assert operator.run("sign", "mol-a@1.0.0", "--key", "alice", "--to", "reg").status == 1
+
+
+def test_whoever_asks_for_what_was_taken_down_is_told(operator):
+    fingerprint = re.search(
+        r"[0-9a-f]{64}", operator.run("registry", "init", "two", "--id", "b.example", "--no-passphrase").out
+    )[0]
+    (operator.cwd / "mol-a.formula.toml").write_text(formula_text("mol-a", "1.0.0", {}))
+    assert operator.run("publish", "mol-a.formula.toml", "--to", "two", "--yes").status == 0
+    assert operator.run("registry", "add", "two", "--root", fingerprint).status == 0
+    operator.run("init")
+    operator.run("yank", "mol-a@1.0.0", "--reason", "a password in it", "--take-down", "--to", "two", "--yes")
+    seen = operator.run("install", "mol-a")
+    assert seen.status == 3
+    assert "taken down" in seen.err

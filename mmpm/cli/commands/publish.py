@@ -186,7 +186,7 @@ def yank(
         schema="mmpm.yank/1",
         question=f"Take {reference} down, its bytes too?" if take_down else f"Yank {reference}?",
         done=f"{'Took down' if take_down else 'Yanked'} {reference}: {reason}",
-        nothing=f"{reference} is yanked already",
+        nothing=f"{reference} is {'taken down' if take_down else 'yanked'} already",
     )
 
 
