@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import NotFetchedError, RegistryTooOldError, RegistryUnreachableError, RegistryUntrustedError
 from mmpm.registry.local import LocalCopy
 from mmpm.registry.snapshot import Snapshot
 from mmpm.registry.state import TrustFolder, TrustState
-from mmpm.trust.clock import AgePolicy, judge
+from mmpm.trust.clock import AgePolicy, judge, show_age
 from mmpm.trust.facts import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from mmpm.registry.authenticate import RegistrySource
     from mmpm.trust.metadata import Chain
+
+_UNSTEADY: Final = timedelta(days=1)
+"""How far a clock goes back without being doubted: zones that were set wrong, a battery, a synchronisation."""
 
 
 class Belief:
@@ -53,6 +57,17 @@ class Belief:
         if self.state is not None:
             with contextlib.suppress(NotFetchedError):  # where it was fetched into another store
                 self.snapshot = Snapshot.open(self.copy, self.state)
+
+    def doubt_of_clock(self, now: datetime) -> str:
+        """Give a warning where this machine's clock went back since the registry was asked last, else nothing.
+
+        Whoever keeps a registry from us and turns the clock back with it would else not be seen to age.
+        """
+        last = self.state.checked_at if self.state is not None else ""
+        if not last or now >= parse_time(last) - _UNSTEADY:
+            return ""
+        back = show_age(parse_time(last) - now)
+        return f"this machine's clock says {format_time(now)}, {back} before it last read {self._registry_id}"
 
     def judge_alone(self, failure: RegistryUnreachableError | None, now: datetime, policy: AgePolicy) -> str:
         """Find out whether what is believed may go on deciding.

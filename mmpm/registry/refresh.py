@@ -135,6 +135,8 @@ class RefreshSession:
             RegistryUntrustedError, RootMismatchError, RootNotPinnedError, RegistryTooOldError: it is not believed.
         """
         self._authenticator.check_pin()
+        if doubt := self._belief.doubt_of_clock(self._now):
+            self.warnings.append(doubt)
         if self.source.places:
             self._in_rounds(lambda: None)
         elif self._belief.snapshot is not None:

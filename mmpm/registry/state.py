@@ -50,7 +50,7 @@ class TrustState:
         issued: when its timestamp was issued, RFC 3339; compares as text.
         snapshot_sha256, snapshot_length: of the snapshot document, where the local hash chain begins.
         timestamp_sha256: of the timestamp document.
-        checked_at: when the registry last confirmed it, RFC 3339.
+        checked_at: when the registry last confirmed it by this machine's clock, RFC 3339.
     """
 
     registry_id: str
@@ -204,9 +204,8 @@ class TrustFolder:
             current = self.read()
             if current is not None and not state.is_newer_than(current):
                 if (state.serial, state.timestamp_sha256) == (current.serial, current.timestamp_sha256):
-                    self._write_state(
-                        replace(current, checked_at=max(current.checked_at, state.checked_at)), lasting=False
-                    )
+                    # Also an earlier one: a clock that once stood in a far year must not warn of every other for ever.
+                    self._write_state(replace(current, checked_at=state.checked_at), lasting=False)
                 return False
             # Root first: a crash between the two leaves a newer root with an older state, which it verifies as well.
             if current is None or state.root_version > current.root_version or self.root() is None:
@@ -274,4 +273,6 @@ def _parse_state(data: bytes, registry_id: str) -> TrustState:
     if not all(isinstance(text, str) for text in (state.keyset, state.issued, state.checked_at)):
         raise ValueError("a text is malformed")
     parse_time(state.issued)
+    if state.checked_at:
+        parse_time(state.checked_at)
     return state
