@@ -94,7 +94,9 @@ def believed_of(context: Context, registry: str, accepted: Mapping[str, str]) ->
     if fingerprint is None:
         raise PackRootNotPinnedError(registry, "..", "that waits")
     state = trust.read()
-    floors = None if state is None else Floors(state.keyset, state.issued, state.serial, state.snapshot_sha256)
+    floors = None
+    if state is not None:
+        floors = Floors(state.keyset, state.issued, state.serial, state.snapshot_sha256, state.root_version)
     return Believed(fingerprint, trust.root(), floors)
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DAMAGED: Final = ".damaged"
 """Where damaged files are set aside, below the mirror's folder."""
+_ROUNDS: Final = 3
+"""How often a copy begins anew because a release was taken down meanwhile; what is there already is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ def believed_of(context: Context, registry: str, fingerprint: str) -> Believed:
     """Give what this machine believes of a registry, `fingerprint` being that of its accepted root."""
     folder = trust_of(context, find_registry(context, registry))
     state = folder.read()
-    floors = None if state is None else Floors(state.keyset, state.issued, state.serial, state.snapshot_sha256)
+    floors = None
+    if state is not None:
+        floors = Floors(state.keyset, state.issued, state.serial, state.snapshot_sha256, state.root_version)
     return Believed(fingerprint, folder.root(), floors)
 
 
@@ -94,10 +98,13 @@ def apply_update(context: Context, action: UpdateMirror) -> Updated:
     os.makedirs(action.folder, mode=0o755, exist_ok=True)
     with alone(context, action.folder):
         mirror = _head_of(action.folder)
-        with _Update(context, action) as update:
-            update.begin()
-            update.count()
-            update.finish()
+        for _ in range(_ROUNDS):
+            with _Update(context, action) as update:
+                update.begin()
+                update.count()
+                update.finish()
+            if not update.has_moved_on:
+                break
         done = {one.registry for one in update.done.copied}
         carried = {
             one.registry: MirroredRegistry(_kept(selection_of(one)), one.kept, one.fingerprint)
@@ -151,6 +158,7 @@ class _Update:
         self._shown: dict[str, VerifiedState] = {}
         self._choice = Choice()
         self.done = Updated()
+        self.has_moved_on = False
 
     def __enter__(self) -> Self:
         return self
@@ -241,6 +249,8 @@ class _Update:
 
     def _fail(self, registry: str, error: MmpmError) -> None:
         self.done.failures[registry] = error
+        if isinstance(error, SelectionIncompleteError) and self._copies[registry].has_moved_on():
+            self.has_moved_on = True
         del self._copies[registry]
 
 

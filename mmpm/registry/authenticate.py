@@ -100,7 +100,9 @@ class Authenticator:
             cause = f"it calls itself {chain.identity.id}"
             raise RegistryUntrustedError(self.source.registry_id, cause, place.origin)
         old = self.believed
-        floors = None if old is None else Floors(old.keyset, old.issued, old.serial, old.snapshot_sha256)
+        floors = (
+            None if old is None else Floors(old.keyset, old.issued, old.serial, old.snapshot_sha256, old.root_version)
+        )
         facts = chain.accept_timestamp(timestamp, floors)
         self.judge_age(facts.issued, facts.expires, place)
         chain.accept_snapshot(self._get_role(place, "snapshot", facts.snapshot))

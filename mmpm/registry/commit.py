@@ -313,11 +313,14 @@ def _show(base: PublishedTree, serial: int, signed: _Signed, edit: Edit, writer:
         writer.put(layout.role_file(role, document.version), document.data)
     for version, root in enumerate(signed.change.roots, base.chain.root_version + 1):
         writer.prepare(layout.role_file(ROOT, version), (root,))
-    writer.prepare(layout.TIMESTAMP, (signed.timestamp,), IMMUTABLE_MODE)
+    timestamp = writer.stage((signed.timestamp,), IMMUTABLE_MODE)
     writer.flush()
     if not base.is_current():  # only where file locks do not work
         raise PublisherBusyError(f"{base.root}/{layout.TIMESTAMP}", 0)
-    writer.reveal()
+    if signed.change.roots:
+        writer.reveal()
+        fsync_path(f"{base.root}/metadata")  # a timestamp never outlives the root that it names
+    writer.place(timestamp, layout.TIMESTAMP)
     fsync_path(f"{base.root}/metadata")
     archive_timestamp(base.root, serial)
     forget_note(base.root, serial)

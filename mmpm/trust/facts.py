@@ -158,12 +158,19 @@ class DocumentFacts:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """What a reader has already seen of a registry, below which it never goes back within one epoch."""
+    """What a reader has already seen of a registry, below which it never goes back within one epoch.
+
+    Attributes:
+        epoch: `Chain.epoch` of the root then.
+        issued, serial, snapshot_sha256: of the newest state.
+        root: version of that root; a timestamp of a later epoch names a later root. 0 is not known.
+    """
 
     epoch: str
     issued: str
     serial: int
     snapshot_sha256: str | None = None
+    root: int = 0
 
 
 def format_time(moment: datetime) -> str:

@@ -214,6 +214,10 @@ class Chain:
             )
         if floors is not None and floors.epoch == self.epoch:
             _check_floors(facts, floors)
+        elif floors is not None and facts.root <= floors.root:
+            # A new epoch frees the serials for what is signed in it. What an old key signed before stays old, though
+            # the new root may still name that key.
+            raise RolledBackError(f"a timestamp under root {facts.root}", f"root {self.root_version}")
         self._set.reference_time = parse_time(facts.issued)
         with _untrusted(TIMESTAMP, data):
             self._set.update_timestamp(data)

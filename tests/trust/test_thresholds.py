@@ -10,11 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpm.errors import UntrustedMetadataError
+from mmpm.errors import RolledBackError, UntrustedMetadataError
 from mmpm.trust import documents as d
-from mmpm.trust.facts import BIN, BINS, ROOT, TARGETS, TRUST, DocumentFacts, Identity, RoleKeys, TargetFile
+from mmpm.trust.facts import (
+    BIN,
+    BINS,
+    ROOT,
+    TARGETS,
+    TRUST,
+    DocumentFacts,
+    Floors,
+    Identity,
+    RoleFile,
+    RoleKeys,
+    TargetFile,
+)
 from mmpm.trust.keys import SigningKey
-from mmpm.trust.metadata import Chain, expiry
+from mmpm.trust.metadata import Chain, expiry, sign_timestamp
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 SIGNERS = [SigningKey.generate() for _ in range(5)]
@@ -156,3 +168,18 @@ def test_the_epoch_is_that_of_the_online_keys_alone():
     again = Chain(d.sign_document(d.write_document(replace(root_facts(), version=2)), SIGNERS))
     other = Chain(d.sign_document(d.write_document(root_facts(2, timestamp=keys_of(1))), SIGNERS))
     assert chain.epoch == again.epoch != other.epoch
+
+
+def test_in_a_new_epoch_nothing_old_counts_that_a_key_signed_which_stayed():
+    """A second timestamp key was added: what the first signed before is still signed, and yet a step back."""
+    first = d.sign_document(d.write_document(root_facts(1)), [SIGNERS[0]])
+    second = d.sign_document(d.write_document(root_facts(2, timestamp=keys_of(0, 1))), [SIGNERS[0]])
+    snapshot = RoleFile(3, "a" * 64, 10)
+    old = sign_timestamp(SIGNERS[0], NOW, snapshot, 1)
+    new = sign_timestamp(SIGNERS[1], NOW, snapshot, 2)
+    chain = Chain(first)
+    floors = Floors(chain.epoch, "2026-02-01T00:00:00Z", 9, "b" * 64, 1)
+    chain.advance_root(second)
+    with pytest.raises(RolledBackError, match="root 1"):
+        chain.accept_timestamp(old, floors)
+    assert chain.accept_timestamp(new, floors).snapshot == snapshot

@@ -232,7 +232,7 @@ def look_at(read: Read, believed: Believed, registry_id: str) -> Shown:
         facts = chain.accept_timestamp(timestamp)
     except refusals:
         return Shown()
-    floors = Floors(chain.epoch, facts.issued, facts.snapshot.version, facts.snapshot.sha256)
+    floors = Floors(chain.epoch, facts.issued, facts.snapshot.version, facts.snapshot.sha256, chain.root_version)
     try:
         return Shown(VerifiedState.open(read, root, registry_id=registry_id), floors)
     except refusals:
