@@ -25,6 +25,7 @@ from mmpm.project.registries import (
     with_project,
 )
 from mmpm.project.settings import SETTINGS, Setting, Value, parse_setting
+from mmpm.project.small_file import check_size, read_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from mmpm.project.places import Places
     from mmpm.project.policies import Pinned
     from mmpm.trust.policy import Policy, Stated
-
-MAX_CONFIG_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +107,8 @@ def read_toml_file(path: str) -> dict[str, object]:
     Raises:
         ConfigSyntaxError: unreadable, too large or not TOML, with line and column.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_CONFIG_BYTES + 1)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigSyntaxError(path, f"cannot be read: {error.strerror}") from error
-    return parse_toml(data, path)
+    data = read_small_file(path)
+    return {} if data is None else parse_toml(data, path)
 
 
 def parse_toml(data: bytes, path: str) -> dict[str, object]:
@@ -124,8 +117,7 @@ def parse_toml(data: bytes, path: str) -> dict[str, object]:
     Raises:
         ConfigSyntaxError: too large, not UTF-8, nested too deep, or not TOML.
     """
-    if len(data) > MAX_CONFIG_BYTES:
-        raise ConfigSyntaxError(path, f"is larger than {MAX_CONFIG_BYTES} bytes")
+    check_size(data, path)
     import tomllib
 
     try:

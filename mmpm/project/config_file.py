@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from mmpm.errors import BadSettingError, ConfigSyntaxError
-from mmpm.project.config import MAX_CONFIG_BYTES, find_setting
+from mmpm.project.config import find_setting
 from mmpm.project.settings import parse_setting
+from mmpm.project.small_file import read_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,16 +62,7 @@ def read_text(path: str) -> str:
         ConfigSyntaxError: unreadable, too large or not UTF-8.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_CONFIG_BYTES + 1)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise ConfigSyntaxError(path, f"cannot be read: {error.strerror}") from error
-    if len(data) > MAX_CONFIG_BYTES:
-        raise ConfigSyntaxError(path, f"is larger than {MAX_CONFIG_BYTES} bytes")
-    try:
-        return data.decode("utf-8")
+        return (read_small_file(path) or b"").decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigSyntaxError(path, "is not UTF-8") from error
 

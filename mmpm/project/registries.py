@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from mmpm.errors import ConfigSyntaxError, printable
 from mmpm.project.placing import refused
+from mmpm.project.small_file import read_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEFAULT_PRIORITY = 100
-MAX_GTCONFIG_BYTES = 1 << 20
 AUTH_KINDS = ("none", "token", "netrc")
 
 
@@ -107,13 +107,7 @@ def registries_from_gtconfig(path: str) -> tuple[RegistryConfig, ...]:
     import yaml
 
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_GTCONFIG_BYTES + 1)
-        if len(data) > MAX_GTCONFIG_BYTES:
-            raise ConfigSyntaxError(path, f"is larger than {MAX_GTCONFIG_BYTES} bytes")
-        document = yaml.safe_load(data)
-    except OSError as error:
-        raise ConfigSyntaxError(path, f"cannot be read: {error.strerror}") from error
+        document = yaml.safe_load(read_small_file(path) or b"")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
