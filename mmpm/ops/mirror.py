@@ -20,9 +20,10 @@ from mmpm.model.references import Requirement
 from mmpm.ops.registries import find, meet
 from mmpm.plan import CarriedLock, CarriedRegistry, Plan, PruneMirror, SetAside, UpdateMirror
 from mmpm.registry.mirror.pruning import prune_tree
-from mmpm.registry.mirror.selected import MIRRORS, Mirror, read_mirror, trees_in
+from mmpm.registry.mirror.selected import Mirror, read_mirror, trees_in
 from mmpm.registry.mirror.selection import select_lock
 from mmpm.registry.mirror.verifying import Report, Verifying
+from mmpm.registry.mirrored import MIRRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -189,6 +190,9 @@ def plan_create(
         raise SelectionIncompleteError(missing)
     wanted = tuple(_requirement(text) for text in only)
     everything = not locks and not only
+    inside = [url for one in sources for url in one.urls if f"{url}/".startswith(f"{folder}/")]
+    if inside:
+        raise UsageError(f"{inside[0]} lies in {folder} itself", "name the registry that it is to be copied from")
     registries = tuple(
         CarriedRegistry(
             one.registry,

@@ -44,7 +44,7 @@ def tree_of(machine, mirror="mirror", registry="acme.example"):
 
 def test_a_mirror_is_made_checked_and_installed_from(world, here):
     ran = here.run("mirror", "create", "mirror", "--from", "acme")
-    assert ran.out.startswith("acme.example: serial 2, 4 releases: 4 copied, 0 were here; ")
+    assert ran.out.startswith("acme.example: serial 2, 4 releases: 4 copied, 0 here before; ")
     assert ran.out.endswith(" fetched\n")
     assert tree_bytes(tree_of(here), "acme.example") == tree_bytes(world.registry("acme").folder, "acme.example")
     assert "4 releases" in here.run("mirror", "verify", "mirror").out
@@ -78,7 +78,7 @@ def test_again_copies_nothing_and_an_update_only_what_is_new(world, here):
     world.registry("acme").publisher.run(
         "yank", "mol-c@2.0.0", "--yes", "--reason", "broken", "--to", str(world.registry("acme").folder)
     )
-    assert "5 releases: 0 copied, 5 were here" in here.run("mirror", "update", "mirror").out
+    assert "5 releases: 0 copied, 5 here before" in here.run("mirror", "update", "mirror").out
     assert tree_bytes(tree_of(here), "acme.example") == tree_bytes(world.registry("acme").folder, "acme.example")
 
 
@@ -128,7 +128,7 @@ def test_ranges_carry_all_that_they_allow_and_need(world, here):
     ran = here.run("mirror", "create", "mirror", "--from", "acme", "--only", "mol-a@^1")
     assert "3 releases: 3 copied" in ran.out
     world.registry("acme").release("mol-a", "1.6.0")
-    assert "4 releases: 1 copied, 3 were here" in here.run("mirror", "update", "mirror").out
+    assert "4 releases: 1 copied, 3 here before" in here.run("mirror", "update", "mirror").out
 
 
 def test_what_is_asked_for_and_not_to_be_had_is_named(here):
@@ -164,7 +164,7 @@ def test_several_registries_go_into_one_mirror_and_one_that_is_gone_stays_as_it_
     failed = here.run("mirror", "update", "mirror", "--json", status=UNREACHABLE).json["failed"]
     assert [one["registry"] for one in failed] == ["other.example"]
     moved = here.run("mirror", "update", "mirror", "--from", str(other.folder.with_name("gone")))
-    assert "other.example: serial 2, 1 releases: 0 copied" in moved.out
+    assert "other.example: serial 2, 1 release: 0 copied" in moved.out
 
 
 def test_a_mirror_is_made_of_a_mirror(world, here):
@@ -209,7 +209,7 @@ def test_damaged_missing_and_foreign_files_are_named_and_mended(here):
     document = here.run("mirror", "verify", "mirror", "--json", status=UNTRUSTED).json
     assert document["damaged"] == [f"mirrors/acme.example/{first}"]
     assert document["missing"] == [f"mirrors/acme.example/{second}"]
-    assert here.run("mirror", "verify", "mirror", "--quick", status=FORESEEN).out.count("missing") == 1
+    assert here.try_run("mirror", "verify", "mirror", "--quick").out.count("missing") == 1
     mended = here.run("mirror", "verify", "mirror", "--repair")
     assert mended.out.splitlines()[-1].startswith("acme.example: serial 2, 4 releases: ")
     assert here.run("mirror", "verify", "mirror").out.startswith("acme.example: 4 releases")
@@ -235,7 +235,7 @@ def test_a_narrower_selection_is_pruned(here):
     assert "would remove" in would
     ran = here.run("mirror", "prune", "mirror", "--json").json
     assert ran["files"] > 0
-    assert "acme.example: 1 releases" in here.run("mirror", "verify", "mirror").out
+    assert "acme.example: 1 release" in here.run("mirror", "verify", "mirror").out
     assert here.run("mirror", "prune", "mirror", "--json").json["files"] == 0
 
 

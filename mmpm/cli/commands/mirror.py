@@ -120,8 +120,8 @@ def _run_update(session: Session, plan: "Plan", tried: "Updated | None", *, sche
         found = one.counts
         here = found.releases - found.new
         out.result(
-            f"{one.registry}: serial {one.serial}, {found.releases} releases: {found.new} copied, {here} were here; "
-            f"{found.files} files, {size_text(found.fetched_bytes)} fetched"
+            f"{one.registry}: serial {one.serial}, {_count(found.releases, 'release')}: {found.new} copied, "
+            f"{here} here before; {_count(found.files, 'file')}, {size_text(found.fetched_bytes)} fetched"
         )
     return _tell_failures(session, done.failures)
 
@@ -195,7 +195,8 @@ def verify(
         beside = f", {report.unneeded} more that nothing reaches" if report.unneeded else ""
         looked = "looked for" if quick else "read"
         out.result(
-            f"{registry}: {report.releases} releases, {report.files} files {looked} ({size_text(report.bytes)}){beside}"
+            f"{registry}: {_count(report.releases, 'release')}, {_count(report.files, 'file')} {looked} "
+            f"({size_text(report.bytes)}){beside}"
         )
     failure = _verdict(where, found, damaged, missing, foreign)
     if repair and failure is not None:
@@ -259,4 +260,8 @@ def prune(folder: str, /, *, session: Session) -> None:
     )
     if outcome is not None:
         removed = cast("Pruned", outcome.results[0])
-        session.output.result(f"Removed {removed.files} files, {size_text(removed.bytes)}")
+        session.output.result(f"Removed {_count(removed.files, 'file')}, {size_text(removed.bytes)}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

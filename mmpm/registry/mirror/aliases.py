@@ -8,6 +8,7 @@ Rule: they are made from what is verified in the tree and never read by us, so t
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from mmpm.registry.documents import registry_json
 from mmpm_store.canonical import canonical_tar, stored_gzip, tree_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mmpm.model.names import FormulaName
     from mmpm.model.release import Release
@@ -85,7 +86,9 @@ def write_pages(destination: TreeDestination, state: VerifiedState, chosen: Chos
     for number in range(layout.SHARD_COUNT):
         lines = state.catalog(f"{number:02x}")
         for line in lines.values():
-            carried = [one for one in state.releases(line.name) if chosen.has(one)]
+            releases = state.releases(line.name)
+            _drop_taken_down(destination, releases)
+            carried = [one for one in releases if chosen.has(one)]
             if carried:
                 names.append(line.name)
                 page = rendering.formula_page(_line_of(line, carried), carried)
@@ -95,6 +98,15 @@ def write_pages(destination: TreeDestination, state: VerifiedState, chosen: Chos
     _replace(destination, layout.FORMULAS_LISTING, rendering.listing(b"", shown, len(names)))
     identity = state.chain.identity
     _replace(destination, layout.REGISTRY_JSON, registry_json(identity.id, identity.title))
+
+
+def _drop_taken_down(destination: TreeDestination, releases: Iterable[Release]) -> None:
+    """Remove the copies of releases whose files were taken down; `mirror prune` removes the files themselves."""
+    for release in releases:
+        if release.tombstone:
+            for path in (layout.release_alias, layout.download_alias):
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{destination.folder}/{path(str(release.name), str(release.version))}")
 
 
 def _lines(state: VerifiedState, names: list[FormulaName], chosen: Chosen) -> Iterator[CatalogLine]:

@@ -223,6 +223,8 @@ class Copying:
         """
         assert self._found is not None
         total = sum(self._lacking.values())
+        if not total:
+            return
         self._check_room(total)
         self.progress.start(f"Copying {self.registry_id}", total, "bytes")
         missing: dict[TreeFile, MissingFileError] = {}
@@ -251,9 +253,11 @@ class Copying:
             [f"{one}: {self.registry_id} at {place} lacks its files" for one in sorted(releases)]
         )
 
+    def has_moved_on(self) -> bool:
+        """Whether the registry shows a newer state by now: what is missing of this one may have been taken down."""
+        return serial_of(self.origin.peek()) > self.state.serial
+
     def _check_room(self, needed: int) -> None:
-        if not needed:
-            return
         needed += _SPARE_BYTES + len(self._lacking) * _BLOCK
         status = os.statvfs(self.destination.folder)
         free = status.f_bavail * status.f_frsize

@@ -19,13 +19,17 @@ from mmpm.errors import (
     RolledBackError,
     SelectionIncompleteError,
 )
+from mmpm.model.names import FormulaName
 from mmpm.model.references import Requirement
 from mmpm.registry import layout
 from mmpm.registry.destination import TreeDestination, TrialDestination
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.mirror.selection import Chosen, Selection, choose
+from mmpm.registry.publish import publish
+from mmpm.registry.sign import add_signature, with_key
 from mmpm.registry.transport import Forbidden, NotFound, Unavailable
 from mmpm.trust.facts import Floors
+from mmpm.trust.keys import SigningKey
 
 
 @pytest.fixture
@@ -113,6 +117,23 @@ def test_a_trial_counts_exactly_and_leaves_the_mirror_alone(registry, tree, tmp_
     assert not tree.exists()
     done = mirror(registry, tree).counts
     assert (would.releases, would.new, would.files, would.bytes) == (done.releases, done.new, done.files, done.bytes)
+
+
+def test_signatures_travel_and_later_ones_follow(registry, tree):
+    alice, bob = SigningKey.generate(), SigningKey.generate()
+    publish(registry.root, [formula("mol-s")], registry.how(), sign=alice)
+    mirror(registry, tree)
+    [release] = opened(registry, tree).releases(FormulaName.parse("mol-s"))
+    assert [key for key, _ in release.signatures] == [alice.public.key_id]
+    add_signature(registry.root, release.name, release.version, with_key(bob), registry.how())
+    done = mirror(registry, tree)
+    assert (done.counts.new, done.counts.releases) == (0, 7)
+    assert tree_bytes(registry, tree) == tree_bytes(registry, registry.root)
+    signatures = sorted((tree / "signatures").rglob("*.sig"))
+    assert len(signatures) == 2
+    signatures[0].unlink()
+    mirror(registry, tree)
+    assert signatures[0].exists()
 
 
 # ---- what goes wrong
