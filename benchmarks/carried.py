@@ -99,7 +99,7 @@ class _Language:
 
 def make_set(corpus: Corpus | None, packages: int = 1000, seed: int = 20_260_110) -> Carried:
     """Make the set; equal arguments (and corpora) give equal bytes."""
-    source = random.Random(seed)  # noqa: S311 - text, not secrets
+    source = random.Random(seed)
     language = _Language(_text_of(corpus))
     names = [f"mol-carried-{number:04}" for number in range(packages)]
     changed = sorted(source.sample(names, packages // 10))
@@ -115,7 +115,7 @@ def make_set(corpus: Corpus | None, packages: int = 1000, seed: int = 20_260_110
 
 def _text_of(corpus: Corpus | None) -> str:
     if corpus is None:
-        return " ".join(random.Random(1).choices(_WORDS.split(), k=20_000))  # noqa: S311
+        return " ".join(random.Random(1).choices(_WORDS.split(), k=20_000))
     newest = {str(line["name"]): str(line["path"]) for line in corpus.formulas}
     return "\n".join((corpus.folder / path).read_text(encoding="utf-8") for path in sorted(newest.values()))
 
@@ -129,13 +129,25 @@ def _first(name: str, language: _Language, source: random.Random) -> dict[str, l
 
 
 def _formula(name: str, language: _Language, source: random.Random) -> list[str]:
-    lines = [f'formula = "{name}"', "version = 1", 'type = "workflow"', 'description = """', *language.lines(source, 400)]
+    lines = [
+        f'formula = "{name}"',
+        "version = 1",
+        'type = "workflow"',
+        'description = """',
+        *language.lines(source, 400),
+    ]
     lines.append('"""')
     size = sum(map(len, lines))
     number = 0
     while size < FORMULA_BYTES:
         number += 1
-        step = ["", "[[steps]]", f'id = "step-{number}"', f'title = "{language.lines(source, 40)[0]}"', 'description = """']
+        step = [
+            "",
+            "[[steps]]",
+            f'id = "step-{number}"',
+            f'title = "{language.lines(source, 40)[0]}"',
+            'description = """',
+        ]
         step += [*language.lines(source, int(source.uniform(300, 2500))), '"""']
         lines += step
         size += sum(map(len, step))
