@@ -66,6 +66,12 @@ def carried_by(context: Context, registry: RegistryConfig) -> Callable[[Release]
     return carried(registry.id, [place for _, place in _places(context, registry)])
 
 
+def folders_at_hand(context: Context) -> tuple[FolderTransport, ...]:
+    """Give the registries' places that no network is needed for, in the order in which they are asked."""
+    places = (place for registry in context.registries for _, place in _places(context, registry))
+    return tuple(place for place in places if isinstance(place, FolderTransport))
+
+
 def find_registry(context: Context, registry_id: str) -> RegistryConfig:
     """Give the configured registry of that id, else one of which nothing but the id is known."""
     from mmpm.project.registries import RegistryConfig

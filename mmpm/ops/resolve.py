@@ -231,7 +231,7 @@ class _Question:
                     for one in requires:
                         if one.range.named:
                             asked_by.setdefault(one.name.text, []).append(one.range)
-        available = Availability(self.context.store) if self.context.offline else None
+        available = Availability(self.context) if self.context.offline else None
         for name in self.names:
             if name in self.imported:
                 packages[name] = _imported_package(self.imported[name])
