@@ -107,3 +107,13 @@ def test_of_a_partial_mirror_too_and_what_it_lacks_is_told_the_same(places):
     assert any("mol-tools" in line and "not mirrored here" in line for line in found["folder"][1])
     for place in PLACES[1:]:
         assert found[place] == found["folder"], place
+
+
+@pytest.mark.parametrize("place", ["s3", "nginx"])
+def test_a_mirror_made_from_there_is_the_same_tree(places, place):
+    world, known = places
+    [url], environ = known[place]
+    roots = [word for one in world.registries.values() for word in ("--root", one.fingerprint)]
+    copy = world.folder / f"copy-of-{place}"
+    world.machine(f"mirrors-{place}", **environ).run("mirror", "create", str(copy), "--from", url, *roots, "--yes")
+    assert read_tree(copy / "mirrors") == read_tree(world.folder / "stick" / "mirrors")
