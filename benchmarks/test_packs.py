@@ -1,9 +1,9 @@
 """Carrying 1,000 packages in three versions across a gap, then 100 new versions: bytes and CPU time beside others.
 
-    full        ours of a mirror        tar | zstd -19 --long=27 of the same tree; git bundle, casync, borg of the packages
-    next        ours, against the far   git bundle of the last commit; tar | zstd -19 of the new versions; what is new in
-                side's inventory        the stores of casync and borg
-    import      both, into a mirror     git pull, casync extract, borg extract
+    full      ours of a mirror beside tar | zstd -19 --long=27 of the same tree; git bundle, casync, borg of packages
+    next      ours against the far side's inventory beside git bundle of the last commit; tar | zstd -19 of the new
+              versions; what is new in the stores of casync and borg
+    import    both, into a mirror, beside git pull, casync extract, borg extract
 
 CPU seconds are user and system time of all processes of a row. A program that is not installed has no row.
 """

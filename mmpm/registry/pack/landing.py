@@ -19,7 +19,7 @@ from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror,
 from mmpm.registry.mirrored import MIRRORED_JSON, Mirrored
 from mmpm.registry.pack.format import POLICY_JSON
 from mmpm.registry.pack.stocktaking import take_stock
-from mmpm.registry.prune import GRACE_SECONDS, prune
+from mmpm.registry.prune import prune
 from mmpm.trust.facts import TIMESTAMP, parse_time
 from mmpm_store.durable import write_file_durably
 from mmpm_store.ids import ObjectId
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from mmpm_store.objects import Store
 
 QUARANTINE: Final = ".quarantine"
+
+_KEPT_SECONDS: Final = 180 * 86_400.0
+"""Packs on their way are patches against the metadata that this mirror showed when they were cut."""
 
 
 class MirrorLanding:
@@ -91,7 +94,7 @@ class MirrorLanding:
         return lambda release, document: write_release_aliases(destination, release, document)
 
     def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
-        """Write ``mirror.json``, the unsigned pages and ``mirrored.json``; remove what was superseded a day ago.
+        """Write ``mirror.json``, the unsigned pages and ``mirrored.json``; remove what was superseded half a year ago.
 
         ``mirrored.json`` comes last: where it says what it should, all of this was done.
         """
@@ -106,7 +109,7 @@ class MirrorLanding:
         if destination.read(MIRRORED_JSON, len(note)) == note:
             return
         write_pages(destination, state, chosen)
-        prune(destination.folder, parse_time(state.issued), GRACE_SECONDS, ())
+        prune(destination.folder, parse_time(state.issued), _KEPT_SECONDS, ())
         destination.writer.replace(MIRRORED_JSON, note)
 
     def keep_policy(self, data: bytes) -> None:
