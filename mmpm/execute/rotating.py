@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ def apply_rotate(context: Context, action: RotateRoles) -> Rotated:
     examined = examine(request)
     told = describe(examined)
     if action.output is not None or examined.missing:
-        path = action.output or action.fallback
+        path = action.output or _free(action.fallback, request)
         if not exclusive_create(path, request.to_bytes(), 0o644):
             raise FileInTheWayError(path)
         missing = tuple(one.sentence for one in examined.missing)
@@ -184,6 +185,11 @@ def reloading(how: Committing, key_folder: str, registry: str, passphrase: bytes
         return load_keys(key_folder, registry, passphrase)
 
     return replace(how, reload_keys=reload)
+
+
+def _free(path: str, request: SigningRequest) -> str:
+    """Give `path`, or where an earlier request lies there, another name beside it."""
+    return f"{path.removesuffix('.json')}-{request.id[:8]}.json" if os.path.lexists(path) else path
 
 
 def _committing(context: Context, keys: RegistryKeys, key_folder: str, *, after_theft: bool) -> Committing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from terminal import Terminal
@@ -143,6 +144,17 @@ def test_role_keys_that_were_moved_to_the_vault_sign_there(operator, vault):
     done = operator.run("registry", "rotate", "reg", "--apply", name, "--after-theft", "--yes")
     assert done.status == 0, done.both
     publish(operator, "c")
+
+
+def test_a_second_request_does_not_take_the_place_of_the_first(operator):
+    keys = operator.home / ".local/share/mmpm/keys/acme.example"
+    (keys / "root.pem").rename(operator.cwd / "elsewhere")
+    paths = []
+    for role in ("timestamp", "snapshot"):
+        seen = operator.run("registry", "rotate", "reg", "--role", role, "--yes", "--json")
+        paths.append(json.loads(seen.out)["request"])
+    assert len({*paths}) == 2
+    assert all(json.loads(Path(path).read_bytes())["kind"] == "signing-request" for path in paths)
 
 
 def test_a_request_that_was_changed_on_its_way_is_not_signed(operator, vault):
