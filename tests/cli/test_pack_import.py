@@ -70,6 +70,17 @@ def test_into_the_store_and_then_without_a_network(world, carried):
     assert "is already here" in ran.out
 
 
+def test_a_pack_brings_the_store_what_it_lacks_of_the_serial_that_it_shows_already(world, carried):
+    far = world.machine("knows a part")
+    far.add(world.registries["acme"])
+    far.run("init")
+    far.run("install", "mol-leaf")
+    ran = far.run("mirror", "import", str(carried), "--to-store")
+    assert "is already here" in ran.out
+    assert "0 new files" not in ran.err
+    far.run("--offline", "search", "mol-bundle", guard=True)
+
+
 def test_a_damaged_pack_is_refused_by_name(world, carried, tmp_path):
     far = world.machine("damaged")
     acme = world.registries["acme"]

@@ -83,7 +83,7 @@ def _tell(session: Session, imported: "Imported") -> None:
         if one.missing_count > _SHOWN_MISSING:
             out.result(f"  and {one.missing_count - _SHOWN_MISSING} more")
     new, known = imported.new_objects, imported.known_objects
-    out.say(f"{new} new files ({size_text(imported.new_bytes)}), {known} were here already")
+    out.say(f"{new} new files of releases ({size_text(imported.new_bytes)}), {known} were here already")
     if imported.request:
         out.result(f"It waits ({size_text(imported.waiting_bytes)}). Ask for the rest with: {imported.request}")
         out.say("Carry that file back, and there run: mmpm mirror export -o PACK --base request.json")
@@ -97,7 +97,7 @@ def _sentence(one: "Landed") -> str:
             return f"{one.registry_id}: serial {one.old_serial} -> {one.serial}"
         case "extended":
             return f"{one.registry_id}: more releases of serial {one.old_serial}"
-        case "same":
+        case "same" | "older" if one.kind == "same" or one.serial == one.old_serial:
             return f"{one.registry_id}: serial {one.serial} is already here"
         case "older":
             shown = "" if one.old_serial is None else f"; serial {one.old_serial} stays"

@@ -65,9 +65,11 @@ def judge(registry: str, brought: Read, timestamp: bytes | None, shown: Shown, b
         raise MissingTreeFileError(registry, layout.TIMESTAMP)
     if len(timestamp) > MAX_TIMESTAMP_BYTES:
         raise UntrustedMetadataError(TIMESTAMP, f"it is longer than {MAX_TIMESTAMP_BYTES} bytes")
-    if shown.state is not None and shown.state.timestamp_bytes == timestamp:
-        return Judgement("same", shown.state, shown.state)
     top = _highest_root(registry, brought, believed, shown.state)
+    if shown.state is not None and shown.state.timestamp_bytes == timestamp:
+        # Read through what is brought: a store shows a state of which it has only the documents that were asked for.
+        state = VerifiedState.open(brought, top, registry_id=registry, timestamp=timestamp)
+        return Judgement("same", state, shown.state)
     epoch = Chain(top).epoch
     if _is_of_an_older_epoch(brought, timestamp, top, epoch):
         return Judgement("older", None, shown.state)
