@@ -179,6 +179,30 @@ def test_a_mirror_is_made_of_a_mirror(world, here):
         )
 
 
+def test_a_served_mirror_gives_each_of_its_registries(world, here):
+    world.registry("other", priority=2).release("mol-x", "1.0.0")
+    here.add(world.registry("other"))
+    here.run("mirror", "create", "first", "--from", "acme", "--from", "other")
+    served = world.serve(here.project / "first")
+    far = world.machine("far")
+    roots = [word for one in world.registries.values() for word in ("--root", one.fingerprint)]
+    ran = far.run("mirror", "create", "second", "--from", served.url, *roots)
+    assert [line.partition(":")[0] for line in ran.out.splitlines()] == ["acme.example", "other.example"]
+    for registry in ("acme.example", "other.example"):
+        assert tree_bytes(tree_of(here, "first", registry), registry) == tree_bytes(
+            tree_of(far, "second", registry), registry
+        )
+    asked = len(served.asked)
+    assert "0 copied" in far.run("mirror", "update", "second").out
+    assert len(served.asked) - asked < 24
+
+
+def test_a_mirror_is_not_copied_into_itself(here):
+    here.run("mirror", "create", "mirror", "--from", "acme")
+    refused = here.run("mirror", "create", "mirror", "--from", str(here.project / "mirror"), status=USAGE)
+    assert "lies in" in refused.err
+
+
 def test_a_root_key_is_accepted_by_a_person_alone(world):
     stranger = world.machine("stranger")
     folder = str(world.registry("acme").folder)

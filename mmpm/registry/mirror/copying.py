@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -142,9 +143,22 @@ class Copying:
         return state
 
     def _gather(self, found: Found, files: Iterable[TreeFile]) -> None:
-        wanted = (file for file in files if self._lacks(file))
-        for file, data in gather(self.registry_id, found.places, wanted):
-            self._put(file, data)
+        wanted = [file for file in files if self._lacks(file)]
+        with self._told(f"Reading {self.registry_id}", sum(file.length for file in wanted), "bytes"):
+            for file, data in gather(self.registry_id, found.places, wanted):
+                self._put(file, data)
+                self.progress.advance(len(data))
+
+    @contextmanager
+    def _told(self, label: str, total: int, unit: str) -> Iterator[None]:
+        """Tell the listener of a stretch of work, where there is any."""
+        if total:
+            self.progress.start(label, total, unit)
+        try:
+            yield
+        finally:
+            if total:
+                self.progress.finish()
 
     def _lacks(self, file: TreeFile) -> bool:
         data = self.destination.read(file.path, file.length)
@@ -193,10 +207,13 @@ class Copying:
 
         missing: dict[TreeFile, MissingFileError] = {}
         came: set[str] = set()
-        for file, data in gather(self.registry_id, self._found.places, wanted(), missing=missing):
-            self._put(file, data)
-            if file.object_id is not None:
-                came.add(str(file.object_id))
+        files = list(wanted())
+        with self._told(f"Reading releases of {self.registry_id}", len(files), "files"):
+            for file, data in gather(self.registry_id, self._found.places, files, missing=missing):
+                self._put(file, data)
+                self.progress.advance()
+                if file.object_id is not None:
+                    came.add(str(file.object_id))
         if missing:
             self._refuse({asked[file.path] for file in missing})
         return came
@@ -226,19 +243,16 @@ class Copying:
         if not total:
             return
         self._check_room(total)
-        self.progress.start(f"Copying {self.registry_id}", total, "bytes")
         missing: dict[TreeFile, MissingFileError] = {}
         wanted = (
             TreeFile(path, length, object_id=ObjectId(path.removeprefix("objects/").replace("/", "", 1)))
             for path, length in self._lacking.items()
         )
-        try:
+        with self._told(f"Copying {self.registry_id}", total, "bytes"):
             for file, data in gather(self.registry_id, self._found.places, wanted, missing=missing):
                 self.destination.put(file.path, (data,))
                 self.counts.fetched_bytes += len(data)
                 self.progress.advance(len(data))
-        finally:
-            self.progress.finish()
         if missing:
             lost = {file.path for file in missing}
             self._refuse({f"{one.name}@{one.version}" for one in self._releases(chosen) if self._needs(one, lost)})

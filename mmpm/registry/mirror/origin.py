@@ -7,7 +7,7 @@ is tried. What a place says is believed for its signatures alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import (
@@ -234,6 +234,7 @@ def look_at(read: Read, believed: Believed, registry_id: str) -> Shown:
         return Shown()
     floors = Floors(chain.epoch, facts.issued, facts.snapshot.version, facts.snapshot.sha256, chain.root_version)
     try:
-        return Shown(VerifiedState.open(read, root, registry_id=registry_id), floors)
+        state = VerifiedState.open(read, root, registry_id=registry_id)
+        return Shown(state, replace(floors, roles=state.chain.offline_versions()))
     except refusals:
         return Shown(None, floors)

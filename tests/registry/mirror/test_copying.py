@@ -136,6 +136,32 @@ def test_signatures_travel_and_later_ones_follow(registry, tree):
     assert signatures[0].exists()
 
 
+def test_what_was_taken_down_is_not_copied_and_its_unsigned_copies_go(registry, tree, tmp_path):
+    mirror(registry, tree)
+    registry.later(hours=1)
+    registry.take_down("mol-a", "1.0.0")
+    done = mirror(registry, tree)
+    assert (done.counts.releases, done.counts.new) == (5, 0)
+    assert [one.tombstone for one in opened(registry, tree).releases(FormulaName.parse("mol-a"))] == [True, False]
+    assert not (tree / "formulas/mol-a/1.0.0/download").exists()
+    assert tree_bytes(registry, tree) == tree_bytes(registry, registry.root)
+    fresh = mirror(registry, tmp_path / "fresh")
+    assert fresh.counts.releases == 5
+    assert tree_bytes(registry, tmp_path / "fresh") == tree_bytes(registry, registry.root)
+
+
+def test_it_is_told_that_the_registry_moved_on_while_files_went_missing(registry, tree):
+    copying = prepare(registry, tree)
+    with copying.destination:
+        copying.bring_metadata()
+        assert not copying.has_moved_on()
+        registry.later(hours=1)
+        registry.take_down("mol-a", "1.0.0")
+        with pytest.raises(SelectionIncompleteError, match=r"mol-a@1\.0\.0"):
+            copying.count(Chosen())
+        assert copying.has_moved_on()
+
+
 # ---- what goes wrong
 
 
