@@ -45,6 +45,12 @@ class Styled:
     style: str
 
 
+def badge(out: Output, level: str) -> Styled:
+    """Give a trust level as the seed shows it on standard output; a plain word where that has no such characters."""
+    text = out.mark(level, out.out) if level in MARKS else level
+    return Styled(text, "yellow" if level == "unverified" else "green")
+
+
 class Output:
     """The two streams of one command, and the JSON document it may have to give instead.
 

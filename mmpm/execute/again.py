@@ -30,7 +30,7 @@ HEAD = "mmpm-again 1"
 FEW = 16
 _RECEIPT = ".lock.json"
 # Variables that say where things are: the same texts, or nothing is as it was.
-_PLACES = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "MMPM_STORE")
+_PLACES = ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_STATE_HOME", "MMPM_STORE")
 # Variables of ours that change nothing about an installation from the store, as their names begin.
 _HARMLESS = ("MMPM_TOKEN", "MMPM_KEY_PASSPHRASE", "MMPM_CORPUS")
 

@@ -15,7 +15,7 @@ from mmpm.execute.staging import stage_files
 from mmpm.execute.steps import Step, Work
 from mmpm.plan import InstallTree, KeepAside, NoteState, PlaceFiles, RemoveTree, ReplaceTree, SetRoot, WriteText
 from mmpm.project.files import content_id, read_optional, real_path
-from mmpm.project.state import forget, note
+from mmpm.project.state import forget, note, surroundings
 from mmpm.receipt import FILE_NAME, parse_receipt
 from mmpm_store.durable import fsync_path, sync_filesystem, write_file_durably
 
@@ -90,7 +90,8 @@ def apply_project(context: Context, plan: Plan, outcome: Outcome) -> None:
         _tell(context, outcome)
         for action in plan.of(NoteState):
             assert isinstance(action, NoteState)
-            note(state, context.project.root, action.sentence, list(action.paths))
+            around = surroundings(context.environ)
+            note(state, context.project.root, action.sentence, list(action.paths), around)
         if is_fresh and not outcome.copied:
             from mmpm.execute.remembering import remember
 

@@ -10,12 +10,13 @@ from mmpm.execute.again import Memory, circumstances, memory_path
 from mmpm.execute.connect import find_registry, trust_of
 from mmpm.execute.trees import read_trees
 from mmpm.plan import InstallTree, SetRoot, WriteText
+from mmpm.project.policies import watched
 from mmpm.project.state import look
 from mmpm_store.durable import write_file_durably
 from mmpm_store.layout import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mmpm.execute.context import Context
     from mmpm.plan import Plan
@@ -80,10 +81,19 @@ def _add_folders(path: str, folders: dict[str, None]) -> None:
 def _watched(context: Context, plan: Plan) -> list[str]:
     """Name what decides how things are installed, and what the receipt says of registries."""
     places = context.places
-    folders = [f"{places.trust}/{registry}" for registry in plan.sources]
-    folders += {trust_of(context, find_registry(context, registry)).path for registry in plan.sources} - {*folders}
-    trust = [f"{folder}/{name}" for folder in folders for name in ("pinned", "state.json")]
-    return [places.config_file, places.gtconfig_file, f"{context.store.path}/version", *trust]
+    trust = trust_files(context, plan.sources)
+    return [*watched(places), places.gtconfig_file, f"{context.store.path}/version", *trust]
+
+
+def trust_files(context: Context, registries: Iterable[str]) -> list[str]:
+    """Name the files that say what is believed of registries, whether they are there or not.
+
+    Raises:
+        TrustStateUnreadableError: an accepted root key cannot be read.
+    """
+    own = [f"{context.places.trust}/{registry}" for registry in registries]
+    others = {trust_of(context, find_registry(context, registry)).path for registry in registries} - {*own}
+    return [f"{folder}/{name}" for folder in (*own, *sorted(others)) for name in ("pinned", "state.json")]
 
 
 def _forget_old(folder: str) -> None:

@@ -11,6 +11,7 @@ from mmpm.ops.receipts import standing_lock
 from mmpm.ops.release_documents import Described, fetch_quietly, read_documents
 from mmpm.ops.resolve import resolve
 from mmpm.ops.sync import plan_lockfile
+from mmpm.ops.vouching import Vouching
 from mmpm.project.files import read_project
 from mmpm.project.manifest import parse_manifest, read_manifest
 from mmpm_store.ids import ObjectId
@@ -99,6 +100,7 @@ def edited(manifest: Manifest, text: str) -> Manifest:
 def describe(context: Context, resolved: Resolved, names: Iterable[str]) -> tuple[Described, ...]:
     """Give what the seed shows of chosen releases; imported ones are left out."""
     found = []
+    vouching = Vouching(context)
     for name in names:
         chosen = resolved.chosen.get(name)
         locked = resolved.lock.get(name)
@@ -117,6 +119,8 @@ def describe(context: Context, resolved: Resolved, names: Iterable[str]) -> tupl
                 locked.pinned,
                 (document.author or "") if document else "",
                 skills,
+                resolved.judged[name].level,
+                vouching.badge(resolved.judged[name].level),
             )
         )
     return tuple(found)

@@ -34,6 +34,7 @@ class _Registry:
 
     config: RegistryConfig
     session: RefreshSession | None = None
+    committed: RefreshSession | None = None
     snapshot: Snapshot | None = None
     not_mirrored: frozenset[str] = frozenset()
     carries: Callable[[Release], bool] | None = None
@@ -141,12 +142,29 @@ class Knowledge:
         for registry in self._registries:
             if registry.session is not None:
                 refreshed = registry.session.commit()
-                registry.session = None
+                registry.session, registry.committed = None, registry.session
                 for warning in refreshed.warnings:
                     self._context.progress.warn(warning)
             for warning in registry.warnings:
                 self._context.progress.warn(warning)
             registry.warnings.clear()
+
+    def snapshot(self, registry_id: str) -> Snapshot:
+        """Give what was learnt of a registry that was asked."""
+        found = next(each.snapshot for each in self._registries if each.config.id == registry_id)
+        assert found is not None, "a name was learnt of it"
+        return found
+
+    def fetch_signatures(self, registry_id: str, releases: Iterable[Release]) -> None:
+        """Bring the detached signatures of releases, after `commit`; what no place has stays away.
+
+        Raises:
+            RegistryUnreachableError: no place could answer.
+            RegistryUntrustedError: there are other bytes than the signed ones.
+        """
+        session = next(each.committed for each in self._registries if each.config.id == registry_id)
+        if session is not None:
+            session.fetch_signatures(releases)
 
     def serials(self) -> dict[str, int]:
         """Give the serial by registry id, of those that were asked."""

@@ -49,12 +49,18 @@ class LocalReleases:
             RegistryUntrustedError, TrustStateUnreadableError: what is here is damaged.
         """
         registry = registry_of(one.source)
-        if not registry:
-            return None
+        snapshot = self.snapshot(registry) if registry else None
+        return known_releases(snapshot, one.name) if snapshot is not None else None
+
+    def snapshot(self, registry: str) -> Snapshot | None:
+        """Give the believed snapshot of a registry; `None` where this machine has none.
+
+        Raises:
+            RegistryUntrustedError, TrustStateUnreadableError: what is here is damaged.
+        """
         if registry not in self._snapshots:
             self._snapshots[registry] = open_snapshot(self._context, registry)
-        snapshot = self._snapshots[registry]
-        return known_releases(snapshot, one.name) if snapshot is not None else None
+        return self._snapshots[registry]
 
     def release(self, one: Locked | Installed) -> Release | None:
         """Give its index line, where it is known here."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from mmpm.lock import parse_requirement_text
 from mmpm.model.versions import Version
-from mmpm.ops.known import LocalReleases, lenient_range, newest
+from mmpm.ops.known import lenient_range, newest
 from mmpm.ops.receipts import problem_of_unlisted
+from mmpm.ops.vouching import Vouching
 from mmpm.project.files import installed_identities, observe, read_project, unmanaged
 from mmpm.project.state import state_path
 
@@ -39,7 +40,11 @@ class Listed:
         available: the newest version that the range allows, where it is newer; else empty.
         problem: `edited`, `missing` or empty.
         source: where it came from.
-        level: trust level when it was installed.
+        level: trust level as it is known now; empty for what nobody installed.
+        installed_level: the one that it was installed with.
+        badge: the level to show; empty where it tells nothing.
+        withdrawn: what changed for the worse since, such as `yanked: broken`, `audit withdrawn`.
+        barred: which rule of policy bars it; empty where none does.
         shadowed_by: the tier whose formula of this name is found first; empty where this one is.
     """
 
@@ -55,6 +60,10 @@ class Listed:
     shadowed_by: str = ""
     prerelease: bool = False
     yanked: bool = False
+    installed_level: str = ""
+    badge: str = ""
+    withdrawn: tuple[str, ...] = ()
+    barred: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,8 @@ def _system(project: Project) -> list[Listed]:
     for file_name in _files(project.formulas):
         with open(os.path.join(project.formulas, file_name), "rb") as file:
             formula = parse_formula(file.read(), file_name)
-        listed.append(Listed(formula.name, formula.name, str(formula.version), "official", level="official"))
+        version = str(formula.version)
+        listed.append(Listed(formula.name, formula.name, version, "official", level="official", badge="official"))
     return listed
 
 
@@ -137,11 +147,12 @@ class _Latest:
     """Says of installed releases whether something newer is known."""
 
     def __init__(self, context: Context) -> None:
-        self._known = LocalReleases(context)
+        self._vouching = Vouching(context)
 
     def judge(self, entry: Installed) -> Listed:
         """Describe an entry of a receipt, its problem on disk left out."""
         asked = parse_requirement_text(entry.requested)
+        vouched = self._vouching.of(entry, entry.level)
         listed = Listed(
             name=entry.name,
             installed_name=entry.installed_name,
@@ -149,12 +160,16 @@ class _Latest:
             state="pinned" if entry.pinned else "range",
             requested=asked.range,
             source=entry.source,
-            level=entry.level,
+            level=vouched.level,
             prerelease=asked.prerelease,
+            installed_level=entry.level,
+            badge=self._vouching.badge(vouched.level),
+            withdrawn=vouched.words,
+            barred=vouched.barred or "",
         )
         if entry.origin or entry.source.startswith(("local:", "import:")):
             return replace(listed, state="local")
-        releases = self._known.of(entry) or ()
+        releases = self._vouching.known.of(entry) or ()
         version = Version.parse(entry.version)
         listed = replace(listed, yanked=any(one.yanked is not None and one.version == version for one in releases))
         best = newest(releases, prereleases=asked.prerelease)

@@ -16,6 +16,7 @@ from mmpm.ops.known import LocalReleases, lenient_range, newest, open_snapshot
 from mmpm.ops.receipts import standing_lock
 from mmpm.ops.resolve import resolve
 from mmpm.ops.tree import Graph, marks_of, read_graph
+from mmpm.ops.vouching import Vouching
 from mmpm.project.files import read_project
 from mmpm.project.manifest import read_manifest
 from mmpm.textform import registry_of
@@ -46,6 +47,7 @@ class Standing:
         held_by: whose requirements would keep it from `latest` even after the upgrade.
         is_solved: whether `allowed` could be told.
         is_known: whether its registry's word about it is here.
+        level, badge: how far the locked release is trusted now, and that where it is to be shown.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Standing:
     held_by: tuple[Holder, ...] = ()
     is_known: bool = True
     is_solved: bool = True
+    level: str = ""
+    badge: str = ""
 
     @property
     def is_outdated(self) -> bool:
@@ -90,10 +94,12 @@ def find_outdated(context: Context) -> Outdated:
         MmpmError: lock, receipt or a snapshot cannot be read.
     """
     graph = read_graph(context)
-    known = LocalReleases(context)
+    vouching = Vouching(context)
+    known = vouching.known
     upgraded = after_upgrade(context) if graph.releases else graph
     required_by = (upgraded if isinstance(upgraded, Graph) else graph).required_by()
-    standings = [judge(graph, upgraded, required_by, known, name) for name in sorted(graph.releases)]
+    judged = (judge(graph, upgraded, required_by, known, name) for name in sorted(graph.releases))
+    standings = [_with_level(vouching, graph, one) for one in judged]
     return Outdated(
         formulas=tuple(one for one in standings if one.is_outdated),
         unknown=tuple(one.name for one in standings if not one.is_known),
@@ -101,6 +107,15 @@ def find_outdated(context: Context) -> Outdated:
         seen=known.seen(),
         unsolved="" if isinstance(upgraded, Graph) else upgraded,
     )
+
+
+def _with_level(vouching: Vouching, graph: Graph, one: Standing) -> Standing:
+    """Add how far the locked release is trusted, and what changed for the worse; only where it is to be shown."""
+    if not one.is_outdated and not vouching.shows_unverified:
+        return one
+    vouched = vouching.of(graph.releases[one.name])
+    told = tuple(word for word in vouched.words if not word.startswith("yanked"))
+    return replace(one, level=vouched.level, badge=vouching.badge(vouched.level), marks=one.marks + told)
 
 
 def after_upgrade(context: Context, *names: str) -> Graph | str:

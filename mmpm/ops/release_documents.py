@@ -61,6 +61,7 @@ class Described:
     Attributes:
         is_latest: no higher version may be chosen from the registry.
         author, skills: from the release document; empty where it is not here.
+        level, badge: how far it is trusted, and that where it is to be shown.
     """
 
     name: str
@@ -70,3 +71,5 @@ class Described:
     is_pinned: bool
     author: str = ""
     skills: tuple[str, ...] = ()
+    level: str = "unverified"
+    badge: str = ""

@@ -10,31 +10,32 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NoSolutionError, ReleaseChangedError, UnknownHereError
+from mmpm.errors import NoSolutionError, PolicyBarredError, ReleaseChangedError, UnknownHereError
 from mmpm.lock import Locked, Lockfile, make_lockfile
 from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.references import release_address
 from mmpm.model.versions import Version
 from mmpm.ops.availability import Availability
 from mmpm.ops.knowledge import Knowledge, Known
+from mmpm.ops.vouching import NOBODY, judge_checked, judge_claim, signed_by_known, vouches
 from mmpm.solver.candidates import Selection, make_package
 from mmpm.solver.core import names_in, smallest_proof
 from mmpm.solver.explain import derivation, explanation
 from mmpm.solver.solve import Conflict, solve
-from mmpm.solver.universe import Absence, Candidate, Package, Shadowed, Universe
-from mmpm.trust.facts import format_time, parse_time
+from mmpm.solver.universe import Absence, Candidate, Package, Removed, Shadowed, Universe
+from mmpm.trust.levels import rank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mmpm.execute.context import Context
     from mmpm.model.references import Requirement
     from mmpm.model.release import Release
     from mmpm.project.manifest import Manifest, Wanted
     from mmpm.solver.solve import Resolution
+    from mmpm.trust.levels import Judged
 
 _MOST_TOLD = 8
 
@@ -56,17 +57,19 @@ class Resolved:
         chosen: by name; imported and local releases are not in it.
         releases: all that its registry publishes, by chosen name, in order of publication.
         serials: by registry id, of those that were asked.
+        judged: how far each chosen release is trusted, by signatures that were checked.
     """
 
     lock: Lockfile
     chosen: Mapping[str, Chosen]
     releases: Mapping[str, tuple[Release, ...]]
     serials: Mapping[str, int]
+    judged: Mapping[str, Judged]
 
     @property
     def levels(self) -> dict[str, tuple[str, int]]:
-        """Level and serial by registry id, for the receipt."""
-        return {registry: ("unverified", serial) for registry, serial in self.serials.items()}
+        """Level and serial by name, for the receipt."""
+        return {name: (self.judged[name].level, self.serials[one.registry]) for name, one in self.chosen.items()}
 
 
 def relock(context: Context, manifest: Manifest, old: Lockfile | None) -> Lockfile:
@@ -100,6 +103,8 @@ def resolve(
     Raises:
         NoSolutionError: nothing meets all requirements.
         UnknownHereError: the same, and what would tell more was never fetched.
+        SignatureBadError: a publisher's signature of a chosen release is bad.
+        PolicyBarredError: a chosen release is trusted less than its index claims, and too little.
         MmpmError: a registry whose word is needed cannot give it.
     """
     with _without_cycle_search():
@@ -184,6 +189,7 @@ class _Question:
         self.locked = {locked.name: Version.parse(locked.version) for locked in old.releases}
         self.requirements = {one.requirement for one in wanted}
         self.roots = sorted(((one.name, VersionRange.parse(one.range)) for one in wanted), key=lambda root: root[0])
+        self.policy = context.settings.policy
         self.knowledge = Knowledge(context, {one.name: one.registry for one in wanted if one.registry})
         # Brought by `import` or from a path, and asked for as before: no registry is asked for them.
         unchanged = {name for _, name, _ in self.requirements & set(old.requirements)}
@@ -234,7 +240,7 @@ class _Question:
         available = Availability(self.context) if self.context.offline else None
         for name in self.names:
             if name in self.imported:
-                packages[name] = _imported_package(self.imported[name])
+                packages[name] = _imported_package(self.imported[name], self._barred_import(self.imported[name]))
                 continue
             known = self.knowledge.of(name)
             if isinstance(known, Absence):
@@ -245,7 +251,7 @@ class _Question:
                 exact=exact.get(name),
                 requirements=tuple(dict.fromkeys(asked_by.get(name, ()))),
                 allows_prereleases=name in with_prereleases,
-                published_before=self._published_before(known),
+                barred=self._barred(known),
                 is_available=available,
                 is_mirrored=self.knowledge.carries(known.registry),
             )
@@ -255,6 +261,13 @@ class _Question:
             ]
             packages[name] = make_package(name, known.registry, known.releases, selection, shadowed)
         return Universe(packages, absent)
+
+    def _barred_import(self, locked: Locked) -> str | None:
+        """Say which rule bars what came from no registry: nobody vouches for it; what is one's own is not judged."""
+        if self.policy.bars_nothing or locked.source.startswith("local:"):
+            return None
+        by_name = self.policy.barrier_by_name(locked.name, self.locked[locked.name])
+        return by_name or self.policy.barrier_by_level(NOBODY.level)
 
     def _still_locked(self, name: str, known: Known) -> Version | None:
         """Give the locked version if it is this registry's own; one with other bytes by now is refused.
@@ -276,10 +289,53 @@ class _Question:
                 return version
         return None
 
-    def _published_before(self, known: Known) -> str:
-        least = self.context.settings.seconds("policy.min_age")
-        # Measured from the snapshot and not from the clock, so that equal snapshots give equal locks.
-        return format_time(parse_time(known.issued) - timedelta(seconds=least)) if least else ""
+    def _barred(self, known: Known) -> Callable[[Release], str | None] | None:
+        """Give what tells which rule of policy bars a release; None where no rule can."""
+        policy = self.policy
+        if policy.bars_nothing:
+            return None
+        snapshot = self.knowledge.snapshot(known.registry) if policy.asks_for_levels else None
+
+        def barred(release: Release) -> str | None:
+            judged = judge_claim(snapshot, release) if snapshot is not None else NOBODY
+            # Ages are measured from the snapshot and not from the clock, so that equal snapshots give equal locks.
+            return policy.barrier(release, judged.level, known.issued)
+
+        return barred
+
+    def _judge(self, chosen: Mapping[str, Chosen]) -> dict[str, Judged]:
+        """Check the signatures of what was chosen, and say of what that makes it.
+
+        Raises:
+            SignatureBadError: one of them is bad.
+            PolicyBarredError: a release is trusted less than its index claims, and too little.
+        """
+        by_registry: dict[str, list[Release]] = {}
+        for one in chosen.values():
+            by_registry.setdefault(one.registry, []).append(one.release)
+        snapshots = {registry: self.knowledge.snapshot(registry) for registry in by_registry}
+        for registry, releases in by_registry.items():
+            signed = signed_by_known(snapshots[registry], releases)
+            if signed:
+                self.knowledge.fetch_signatures(registry, signed)
+        judged: dict[str, Judged] = {}
+        barred: list[tuple[str, str, str]] = []
+        for name, one in chosen.items():
+            snapshot = snapshots[one.registry]
+            if not vouches(snapshot):
+                judged[name] = NOBODY
+                continue
+            found = judged[name] = judge_checked(snapshot, one.release, self.context.now)
+            if rank(found.level) < rank(judge_claim(snapshot, one.release).level):
+                version = str(one.release.version)
+                rule = self.policy.barrier_by_level(found.level)
+                if rule is not None:
+                    barred.append((name, version, f"{rule} ({'; '.join(found.sentences)})"))
+                said = f"{name} {version} counts as {found.level}: {'; '.join(found.sentences)}"
+                self.context.progress.warn(said)
+        if barred:
+            raise PolicyBarredError(barred)
+        return judged
 
     def resolved(self, resolution: Resolution) -> Resolved:
         """Write the answer down as a lock."""
@@ -301,7 +357,8 @@ class _Question:
                 self.context.progress.warn(f"{name} {version} was withdrawn by its publisher: {release.yanked}")
             alias = asked[name].installed_as if name in asked else None
             lines.append(_locked(known.registry, release, is_pinned=name in pinned, alias=alias))
-        return Resolved(make_lockfile(self.requirements, lines), chosen, histories, self.knowledge.serials())
+        lock = make_lockfile(self.requirements, lines)
+        return Resolved(lock, chosen, histories, self.knowledge.serials(), self._judge(chosen))
 
 
 def _each_once(releases: Iterable[Release]) -> Iterable[tuple[Requirement, ...]]:
@@ -325,6 +382,8 @@ def _locked(registry: str, release: Release, *, is_pinned: bool, alias: str | No
     )
 
 
-def _imported_package(locked: Locked) -> Package:
+def _imported_package(locked: Locked, barred: str | None) -> Package:
+    if barred is not None:
+        return Package(locked.name, "", (), (Removed(Version.parse(locked.version), "barred by policy", barred),))
     requires = {name: VersionRange.parse(text) if text else ANY for name, text in locked.requires}
     return Package(locked.name, "", (Candidate(Version.parse(locked.version), requires),))

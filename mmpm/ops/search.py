@@ -6,7 +6,8 @@ What ranks (the first difference decides):
    of the name, a capability, a word of the description or the author, a part of one of these;
 2. of the capabilities asked for: primary ones before secondary ones, then by the weight that the formula declares (one
    half where it declares none);
-3. the registry that is asked first, then the name.
+3. formulas that somebody vouches for (a verified publisher, a mark) before those that nobody does;
+4. the registry that is asked first, then the name.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from mmpm.model.spelling import closest
 from mmpm.ops.catalog import Owners, read_shelves
+from mmpm.ops.vouching import Vouching, judge_latest
+from mmpm.trust.levels import UNVERIFIED, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.ops.catalog import Entry, Shelf
 
-LEVELS = ("unverified", "verified", "official", "audited")
 SORTS = ("relevance", "name", "newest")
 _UNDECLARED_WEIGHT = 0.5
 _WORD = re.compile(r"[^\s,;]+")
@@ -63,7 +65,8 @@ class Hit:
     Attributes:
         entry: what the catalog says.
         registry: id of the registry that has it.
-        level: trust level; no mark of a registry is read yet, so that all are `unverified`.
+        level: how far its latest release is trusted, by what its index claims.
+        badge: that where it is to be shown; empty where it tells nothing.
         shadowed_by: id of the registry whose formula of this name is used instead; empty for the owner's.
     """
 
@@ -71,6 +74,7 @@ class Hit:
     registry: str
     level: str = "unverified"
     shadowed_by: str = ""
+    badge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +108,26 @@ def search(context: Context, request: SearchRequest) -> SearchResult:
     """
     shelves = read_shelves(context)
     wanted = _Wanted.of(request)
+    least = rank(request.level)
     owners = Owners(shelves)
+    vouching = Vouching(context)
     ranked: list[tuple[tuple[float, ...], int, str, Hit]] = []
     shadowed = 0
     for position, shelf in enumerate(shelves):
         for entry in shelf.entries:
-            rank = wanted.rank(entry)
-            if rank is None:
+            place = wanted.rank(entry)
+            if place is None:
+                continue
+            level = judge_latest(vouching, shelf.config.id, entry.name, entry.version)
+            if rank(level) < least:
                 continue
             owner = owners.of(entry.name)
-            if owner == shelf.config.id:
-                ranked.append((rank, position, entry.name, Hit(entry, owner)))
-            elif request.shows_shadowed:
-                ranked.append((rank, position, entry.name, Hit(entry, shelf.config.id, shadowed_by=owner)))
-            else:
+            shadowed_by = "" if owner == shelf.config.id else owner
+            if shadowed_by and not request.shows_shadowed:
                 shadowed += 1
+                continue
+            hit = Hit(entry, shelf.config.id, level, shadowed_by, vouching.badge(level))
+            ranked.append(((*place, level == UNVERIFIED), position, entry.name, hit))
     ranked.sort(key=lambda one: one[:3])
     hits = [hit for *_, hit in ranked]
     if request.sort == "name":
@@ -160,8 +169,6 @@ class _Wanted:
     def rank(self, entry: Entry) -> tuple[float, ...] | None:
         """Give what an entry sorts by, lower first; None if it does not match."""
         request = self.request
-        if request.level != LEVELS[0]:
-            return None  # no mark is read yet
         of_capabilities = 0.0
         for tag in request.capabilities:
             if tag in entry.primary:

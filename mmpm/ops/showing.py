@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mmpm.model.capabilities import Capabilities
     from mmpm.model.references import Reference
     from mmpm.model.release import Release
+    from mmpm.ops.provenance import Vouchers
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed
 
@@ -87,13 +88,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """All of it; `published` or some place with a path is there."""
+    """All of it; `published` or some place with a path is there; `vouched` is of what is published."""
 
     name: str
     version: str
     about: About | None
     published: Published | None
     places: tuple[Place, ...]
+    vouched: Vouchers | None = None
 
     @property
     def used(self) -> Place | None:
@@ -116,20 +118,20 @@ def show_formula(context: Context, reference: Reference, tiers: Sequence[Project
     places = tuple(_places(context, reference.name.base, tiers))
     used = next((place for place in places if place.path), None)
     try:
-        found, reasons = _published(context, reference)
+        found, vouched, reasons = _published(context, reference)
     except (RegistryUnreachableError, NotFetchedError) as error:
         if used is None or reference.registry is not None:
             raise
         # What lies here can be shown all the same.
         context.progress.warn(error.fact)
-        found, reasons = None, []
+        found, vouched, reasons = None, None, []
     about = _about_release(context, found) if found else None
     if about is None and used is not None:
         about = _about_file(context, used.path)
     if found is None and (used is None or reference.registry is not None):
         raise NotFoundHereError(name, str(reference.range), reasons)
     version = str(found.release.version) if found else (used.listed.version if used and used.listed else "")
-    return Shown(name, version, about, found, places)
+    return Shown(name, version, about, found, places, vouched)
 
 
 def _places(context: Context, base: str, tiers: Sequence[Project]) -> list[Place]:
@@ -151,7 +153,7 @@ def _places(context: Context, base: str, tiers: Sequence[Project]) -> list[Place
     return found
 
 
-def _published(context: Context, reference: Reference) -> tuple[Published | None, list[str]]:
+def _published(context: Context, reference: Reference) -> tuple[Published | None, Vouchers | None, list[str]]:
     """Ask for the registry that owns the name; say of each that was asked why it is not the one."""
     name = str(reference.name)
     bound = {name: str(reference.registry)} if reference.registry else None
@@ -160,11 +162,25 @@ def _published(context: Context, reference: Reference) -> tuple[Published | None
     knowledge.commit()
     found = knowledge.of(name)
     if isinstance(found, Known):
-        return _choose(context, reference, found, knowledge.serials()[found.registry])
+        published, reasons = _choose(context, reference, found, knowledge.serials()[found.registry])
+        return published, _vouchers(context, knowledge, published) if published else None, reasons
     words = {"absent": "has no such formula", "not mirrored": "lists it, but it is not mirrored here"}.get(
         found.why, f"{found.why} here, run `mmpm update`"
     )
-    return None, [f"{registry}: {words}" for registry in found.registries]
+    return None, None, [f"{registry}: {words}" for registry in found.registries]
+
+
+def _vouchers(context: Context, knowledge: Knowledge, published: Published) -> Vouchers:
+    """Bring the signatures of a release as far as they can be had, and say who vouches for it."""
+    from mmpm.ops.provenance import vouchers_of
+    from mmpm.ops.vouching import signed_by_known
+
+    snapshot = knowledge.snapshot(published.registry)
+    try:
+        knowledge.fetch_signatures(published.registry, signed_by_known(snapshot, [published.release]))
+    except MmpmError as error:
+        context.progress.warn(error.fact)
+    return vouchers_of(context, find_registry(context, published.registry), snapshot, published.release)
 
 
 def _choose(context: Context, reference: Reference, known: Known, serial: int) -> tuple[Published | None, list[str]]:

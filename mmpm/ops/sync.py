@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import DriftError, LockMissingError, LockOutOfDateError, TrustStateUnreadableError
+from mmpm.errors import (
+    DriftError,
+    LockMissingError,
+    LockOutOfDateError,
+    PolicyBarredError,
+    TrustStateUnreadableError,
+)
 from mmpm.execute.fetch import fetch, unproved
 from mmpm.execute.install import begin_change
+from mmpm.execute.remembering import trust_files
 from mmpm.execute.trees import read_trees
 from mmpm.lock import Lockfile, format_lock, parse_lock
 from mmpm.ops.receipts import lock_from_receipt, speaks_alone, standing_lock, with_files
@@ -38,7 +45,8 @@ from mmpm.project.files import (
     read_optional,
     read_project,
 )
-from mmpm.project.state import note, state_path
+from mmpm.project.policies import watched
+from mmpm.project.state import note, state_path, surroundings
 from mmpm.receipt import FILE_NAME, Installed, Receipt, format_receipt, is_receipt, parse_receipt
 from mmpm.reconcile import change_of, check_names, next_receipt, place_files, reconcile
 from mmpm.textform import registry_of
@@ -48,6 +56,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mmpm.execute.context import Context
+    from mmpm.ops.resolve import Resolved
+    from mmpm.ops.vouching import Vouched
     from mmpm.project.files import ProjectFiles
     from mmpm.project.manifest import Manifest
     from mmpm_store.tree import Tree
@@ -79,6 +89,8 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
         LockMissingError: `--frozen` or `--lock` without a lock.
         LockOutOfDateError: `--locked` and the manifest asks for something else.
         DriftError: `--check` and something would change.
+        PolicyBarredError: policy bars something that the lock has.
+        SignatureBadError: a publisher's signature of something that the lock has is bad.
         MmpmError: whatever solving and reading meet.
     """
     if not (request.dry_run or request.check):
@@ -89,6 +101,7 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
     if old is None and not is_told and (request.frozen or request.lock_path):
         raise LockMissingError(request.lock_path or context.project.lock_path)
     known = old or standing_lock(context, files)
+    resolved: Resolved | None = None
     if request.frozen or request.lock_path:
         new: Lockfile | None = known
         if missing := open_ends(known):
@@ -96,9 +109,12 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
     elif is_told and not request.locked:
         new = known
     else:
-        new = _relocked(context, known, old, may_change=not request.locked)
+        resolved = _relocked(context, known, old, may_change=not request.locked)
+        new = resolved.lock if resolved is not None else old
     if new is None:
         new = Lockfile()
+    vouched = _vouched(context, new, files.receipt, was_checked=resolved is not None)
+    has_words = any(one.words for one in vouched.values())
     is_ours = not (request.frozen or request.lock_path)
     writes_lock = is_ours and new != old and not (old is None and new == Lockfile())
     plan = plan_lockfile(
@@ -107,9 +123,13 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
         files=files,
         writes_lock=writes_lock,
         dry_run=request.dry_run or request.check,
-        # Whether the lock covers the manifest is not known then, and a plain `sync` must look.
-        notes=is_ours,
+        # Whether the lock covers the manifest is not known then, and a plain `sync` must look; what is warned of is
+        # said again until it is put right.
+        notes=is_ours and not has_words,
+        levels=resolved.levels if resolved is not None else {name: one.found for name, one in vouched.items()},
     )
+    if has_words:
+        plan = replace(plan, lock=b"")  # it is not to be repeated without a word
     if request.check and not plan.is_empty:
         raise DriftError(context.project.root, _changes(plan))
     return plan
@@ -138,7 +158,7 @@ def plan_lockfile(
         writes_lock: whether the project's lock shall hold `lock`.
         dry_run: nothing will be applied, so nothing is noted either.
         notes: whether the next `sync` has nothing to do after this.
-        levels: (level, serial) by registry id, for the receipt; what this machine believes where None.
+        levels: (level, serial) by name, for the receipt; those that are not in it count as unverified.
 
     Raises:
         InstallConflictError: two releases would bear one name on disk.
@@ -149,7 +169,7 @@ def plan_lockfile(
     receipt = with_files(files.receipt, files.formulas)
     sources = tuple(dict.fromkeys(registry for locked in lock.releases if (registry := registry_of(locked.source))))
     trees = _trees(context, lock, sources)
-    entries = _entries(context, lock, trees, levels or _serials(context, sources))
+    entries = _entries(context, lock, trees, levels or {}, _serials(context, sources))
     after = next_receipt(entries, receipt)
     state_file = state_path(context.places.state, context.project.root)
     paths = [file.path for one in (after, receipt) for entry in one.entries for file in entry.files]
@@ -162,10 +182,14 @@ def plan_lockfile(
         path = context.project.manifest_path
         texts += _text("manifest", path, manifest.encode(), read_optional(path))
     linked = [action for action in actions if isinstance(action, (InstallTree, ReplaceTree)) and action.link]
-    noted = NoteState("Nothing to do", _watched(context, after))
+    try:
+        noted = NoteState("Nothing to do", _watched(context, after, sources))
+    except TrustStateUnreadableError:
+        noted, notes = NoteState("", ()), False  # the next one looks again
     if not (actions or texts):
         if notes and not dry_run:
-            note(context.places.state, context.project.root, noted.sentence, list(noted.paths))
+            around = surroundings(context.environ)
+            note(context.places.state, context.project.root, noted.sentence, list(noted.paths), around)
         return Plan(folder=files.formulas)
     root = SetRoot(f"{files.formulas}/{FILE_NAME}", tuple(sorted({entry.tree for entry in after.entries})))
     # A checksum follows from the tree: where the receipt has another one for the same tree, one of them is wrong.
@@ -214,8 +238,43 @@ def _given(context: Context, path: str, files: ProjectFiles) -> Lockfile | None:
     return None if files.lock_data is None else parse_lock(files.lock_data, path)
 
 
-def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_change: bool) -> Lockfile | None:
-    """Give the lock for the manifest as it is now; `old` itself where it covers the manifest.
+MOST_WARNINGS = 8
+
+
+def _vouched(context: Context, lock: Lockfile, receipt: Receipt, *, was_checked: bool) -> Mapping[str, Vouched]:
+    """Judge everything that is to be installed, by what is known here, and say what changed for the worse.
+
+    Args:
+        context: the registries, policy, who listens.
+        lock: what shall be installed.
+        receipt: what is installed.
+        was_checked: whether signatures were checked a moment ago, when the lock was made.
+
+    Raises:
+        PolicyBarredError: policy bars some of it.
+        SignatureBadError: a signature is bad.
+    """
+    if not lock.releases:
+        return {}
+    from mmpm.ops.vouching import vouch_for
+
+    before = {entry.name: entry.level for entry in receipt.entries}
+    vouched = vouch_for(context, lock.releases, before, checks=not was_checked)
+    barred = [(one.name, one.version, why) for one in lock.releases if (why := vouched[one.name].barred)]
+    if barred:
+        raise PolicyBarredError(barred)
+    told = [
+        f"{one.name} {one.version}: {', '.join(words)}" for one in lock.releases if (words := vouched[one.name].words)
+    ]
+    for sentence in told[:MOST_WARNINGS]:
+        context.progress.warn(sentence)
+    if len(told) > MOST_WARNINGS:
+        context.progress.warn(f"and {len(told) - MOST_WARNINGS} more; `mmpm list` shows all")
+    return vouched
+
+
+def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_change: bool) -> Resolved | None:
+    """Resolve the manifest as it is now; None where `old` covers it.
 
     Where there is no lock, `known` is what the receipt tells: versions stay if they can.
     """
@@ -226,12 +285,12 @@ def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_ch
     # A lock that came without its manifest asks for what it was made for.
     asked = requirements_of(manifest) if manifest.exists else known.requirements
     if asked == before and not (old and open_ends(old)):
-        return old
+        return None
     if not may_change:
         raise LockOutOfDateError(sorted({name for _, name, _ in set(asked) ^ set(before)}))
-    from mmpm.ops.resolve import relock
+    from mmpm.ops.resolve import resolve
 
-    return relock(context, manifest.or_asking_for(known.requirements), known)
+    return resolve(context, manifest.or_asking_for(known.requirements).wanted, known)
 
 
 def open_ends(lock: Lockfile) -> list[str]:
@@ -258,7 +317,11 @@ def _trees(context: Context, lock: Lockfile, sources: tuple[str, ...]) -> dict[s
 
 
 def _entries(
-    context: Context, lock: Lockfile, trees: Mapping[str, Tree], levels: Mapping[str, tuple[str, int]]
+    context: Context,
+    lock: Lockfile,
+    trees: Mapping[str, Tree],
+    levels: Mapping[str, tuple[str, int]],
+    serials: Mapping[str, int],
 ) -> list[Installed]:
     asked = {name: text for _, name, text in lock.requirements}
     now = context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -266,7 +329,7 @@ def _entries(
     for locked in lock.releases:
         if locked.kind == "molecules":
             continue
-        level, serial = levels.get(registry_of(locked.source), ("unverified", 0))
+        level, serial = levels.get(locked.name) or ("unverified", serials.get(registry_of(locked.source), 0))
         entries.append(
             Installed(
                 locked.name,
@@ -289,7 +352,7 @@ def _entries(
     return entries
 
 
-def _serials(context: Context, registries: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+def _serials(context: Context, registries: tuple[str, ...]) -> dict[str, int]:
     from mmpm.execute.connect import find_registry, trust_of
 
     found = {}
@@ -297,7 +360,7 @@ def _serials(context: Context, registries: tuple[str, ...]) -> dict[str, tuple[s
         # What a receipt tells for display is no reason to stop.
         with contextlib.suppress(TrustStateUnreadableError):
             state = trust_of(context, find_registry(context, registry)).read()
-            found[registry] = ("unverified", state.serial if state else 0)
+            found[registry] = state.serial if state else 0
     return found
 
 
@@ -338,7 +401,8 @@ def _missing(context: Context, linked: list[InstallTree | ReplaceTree], names: s
     return {identity: size for identity, size in wanted.items() if not context.store.has(ObjectId.parse(identity))}
 
 
-def _watched(context: Context, after: Receipt) -> tuple[str, ...]:
-    """Give what a `sync` looks at to see that nothing is to do."""
-    paths = [context.project.manifest_path, context.project.lock_path, ".", FILE_NAME]
+def _watched(context: Context, after: Receipt, sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Give what a `sync` looks at to see that nothing is to do: also what registries and policy may say by now."""
+    paths = [context.project.manifest_path, context.project.lock_path, ".", FILE_NAME, *watched(context.places)]
+    paths += trust_files(context, sources)
     return tuple(paths + [file.path for entry in after.entries for file in entry.files])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mmpm.errors import NotInstalledError
 from mmpm.lock import Asked, Locked, Lockfile, parse_requirement_text
 from mmpm.model.versions import Version
-from mmpm.ops.known import LocalReleases
 from mmpm.ops.receipts import standing_lock
+from mmpm.ops.vouching import Vouching
 from mmpm.project.files import read_project
 from mmpm.textform import registry_of
 
@@ -74,6 +74,7 @@ class Branch:
             are several, as `from HOST`.
         is_repeated: what it needs is shown above, where it came first.
         is_cut: what it needs is not shown, because it is too deep.
+        level, badge: how far it is trusted now, and that where it is to be shown.
     """
 
     depth: int
@@ -84,6 +85,8 @@ class Branch:
     marks: tuple[str, ...] = ()
     is_repeated: bool = False
     is_cut: bool = False
+    level: str = ""
+    badge: str = ""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,7 @@ class _Growing:
     graph: Graph
     soft: dict[str, tuple[str, ...]]
     marks: dict[str, tuple[str, ...]]
+    levels: dict[str, tuple[str, str]]
     depth: int
     lines: list[Branch] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
@@ -127,7 +131,9 @@ class _Growing:
     def _branch(self, name: str, text: str, is_last: tuple[bool, ...], *, is_soft: bool) -> Branch:
         locked = self.graph.releases.get(name)
         marks = ("soft",) * is_soft + (self.marks[name] if locked else ("not installed",))
-        return Branch(len(is_last) - 1, is_last, name, locked.version if locked else "", text, marks)
+        level, badge = self.levels.get(name, ("", ""))
+        version = locked.version if locked else ""
+        return Branch(len(is_last) - 1, is_last, name, version, text, marks, level=level, badge=badge)
 
 
 def read_graph(context: Context) -> Graph:
@@ -175,16 +181,20 @@ def grow_tree(context: Context, names: Iterable[str] = (), *, depth: int = DEEPE
         MmpmError: lock, receipt or a snapshot cannot be read.
     """
     graph = read_graph(context)
-    known = LocalReleases(context)
+    vouching = Vouching(context)
     soft: dict[str, tuple[str, ...]] = {}
     marks: dict[str, tuple[str, ...]] = {}
+    levels: dict[str, tuple[str, str]] = {}
     with_registry = len({registry_of(one.source) for one in graph.releases.values()}) > 1
     for name, locked in graph.releases.items():
-        release = known.release(locked)
-        marks[name] = marks_of(locked, release, with_registry=with_registry)
+        vouched = vouching.of(locked)
+        release = vouched.release
+        told = tuple(word for word in vouched.words if not word.startswith("yanked"))
+        marks[name] = marks_of(locked, release, with_registry=with_registry) + told
+        levels[name] = vouched.level, vouching.badge(vouched.level)
         soft[name] = tuple(sorted(str(one) for one in release.soft)) if release is not None else ()
     roots = [(_found(context, graph, name).name, "") for name in names]
-    growing = _Growing(graph, soft, marks, depth)
+    growing = _Growing(graph, soft, marks, levels, depth)
     growing.grow(roots or [(name, asked.range) for name, asked in graph.asked.items()])
     return growing.lines
 

@@ -5,11 +5,13 @@ Every installed file is read and hashed; nothing that was noted about inodes is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mmpm.errors import SignatureBadError
 from mmpm.ops.known import LocalReleases
 from mmpm.ops.receipts import flat_name, problem_of_unlisted
+from mmpm.ops.vouching import Vouching
 from mmpm.project.files import observe, read_project
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Verified:
         name, version: of the release.
         files: how many of its files are as installed.
         problems: sentences; empty when all is well.
+        level: how far it is trusted now, by signatures that were checked.
+        warnings: what changed for the worse since it was installed, where no rule of policy bars it for that.
         index: `trusted` if the registry's verified index lists this checksum and tree, `untrusted` if it lists
             others, empty where that was not asked or is not known here.
     """
@@ -39,6 +43,8 @@ class Verified:
     files: int
     problems: tuple[str, ...]
     index: str = ""
+    level: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def verify_installed(context: Context, *, against_lock: bool = False) -> list[Verified]:
@@ -55,11 +61,25 @@ def verify_installed(context: Context, *, against_lock: bool = False) -> list[Ve
     found = []
     lock = files.lock
     known = LocalReleases(context) if against_lock else None
+    vouching = Vouching(context, checks=True)
     for entry in receipt.entries:
-        found.append(_check(entry, files.formulas, seen, lock, known))
+        found.append(_vouched(vouching, entry, _check(entry, files.formulas, seen, lock, known)))
         context.progress.advance()
     context.progress.finish()
     return found + _not_installed(lock, receipt)
+
+
+def _vouched(vouching: Vouching, entry: Installed, checked: Verified) -> Verified:
+    """Add what vouches for a release by now, and what policy says to that."""
+    try:
+        vouched = vouching.of(entry, entry.level)
+    except SignatureBadError as error:
+        return replace(checked, problems=(*checked.problems, error.fact), index=UNTRUSTED)
+    if vouched.barred:
+        remedy = f"`mmpm upgrade {entry.name}` looks for another, `mmpm uninstall {entry.name}` does without"
+        told = f"is barred by {vouched.barred}; {', '.join((*vouched.words, remedy))}"
+        return replace(checked, problems=(*checked.problems, told), level=vouched.level)
+    return replace(checked, level=vouched.level, warnings=vouched.words)
 
 
 def _check(

@@ -4,11 +4,12 @@ After a `sync` that left nothing to do, `note` writes down what every file it de
 receipt, the formulas folder itself and every installed file. While all of them look the same there is nothing to do.
 
 Rule: no import but `os`; this runs before anything else of mmpm is loaded (a module of the standard library such as
-json costs as much as the whole interpreter). The file's text (FORMAT 2), a line each:
+json costs as much as the whole interpreter). The file's text (FORMAT 3), a line each:
 
-    mmpm-state 2
+    mmpm-state 3
     <the sentence to print>
     <root>
+    <what of the environment says which rules hold>
     <inode> <mode> <size> <time in ns> <path, relative to the root's formulas folder or absolute>
     - - - - <absolute path of a file that there was not>
 """
@@ -19,7 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HEAD = "mmpm-state 2"
+_HEAD = "mmpm-state 3"
+_PLACES = ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_STATE_HOME")
+_RULES = "MMPM_POLICY_"
 
 
 def state_home(environ: "Mapping[str, str]") -> str:
@@ -54,8 +57,8 @@ def is_noop(root: str, environ: "Mapping[str, str]") -> "str | None":
             text = os.read(fd, size).decode("utf-8", "surrogateescape")
         finally:
             os.close(fd)
-        head, sentence, place, *lines = text.split("\n")
-        if head != _HEAD or place != root or not lines or lines.pop():
+        head, sentence, place, around, *lines = text.split("\n")
+        if head != _HEAD or place != root or around != surroundings(environ) or not lines or lines.pop():
             return None
         folder = os.open(root + "/.beads/formulas", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (OSError, ValueError):
@@ -64,6 +67,13 @@ def is_noop(root: str, environ: "Mapping[str, str]") -> "str | None":
         return sentence if looks_the_same(lines, folder) else None
     finally:
         os.close(folder)
+
+
+def surroundings(environ: "Mapping[str, str]") -> str:
+    """Give what of the environment says which rules hold: where settings lie, and the rules that it states; a line."""
+    said = [name + "=" + environ.get(name, "") for name in _PLACES]
+    said += sorted([name + "=" + environ[name] for name in environ if name.startswith(_RULES)])
+    return repr(said)
 
 
 def look(path: str, folder: "int | None" = None) -> str:
@@ -96,7 +106,7 @@ def looks_the_same(lines: "list[str]", folder: "int | None" = None) -> bool:
     return True
 
 
-def note(state: str, root: str, sentence: str, paths: "list[str]") -> bool:
+def note(state: str, root: str, sentence: str, paths: "list[str]", around: str) -> bool:
     """Write down that nothing is to do at `root` while `paths` look as they do now.
 
     Args:
@@ -104,6 +114,7 @@ def note(state: str, root: str, sentence: str, paths: "list[str]") -> bool:
         root: the tier's root, absolute.
         sentence: what a no-op `sync` prints; one line.
         paths: relative to ``<root>/.beads/formulas``, or absolute; ``.`` is that folder itself.
+        around: what `surroundings` gave.
 
     Returns:
         False if it was not noted (a file vanished, or the state folder cannot be written): the next `sync` looks.
@@ -122,7 +133,7 @@ def note(state: str, root: str, sentence: str, paths: "list[str]") -> bool:
             lines.append(look(path, folder) + "\n")
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            file.write(f"{_HEAD}\n{sentence}\n{root}\n")
+            file.write(f"{_HEAD}\n{sentence}\n{root}\n{around}\n")
             file.writelines(lines)
         os.replace(temporary, target)
     except OSError:
@@ -147,7 +158,7 @@ def read_identities(path: str) -> "dict[str, tuple[int, int, int]]":
             lines = file.read().split("\n")
         if lines[0] != _HEAD:
             return {}
-        rows = (line.split(" ", 4) for line in lines[3:-1] if line[:1] != "-")
+        rows = (line.split(" ", 4) for line in lines[4:-1] if line[:1] != "-")
         return {row[4]: (int(row[0]), int(row[2]), int(row[3])) for row in rows}
     except (OSError, ValueError, IndexError):
         return {}

@@ -48,6 +48,7 @@ class Evidence:
         self._publishers: Publishers | None = None
         self._marks: dict[str, Marks] = {}
         self._missing: set[str] | None = None  # of the targets, when it was looked last
+        self._says_anything: bool | None = None
 
     def targets(self) -> dict[str, Listed] | None:
         """Give sha256 and length of every document that the role lists; None where its metadata is not here.
@@ -95,6 +96,16 @@ class Evidence:
                 return Marks()
             found = self._marks[shard] = self._parsed(layout.levels_target(shard), Marks.parse, data)
         return found
+
+    def says_anything(self) -> bool:
+        """Whether, by what is here, there is any publisher or any mark: else nothing can raise a level.
+
+        Looked at once: what comes later is for whoever opens the snapshot then.
+        """
+        if self._says_anything is None:
+            targets = set(self.targets() or ())
+            self._says_anything = bool(targets - {layout.PUBLISHERS}) or bool(self.publishers().publishers)
+        return self._says_anything
 
     def publishers_bytes(self) -> bytes | None:
         """Give ``trust/publishers.json``; None where there is none, or it is not here."""

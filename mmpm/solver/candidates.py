@@ -5,6 +5,7 @@
 * A yanked release is a candidate only if it is locked or the project asks for exactly this version.
 * Offline, a release whose files are not here is none, unless it is locked: moving on silently would be worse.
 * A release that the mirrors at hand list and do not carry is none, unless it is locked.
+* What policy bars is none, also if it is locked or asked for exactly.
 * "Latest" is the highest version, not the newest date.
 """
 
@@ -33,7 +34,7 @@ class Selection:
         exact: the version that the project asks for exactly.
         requirements: every requirement on the name in the universe that names a pre-release.
         allows_prereleases: the person said `--pre` for it.
-        published_before: RFC 3339; younger releases are barred by the policy of a least age; empty for none.
+        barred: which rule of policy bars a release, as a clause that follows "barred by"; None where no rule can.
         is_available: offline, whether the files of a release are in the store.
         is_mirrored: whether the files of a release are in the mirrors that are asked; None where nothing says not.
     """
@@ -42,13 +43,16 @@ class Selection:
     exact: Version | None = None
     requirements: Sequence[VersionRange] = ()
     allows_prereleases: bool = False
-    published_before: str = ""
+    barred: Callable[[Release], str | None] | None = None
     is_available: Callable[[Release], bool] | None = None
     is_mirrored: Callable[[Release], bool] | None = None
 
     def barrier(self, release: Release) -> Removed | None:
         """Say why a release may not be chosen; None if it may."""
         version = release.version
+        rule = self.barred(release) if self.barred is not None else None
+        if rule is not None:
+            return Removed(version, "barred by policy", rule)
         if self.locked is not None and version == self.locked:
             return None
         if release.tombstone:
@@ -57,8 +61,6 @@ class Selection:
             return Removed(version, "yanked", release.yanked)
         if version.prerelease and not (self.allows_prereleases or self._is_named(version)):
             return Removed(version, "pre-release")
-        if self.published_before and release.published_at > self.published_before:
-            return Removed(version, "barred by policy", "policy.min_age")
         if self.is_available is not None and not self.is_available(release):
             return Removed(version, "not in the store")
         if self.is_mirrored is not None and not self.is_mirrored(release):
@@ -82,7 +84,7 @@ def make_package(
     # A formula's releases mostly require what the one before required, and then it is one value.
     tables: dict[int, dict[str, VersionRange]] = {}
     asks_more = selection.is_available is not None or selection.is_mirrored is not None
-    is_barred_by_more = bool(selection.published_before) or asks_more
+    is_barred_by_more = selection.barred is not None or asks_more
     has_prereleases = False
     for release in sorted(releases, key=_PRECEDENCE):
         version, is_withdrawn = release.version, release.yanked is not None

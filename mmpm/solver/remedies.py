@@ -119,7 +119,9 @@ def _notes(lack: _Lack) -> Iterator[str]:
             yield f"{where} lists {lack.name}, and no release of it."
     for why, words in _BARRED.items():
         mine = [each for each in lack.barred if each.why == why]
-        if mine:
+        if mine and why == "barred by policy":
+            yield from _barred_notes(lack.name, mine)
+        elif mine:
             shown = [f"{each.version} ({each.detail})" if each.detail else str(each.version) for each in mine]
             yield f"{where} has {lack.name} {listed(shown, ' and ', MOST_VERSIONS)}, which {words[len(mine) > 1]}."
     shadows = lack.shadows
@@ -131,6 +133,18 @@ def _notes(lack: _Lack) -> Iterator[str]:
     if len(shadows) > MOST_REGISTRIES:
         count = len(shadows) - MOST_REGISTRIES
         yield f"{count} more registries have releases of {lack.name} that would fit, shadowed likewise."
+
+
+def _barred_notes(name: str, barred: Sequence[Removed]) -> Iterator[str]:
+    """Say by which rule versions are barred, those with the same reason together."""
+    by_rule: dict[str, list[str]] = {}
+    for each in barred:
+        by_rule.setdefault(each.detail, []).append(str(each.version))
+    for rule, versions in by_rule.items():
+        verb = "is" if len(versions) == 1 else "are"
+        said = rule if len(versions) == 1 else rule.replace(": it is ", ": each is ")
+        shown = listed(versions[::-1], " and ", MOST_VERSIONS)
+        yield f"{name} {shown} {verb} barred by {said or 'policy'}."
 
 
 def _absence_note(name: str, absence: Absence | None) -> str:
@@ -234,9 +248,10 @@ def _remedies(lack: _Lack) -> Iterator[str]:
     if "yanked" in newest:
         yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`"
     if "barred by policy" in newest:
-        detail = newest["barred by policy"].detail
-        rule = f", {detail}" if detail else ""
-        yield f"change the policy that bars it{rule}: `mmpm config list --origin` tells where it is set"
+        rule = newest["barred by policy"].detail.partition(":")[0].partition(",")[0]
+        yield f"have the rule changed that bars it, {rule or 'a policy'}: `mmpm policy show` tells who set it"
+        if rule.startswith("policy.min_level"):
+            yield f"have {name} vouched for: `mmpm registry mark` where its registry is kept, then `mmpm update` here"
     for registry, fitting in lack.shadows[:MOST_REGISTRIES]:
         yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}@{fitting[-1]}`"
     if lack.by and lack.package.candidates and not (newest or lack.shadows):

@@ -79,6 +79,7 @@ def test_the_tree_for_programs_has_depth_and_marks(terminal):
         "marks": ["pinned", "pre-release"],
         "repeated": False,
         "cut": False,
+        "level": "unverified",
     }
 
 

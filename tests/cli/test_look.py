@@ -183,7 +183,7 @@ def test_newer_versions_are_told_apart_from_the_latest(terminal, project):
         """
         $ mmpm list --installed
         mol-a 4.1.0 [~4.1]
-        mol-b 1.0.0 [pinned, yanked]
+        mol-b 1.0.0 [pinned, yanked: broken]
         """
     )
 
@@ -217,11 +217,11 @@ def test_a_withdrawn_version_is_marked_and_not_the_latest(terminal, project, reg
     registry.show()
     terminal.run("show", "mol-b")
     project(installed("mol-b", "1.1.0"))
-    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [yanked]\n"
+    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [yanked: broken]\n"
     project(installed("mol-b", "1.1.0", requested="1.1"))
-    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [1.1, yanked]\n"
+    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [1.1, yanked: broken]\n"
     project(installed("mol-b", "1.1.0", requested="1.1.0", pinned=True))
-    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [pinned, yanked]\n"
+    assert terminal.run("list", "--installed").out == "mol-b 1.1.0 [pinned, yanked: broken]\n"
 
 
 @pytest.mark.usefixtures("registry")

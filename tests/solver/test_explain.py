@@ -152,7 +152,7 @@ def test_the_reasons_why_something_cannot_be_had_are_told_apart():
     )
     assert "which is a pre-release that nothing asks for" in explain(refusal(early, wanted))
     barred = altered(asks_a, "a", removed=(Removed(V("2.0.0"), "barred by policy", "policy.min_age"),))
-    assert "which is barred by policy." in explain(refusal(barred, wanted))
+    assert "a 2.0.0 is barred by policy.min_age." in explain(refusal(barred, wanted))
     away = altered(asks_a, "a", removed=(Removed(V("2.0.0"), "not in the store"),))
     assert "not in the store, and this run is offline" in explain(refusal(away, wanted))
     shadowed = altered(asks_a, "a", shadowed=(Shadowed("public", (V("2.0.0"),)),))

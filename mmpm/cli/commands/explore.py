@@ -1,6 +1,6 @@
 """Looking around from what is here, without a network: `tree`, `why`, `outdated`."""
 
-from mmpm.cli.output import Output, Styled, can_show
+from mmpm.cli.output import Output, Styled, badge, can_show
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
 from mmpm.ops.outdated import Outdated, Standing, find_outdated
@@ -28,13 +28,13 @@ def tree(*names: str, depth: int = DEEPEST, session: Session) -> None:
     lines = grow_tree(context, names, depth=depth)
     drawn = _FANCY if can_show(out.out, "└") else _PLAIN
     for line in lines:
-        out.result(*_tree_line(line, drawn))
+        out.result(*_tree_line(out, line, drawn))
     if not lines:
         out.say("Nothing is locked")
     out.document("mmpm.tree/1", {"tree": [_branch_json(line) for line in lines]})
 
 
-def _tree_line(line: Branch, drawn: tuple[str, str, str, str]) -> list[str | Styled]:
+def _tree_line(out: Output, line: Branch, drawn: tuple[str, str, str, str]) -> list[str | Styled]:
     fork, last, through, blank = drawn
     stem = "".join(blank if is_last else through for is_last in line.is_last[1:-1])
     if line.depth:
@@ -45,6 +45,8 @@ def _tree_line(line: Branch, drawn: tuple[str, str, str, str]) -> list[str | Sty
     if line.range and line.range != "*":
         pieces.append(Styled(f" ({line.range})", "dim"))
     pieces += _marks(line.marks)
+    if line.badge:
+        pieces += [" ", badge(out, line.badge)]
     if line.is_repeated:
         pieces.append(Styled(" (see above)", "dim"))
     if line.is_cut:
@@ -66,6 +68,7 @@ def _branch_json(line: Branch) -> dict[str, object]:
         "marks": list(line.marks),
         "repeated": line.is_repeated,
         "cut": line.is_cut,
+        "level": line.level,
     }
 
 
@@ -142,7 +145,7 @@ def outdated(*, exit_code: bool = False, session: Session) -> int | None:
     out = session.output
     rows = [("formula", "locked", "allowed", "latest", "")] if found.formulas else []
     rows += [
-        (one.name, one.version, one.allowed or ("-" if one.is_solved else "?"), one.latest or "-", _note(one))
+        (one.name, one.version, one.allowed or ("-" if one.is_solved else "?"), one.latest or "-", _note(out, one))
         for one in found.formulas
     ]
     widths = [max(map(len, column)) for column in zip(*(row[:4] for row in rows), strict=True)] if rows else []
@@ -163,10 +166,11 @@ def outdated(*, exit_code: bool = False, session: Session) -> int | None:
     return 1 if exit_code and found.formulas else None
 
 
-def _note(one: Standing) -> str:
+def _note(out: Output, one: Standing) -> str:
     marks = f"[{', '.join(one.marks)}]" if one.marks else ""
+    shown = badge(out, one.badge).text if one.badge else ""
     held = _held(one) if one.latest and one.latest != one.allowed else ""
-    return " ".join(part for part in (marks, held) if part)
+    return " ".join(part for part in (marks, shown, held) if part)
 
 
 def _say_what_is_known(out: Output, found: Outdated) -> None:
@@ -192,4 +196,5 @@ def _standing_json(one: Standing) -> dict[str, object]:
         "held_by": [{"name": holder.name, "range": holder.range} for holder in one.held_by],
         "known": one.is_known,
         "solved": one.is_solved,
+        "level": one.level,
     }

@@ -1,11 +1,12 @@
 """Looking over what the registries have, as far as it is here: `search`, `audit confusion`."""
 
-from mmpm.cli.output import Output, Styled
+from mmpm.cli.output import Output, Styled, badge
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
 from mmpm.ops import confusion
-from mmpm.ops.search import LEVELS, SORTS, Hit, SearchRequest, SearchResult
+from mmpm.ops.search import SORTS, Hit, SearchRequest, SearchResult
 from mmpm.ops.search import search as search_catalogs
+from mmpm.trust.levels import LEVELS
 
 SHOWN_DESCRIPTION = 160
 
@@ -46,10 +47,6 @@ def search(
         out.say("No catalog is here. Bring them with: mmpm update, after mmpm registry add URL")
     else:
         _print_found(out, request, found)
-    if level != LEVELS[0] and not found.hits:
-        out.warn(
-            f"registries' marks are not read yet: every formula counts as unverified, and --level {level} finds none"
-        )
     for registry in found.incomplete:
         out.warn(f"not all that {registry} has is known here: run `mmpm update {registry}`")
     out.document("mmpm.search/1", _found_json(found))
@@ -89,8 +86,8 @@ def _print_hit(out: Output, hit: Hit, *, with_registry: bool) -> None:
     pieces: list[str | Styled] = [Styled(entry.name, "bold"), f" v{entry.version}"]
     if entry.kind != "formula":
         pieces.append(f" [{entry.kind}]")
-    if hit.level != LEVELS[0]:
-        pieces.append(f" {out.mark(hit.level, out.out)}")
+    if hit.badge:
+        pieces += [" ", badge(out, hit.badge)]
     if with_registry:
         pieces.append(Styled(f" {hit.registry}", "dim"))
     if hit.shadowed_by:

@@ -1,7 +1,7 @@
 """Commands that look and change nothing: `list`, `show`."""
 
 from mmpm.cli.operands import parse_reference
-from mmpm.cli.output import Output, Styled
+from mmpm.cli.output import Output, Styled, badge
 from mmpm.cli.session import Session
 from mmpm.model.references import release_address
 from mmpm.ops.listing import Listed, TierListing, list_formulas
@@ -39,10 +39,10 @@ def _print_tier(out: Output, listing: TierListing, *, with_head: bool) -> None:
     if with_head and listing.formulas:
         out.result(Styled(f"{listing.project.tier}:", "bold"), f" {listing.project.formulas}")
     for one in listing.formulas:
-        out.result("  " * with_head, *_line(one))
+        out.result("  " * with_head, *_line(out, one))
 
 
-def _line(one: Listed) -> list[str | Styled]:
+def _line(out: Output, one: Listed) -> list[str | Styled]:
     """Give a line as in the seed: `mol-polecat-work 4.0.0 [pinned]`."""
     pieces: list[str | Styled] = [one.name]
     if one.installed_name != one.name.rpartition("/")[2]:
@@ -51,7 +51,10 @@ def _line(one: Listed) -> list[str | Styled]:
         pieces.append(f" {one.version}")
     mark = mark_of(one)
     if mark:
-        pieces += [" ", Styled(mark, "yellow" if one.state == "outdated" or one.yanked else "dim")]
+        is_telling = one.state == "outdated" or one.withdrawn or one.barred
+        pieces += [" ", Styled(mark, "yellow" if is_telling else "dim")]
+    if one.badge and one.state != "official":
+        pieces += [" ", badge(out, one.badge)]
     if one.problem:
         pieces += [" ", Styled(one.problem, "red")]
     if one.shadowed_by:
@@ -60,7 +63,7 @@ def _line(one: Listed) -> list[str | Styled]:
 
 
 def mark_of(one: Listed) -> str:
-    """Give the mark in brackets: `[pinned]`, `[latest]`, `[^4, 4.2.0 available]`, `[2, yanked]`; or `unmanaged`."""
+    """Give the mark in brackets: `[pinned]`, `[latest]`, `[^4, 4.2.0 available]`, `[2, yanked: why]`; `unmanaged`."""
     if one.state == "unmanaged":
         return "unmanaged"
     if one.state in {"pinned", "latest", "local", "official"}:
@@ -68,7 +71,8 @@ def mark_of(one: Listed) -> str:
     else:
         first = one.requested if one.requested not in {"", "*", "latest"} else ""
     available = f"{one.available} available" if one.available else ""
-    inside = ", ".join(part for part in (first, available, "yanked" * one.yanked) if part)
+    barred = "barred by policy" if one.barred else ""
+    inside = ", ".join(part for part in (first, available, *one.withdrawn, barred) if part)
     return f"[{inside}]" if inside else ""
 
 
@@ -119,6 +123,8 @@ def _print_head(out: Output, shown: Shown) -> None:
         out.result(f"{label}: {value}")
     if found:
         out.result(f"Checksum: {found.release.checksum}")
+    if shown.vouched is not None:
+        out.result("Level: ", badge(out, shown.vouched.level), f" ({'; '.join(shown.vouched.sentences)})")
     used = shown.used
     if used is not None and used.listed is not None:
         mark = mark_of(used.listed)
@@ -185,6 +191,7 @@ def _provenance(shown: Shown) -> list[tuple[str, str]]:
             ("Root key", f"sha256:{found.root}" if found.root else "not pinned"),
             ("Signatures", ", ".join(short(key_id) for key_id, _ in release.signatures) or "none by a publisher"),
         ]
+    rows += _vouched_rows(shown)
     entry = shown.used.receipt if shown.used else None
     if entry is not None:
         rows += [
@@ -198,6 +205,24 @@ def _provenance(shown: Shown) -> list[tuple[str, str]]:
         rows.append(
             ("Here", "the system tier, official" if shown.used.tier == "system" else "a file that mmpm did not install")
         )
+    return rows
+
+
+def _vouched_rows(shown: Shown) -> list[tuple[str, str]]:
+    """Say how far a release is trusted, by whom, and in which registry of which mirror that is found."""
+    one = shown.vouched
+    if one is None:
+        return []
+    rows = [("Level", f"{one.level}: {'; '.join(one.sentences)}")]
+    if one.publisher is not None:
+        rows.append(("Publisher", f"{one.publisher.name} ({one.publisher.id})"))
+    rows += [(f"Key {key_id}", what) for key_id, what in one.keys]
+    for what, by, at, note in one.marks:
+        rows.append((f"Marked {what}", ", ".join(part for part in (f"by {by}" if by else "", at, note) if part)))
+    rows += [("Withdrawn", word) for word in one.words]
+    if one.barred:
+        rows.append(("Barred by", one.barred))
+    rows.append(("Addresses", ", ".join(one.urls) or "none configured"))
     return rows
 
 
@@ -218,6 +243,7 @@ def _shown_json(shown: Shown) -> dict[str, object]:
             "changelog": about.changelog,
             "files": about.files,
         },
+        "level": shown.vouched.level if shown.vouched else None,
         "published": found
         and {
             "registry": found.registry,

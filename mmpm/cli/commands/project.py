@@ -120,6 +120,9 @@ def verify(*, lock: bool = False, session: Session) -> int:
         for problem in one.problems:
             out.result(f"{out.mark('failed', out.out)} {one.name} {one.version}: {problem}")
     files = sum(one.files for one in found)
+    for one in found:
+        for warning in one.warnings:
+            out.warn(f"{one.name} {one.version}: {warning}")
     if not bad:
         formulas = f"{len(found)} formula{'s' * (len(found) != 1)}"
         out.result(f"{out.mark('done', out.out)} {formulas}, {files} file{'s' * (files != 1)}: as installed")
@@ -133,6 +136,8 @@ def verify(*, lock: bool = False, session: Session) -> int:
                     "version": one.version,
                     "files": one.files,
                     "problems": list(one.problems),
+                    "warnings": list(one.warnings),
+                    "level": one.level,
                     "index": one.index,
                 }
                 for one in found

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpm.cli.operands import parse_reference
-from mmpm.cli.output import Styled
+from mmpm.cli.output import Styled, badge
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import MmpmError, UsageError
@@ -132,6 +132,8 @@ def _describe(session: Session, one: "Described") -> None:
         out.say(f"Author: {one.author}")
     if one.skills:
         out.say(f"Skills: {', '.join(one.skills)}")
+    if one.badge:
+        out.say("Level: ", badge(out, one.badge))
 
 
 def _described_json(one: "Described") -> dict[str, object]:
@@ -143,6 +145,7 @@ def _described_json(one: "Described") -> dict[str, object]:
         "pinned": one.is_pinned,
         "author": one.author,
         "skills": list(one.skills),
+        "level": one.level,
     }
 
 
