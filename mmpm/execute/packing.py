@@ -34,7 +34,7 @@ from mmpm.registry.pack.contents import Contents, lay_out
 from mmpm.registry.pack.format import POLICY_JSON, Base
 from mmpm.registry.pack.inventory import MAX_INVENTORY_BYTES, HeldState, Inventory
 from mmpm.registry.pack.receiver import Receiver, find_old_state
-from mmpm.registry.pack.stocktaking import Stock, take_stock, trees_of
+from mmpm.registry.pack.stocktaking import Stock, stock_bytes, take_stock, trees_of
 from mmpm.registry.pack.volumes import PackSink
 from mmpm.registry.pack.writing import Options, Written, write_pack
 from mmpm.registry.verified import VerifiedState
@@ -318,8 +318,8 @@ def stock_of(context: Context, folder: str, *, as_filter: bool) -> Stock:
             {one: f"{kept}/{one}" for one in names if not one.startswith("+")},
             f"{context.store.path}/objects",
         )
-    context.progress.start("Hashing...", 1, "bytes")
-    stock = take_stock(trees, objects, as_filter=as_filter)
+    context.progress.start("Hashing...", max(1, stock_bytes(trees, objects)), "bytes")
+    stock = take_stock(trees, objects, as_filter=as_filter, on_bytes=context.progress.advance)
     context.progress.finish()
     for path in stock.damaged:
         context.progress.warn(f"{path} is damaged and left out: the next pack brings it again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
@@ -85,6 +86,8 @@ def plan_export(context: Context, wanted: ExportPack, *, counted: bool) -> Plan:
             raise UsageError(f"--only: {error}") from None
     if wanted.level is not None and wanted.level not in LEVELS:
         raise UsageError(f"--level is {LEVELS.start} to {LEVELS.stop - 1}")
+    if os.path.isdir(wanted.output):
+        raise UsageError(f"{wanted.output} is a folder", "give `-o` the name of the pack")
     action = replace(wanted, roots=_roots(wanted.roots))
     if not counted:
         return Plan((action,))

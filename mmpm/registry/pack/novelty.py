@@ -53,10 +53,8 @@ def files_of(state: VerifiedState, release: Release) -> Iterator[tuple[str, Tree
 
 def signatures_of(state: VerifiedState, release: Release) -> Iterator[TreeFile]:
     """Give the signature files of a release, with their exact lengths."""
-    if release.signatures:
-        for file in state.release_files(release):
-            if file.object_id is None:
-                yield TreeFile(file.path, len(state.bytes_of(file)), file.sha256)
+    for file in state.signature_files(release):
+        yield TreeFile(file.path, len(state.bytes_of(file)), file.sha256)
 
 
 def add_new_releases(contents: Contents, receiver: Receiver, index: FormulaIndex, releases: Sequence[Release]) -> None:

@@ -30,6 +30,7 @@ from mmpm.registry.pack.format import (
 from mmpm.registry.pack.patching import group, make_patch
 from mmpm.registry.verified import TreeFile
 from mmpm_store.canonical import member_header
+from mmpm_store.durable import no_space_named
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -124,7 +125,11 @@ def write_pack(
         MissingTreeFileError, RegistryUntrustedError: the sender's tree is damaged; nothing is shown.
         NoSpaceError: the disk is full; nothing is shown.
     """
-    with tempfile.TemporaryFile(dir=spool) as lines, tempfile.TemporaryFile(dir=spool) as patches:
+    with (
+        no_space_named(spool),
+        tempfile.TemporaryFile(dir=spool) as lines,
+        tempfile.TemporaryFile(dir=spool) as patches,
+    ):
         writer = _Writer(contents, options, lines, patches, on_bytes)
         head = writer.write_list()
         writer.stream(head, sink)

@@ -14,10 +14,14 @@ from near_side import cut_pack, inventory_of
 from registry_tree import HOST, FolderRegistry, bundle, formula
 
 from mmpm.errors import MissingTreeFileError, RegistryUntrustedError
+from mmpm.model.names import FormulaName
+from mmpm.model.versions import Version
 from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed
 from mmpm.registry.pack.format import Patch, registry_of_path
 from mmpm.registry.pack.reading import PackReader, entries_of
+from mmpm.registry.sign import add_signature, with_key
+from mmpm.trust.keys import SigningKey
 from mmpm_store.ids import ObjectId
 
 TEXT = "".join(f"step {number} of many, each with words of its own {number * 7919}\n" for number in range(200))
@@ -156,6 +160,22 @@ def test_a_selection_travels_with_all_metadata_and_no_other_files(origin):
     assert len([path for path in found if ".bin-" in path]) == 256
     assert any(path.startswith("formulas/mol-c/") for path in found)
     assert PackReader(io.BytesIO(pack), "pack").head.registries[0].select == "releases"
+
+
+@pytest.mark.parametrize("kind", ["serial", "inventory", "filter"])
+def test_a_signature_that_was_added_later_travels_once(origin, tmp_path, kind):
+    far = origin.far(tmp_path / "far")
+    far.receive(origin.cut())
+    key = SigningKey.generate()
+    registry = origin.registry
+    for serial in (2, 3):
+        name = ("mol-a", "mol-b")[serial - 2]
+        add_signature(registry.root, FormulaName.parse(name), Version.parse("1.0.0"), with_key(key), registry.how())
+        base = serial if kind == "serial" else inventory_of(far.folder, HOST, as_filter=kind == "filter")
+        pack = origin.cut(base)
+        assert len([path for path in paths(pack) if path.startswith("signatures/")]) == 1
+        far.receive(pack)
+        assert tree_files(far.tree, HOST, far.belief) == origin.files()
 
 
 def test_a_damaged_object_of_the_sender_stops_the_export(origin):
