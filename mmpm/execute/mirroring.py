@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from mmpm.errors import MirrorUnreadableError, MmpmError, SelectionIncompleteError, size_text
+from mmpm.errors import MirrorUnreadableError, MmpmError, RegistryUnreachableError, SelectionIncompleteError, size_text
 from mmpm.execute.connect import age_policy, find_registry, source_of, trust_of
 from mmpm.execute.locking import hold, release
 from mmpm.plan import CopyCount
@@ -22,7 +22,6 @@ from mmpm.registry.mirror.origin import Believed, Origin, look_at
 from mmpm.registry.mirror.pruning import Pruned, prune_tree
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror, tree_folder, write_mirror
 from mmpm.registry.mirror.selection import Choice, LockSelection, Picked, Selection, choose
-from mmpm.trust.facts import Floors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,14 +69,21 @@ def alone(context: Context, folder: str) -> Iterator[None]:
         release(path)
 
 
+@contextmanager
+def folders_for_all() -> Iterator[None]:
+    """Make folders that others may read within the block, whatever the umask: a mirror is there to be served."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def believed_of(context: Context, registry: str, fingerprint: str) -> Believed:
     """Give what this machine believes of a registry, `fingerprint` being that of its accepted root."""
     folder = trust_of(context, find_registry(context, registry))
     state = folder.read()
-    floors = None
-    if state is not None:
-        floors = Floors(state.keyset, state.issued, state.serial, state.snapshot_sha256, state.root_version)
-    return Believed(fingerprint, folder.root(), floors)
+    return Believed(fingerprint, folder.root(), None if state is None else state.floors())
 
 
 def selection_of(carried: CarriedRegistry) -> Selection:
@@ -95,8 +101,9 @@ def apply_update(context: Context, action: UpdateMirror) -> Updated:
         SelectionIncompleteError: what is asked for is not to be had in full; nothing of it was fetched.
         MmpmError: the mirror itself cannot be used.
     """
-    os.makedirs(action.folder, mode=0o755, exist_ok=True)
-    with alone(context, action.folder):
+    with folders_for_all():
+        os.makedirs(action.folder, exist_ok=True)
+    with alone(context, action.folder), folders_for_all():
         mirror = _head_of(action.folder)
         for _ in range(_ROUNDS):
             with _Update(context, action) as update:
@@ -188,6 +195,9 @@ class _Update:
             self._context.progress.warn(note)
 
     def _begin(self, carried: CarriedRegistry) -> None:
+        if not carried.urls:
+            cause = "it came by packs, and no address is known: import the next one, or name a place with --from"
+            raise RegistryUnreachableError(carried.registry, cause)
         copying = self._copying(carried)
         try:
             copying.bring_metadata()

@@ -197,6 +197,23 @@ def test_a_served_mirror_gives_each_of_its_registries(world, here):
     assert len(served.asked) - asked < 24
 
 
+def test_a_mirror_can_be_served_whatever_the_umask_was(here):
+    before = os.umask(0o077)
+    try:
+        here.run("mirror", "create", "mirror", "--from", "acme")
+    finally:
+        os.umask(before)
+    tree = tree_of(here)
+    folders = [
+        here.project / "mirror",
+        tree,
+        *(path for path in tree.rglob("*") if path.is_dir() and ".staging" not in path.parts),
+    ]
+    assert {oct(path.stat().st_mode & 0o777) for path in folders} == {"0o755"}
+    files = [path for path in (here.project / "mirror").rglob("*") if path.is_file()]
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o444", "0o644"}
+
+
 def test_a_mirror_is_not_copied_into_itself(here):
     here.run("mirror", "create", "mirror", "--from", "acme")
     refused = here.run("mirror", "create", "mirror", "--from", str(here.project / "mirror"), status=USAGE)
