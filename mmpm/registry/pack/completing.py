@@ -66,6 +66,7 @@ class Completion:
         state: verified from what the pack brought over what is at the destination.
         chosen: the releases that the destination carries of it.
         staged: gives what the pack brought, by path in the tree; None where it brought no such file.
+        elsewhere: gives an object from the trees of other registries at the destination, which nobody proved yet.
         destination: where it goes.
         before: what is shown there; None where nothing is.
         pack: its name, for messages.
@@ -74,6 +75,7 @@ class Completion:
     state: VerifiedState
     chosen: Chosen
     staged: Callable[[str, int], bytes | None]
+    elsewhere: Callable[[str, int], bytes | None]
     destination: Destination
     before: Before | None
     pack: str
@@ -161,7 +163,15 @@ class Completion:
     def _consider(self, file: TreeFile, found: Wholeness) -> None:
         if self.destination.has(file):
             return
-        data = None if file.object_id is not None else self.staged(file.path, file.length)
+        if file.object_id is not None:
+            # An inventory is of all registries together, so that what one tree has is not sent for another.
+            data = self.elsewhere(file.path, file.length)
+            if data is not None and file.proves(data):
+                self.destination.put(file.path, (data,))
+            else:
+                found.lacks(file.path)
+            return
+        data = self.staged(file.path, file.length)
         if data is None:
             found.lacks(file.path)
         elif not file.proves(data):

@@ -13,6 +13,7 @@ again and finds its objects there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from mmpm.errors import MissingTreeFileError, PackRefusedError
@@ -68,6 +69,9 @@ class Landing(Protocol):
 
     def destination(self, registry_id: str) -> Destination:
         """Give where a registry's files go; the same one for the whole import."""
+
+    def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> bytes | None:
+        """Give an object from the trees of the other registries that are here; what it is has to be proved."""
 
     def selection(self, registry_id: str) -> Selection | None:
         """Give what is carried of a registry; None where nothing of it is here yet."""
@@ -242,6 +246,8 @@ class Importer:
         if place is None:
             return None
         data = self._destination(parcel, place[0]).read(place[1], length)
+        if data is None and place[1].startswith("objects/"):
+            data = self.landing.elsewhere(*place, length)
         if data is None or len(data) != length:
             return None
         # What is damaged here is as good as missing: the request then asks for what was to come out of it.
@@ -285,7 +291,10 @@ class Importer:
 
         def overlay(path: str, max_bytes: int) -> bytes | None:
             found = staged(path, max_bytes)
-            return destination.read(path, max_bytes) if found is None else found
+            found = destination.read(path, max_bytes) if found is None else found
+            if found is None and path.startswith("objects/"):
+                found = self.landing.elsewhere(told.id, path, max_bytes)
+            return found
 
         try:
             stamp = staged(layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
@@ -329,9 +338,9 @@ class _Landing:
         before = None
         if shown is not None and here is not None:
             before = Before(shown, choose_of(shown, here, others)[0])
-        completion = Completion(
-            state, chosen, self.staged, self.landing.destination(self.told.id), before, self.parcel.name
-        )
+        elsewhere = partial(self.landing.elsewhere, self.told.id)
+        destination = self.landing.destination(self.told.id)
+        completion = Completion(state, chosen, self.staged, elsewhere, destination, before, self.parcel.name)
         found = completion.look()
         is_held_up = found.missing_count and (self.landing.must_be_whole or not self.parcel.is_empty)
         if is_held_up or not found.can_be_read:

@@ -78,6 +78,13 @@ class MirrorLanding:
             self._trees[registry_id] = TreeDestination(tree_folder(self.folder, registry_id))
         return self._trees[registry_id]
 
+    def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> bytes | None:
+        """Give an object from another registry's tree, as it lies there."""
+        for other in self.registries():
+            if other != registry_id and (data := self.destination(other).read(path, max_bytes)) is not None:
+                return data
+        return None
+
     def selection(self, registry_id: str) -> Selection | None:
         """Give what ``mirror.json`` says of a registry.
 
@@ -248,6 +255,9 @@ class StoreLanding:
             trust = self._trust(registry_id)
             self._destinations[registry_id] = StoreDestination(self.store, copy, trust, self._checked_at)
         return self._destinations[registry_id]
+
+    def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> None:
+        """Give None: all objects of a store lie together."""
 
     def selection(self, registry_id: str) -> Selection | None:  # noqa: ARG002 - a store carries what it happens to have
         """Give None: a store is never whole for anything, and takes what comes."""
