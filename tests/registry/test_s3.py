@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
+from loopback import Loopback
 from s3_server import REGION, s3_bucket
 
 from mmpm.registry.remote import Patience
 from mmpm.registry.s3 import S3Access, S3Transport, bucket_of
-from mmpm.registry.transport import Forbidden, NotFound, Request, TooLarge, Transport, Unavailable
+from mmpm.registry.transport import (
+    Forbidden,
+    NotFound,
+    Request,
+    TooLarge,
+    Transport,
+    TransportError,
+    Truncated,
+    Unauthorized,
+    Unavailable,
+)
 
 QUICK = Patience(connect_seconds=20, stall_seconds=20, grace_seconds=20, total_seconds=60, attempts=1)
 
@@ -119,3 +131,68 @@ def test_an_environment_that_cannot_be_used_is_refused_and_no_secret_is_shown(en
         S3Access.of(environ)
     assert "pass" not in str(refusal.value)
     assert "hush" not in str(refusal.value)
+
+
+# ---- a server that answers as it likes
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Serve a folder whose first level are buckets, without looking at who asks."""
+    (tmp_path / "bucket" / "reg").mkdir(parents=True)
+    (tmp_path / "bucket" / "reg" / "a.json").write_bytes(b"a" * 100)
+    with Loopback(tmp_path) as server:
+        yield server
+
+
+def asking(server, key_id="", patience=QUICK):
+    access = S3Access(server.url, REGION, key_id, "hush" if key_id else "", "token" if key_id else "")
+    return S3Transport("s3://bucket/reg", access, patience=patience)
+
+
+def test_without_keys_nothing_is_signed_and_with_them_no_secret_is_sent(plain):
+    assert asking(plain).get("a.json", 100) == b"a" * 100
+    assert asking(plain, "key").get("a.json", 100) == b"a" * 100
+    (path, unsigned), (_, signed) = plain.asked
+    assert path == "bucket/reg/a.json"
+    assert not [name for name in unsigned if "amz-security" in name or name == "authorization"]
+    assert signed["authorization"].startswith("AWS4-HMAC-SHA256 Credential=key/")
+    assert "hush" not in str(signed)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("401", Unauthorized),
+        ("403", Forbidden),
+        ("404", NotFound),
+        ("429", Unavailable),
+        ("500", Unavailable),
+        ("truncated", Truncated),
+        ("no-length", Unavailable),
+    ],
+)
+def test_a_misbehaving_server_is_told_by_kind_and_never_believed(plain, fault, kind):
+    plain.fault = fault
+    with pytest.raises(kind):
+        asking(plain).get("a.json", 100)
+
+
+def test_a_server_that_drips_is_given_up(plain):
+    plain.fault = "drip"
+    hasty = Patience(grace_seconds=0.2, min_bytes_per_second=1000, attempts=1)
+    with pytest.raises(Unavailable, match="slower than"):
+        asking(plain, patience=hasty).get("a.json", 1000)
+
+
+def test_a_flaky_server_is_asked_again(plain):
+    plain.fault = "flaky"
+    assert asking(plain, patience=Patience(attempts=3, backoff_seconds=0.01)).get("a.json", 100) == b"a" * 100
+
+
+def test_a_redirect_to_another_server_takes_no_signature_along(plain, tmp_path):
+    with Loopback(tmp_path) as other:
+        plain.fault, plain.redirect_to = "redirect", other.url
+        with contextlib.suppress(TransportError):
+            asking(plain, "key").get("a.json", 100)
+        assert all("authorization" not in headers for _, headers in other.asked)
