@@ -13,7 +13,7 @@ from mmpm.registry.pack.gathering import VolumeSet, gather_packs
 from mmpm.registry.pack.importing import Imported, Importer
 from mmpm.registry.pack.landing import MirrorLanding, StoreLanding
 from mmpm.registry.state import TrustFolder
-from mmpm.trust.facts import Floors, format_time
+from mmpm.trust.facts import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,10 +94,7 @@ def believed_of(context: Context, registry: str, accepted: Mapping[str, str]) ->
     if fingerprint is None:
         raise PackRootNotPinnedError(registry, "..", "that waits")
     state = trust.read()
-    floors = None
-    if state is not None:
-        floors = Floors(state.keyset, state.issued, state.serial, state.snapshot_sha256, state.root_version)
-    return Believed(fingerprint, trust.root(), floors)
+    return Believed(fingerprint, trust.root(), None if state is None else state.floors())
 
 
 def apply_import(context: Context, action: ImportPacks) -> ImportOutcome:

@@ -87,7 +87,7 @@ class Authenticator:
             UntrustedMetadataError, RolledBackError: what `Chain` refuses.
             TransportError: a root cannot be had from `place`.
         """
-        from mmpm.trust.facts import BINS, TARGETS, TRUST, Floors
+        from mmpm.trust.facts import BINS, TARGETS, TRUST
         from mmpm.trust.metadata import Chain, peek_root_version
 
         chain = Chain(self.folder.root() or self._find_pinned_root(place))
@@ -100,10 +100,7 @@ class Authenticator:
             cause = f"it calls itself {chain.identity.id}"
             raise RegistryUntrustedError(self.source.registry_id, cause, place.origin)
         old = self.believed
-        floors = (
-            None if old is None else Floors(old.keyset, old.issued, old.serial, old.snapshot_sha256, old.root_version)
-        )
-        facts = chain.accept_timestamp(timestamp, floors)
+        facts = chain.accept_timestamp(timestamp, None if old is None else old.floors())
         self.judge_age(facts.issued, facts.expires, place)
         chain.accept_snapshot(self._get_role(place, "snapshot", facts.snapshot))
         for role in (TARGETS, TRUST, BINS):

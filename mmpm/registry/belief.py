@@ -119,4 +119,5 @@ def state_of(registry_id: str, chain: Chain, timestamp: bytes) -> TrustState:
         snapshot_sha256=facts.snapshot.sha256,
         snapshot_length=facts.snapshot.length,
         timestamp_sha256=hashlib.sha256(timestamp).hexdigest(),
+        roles=chain.offline_versions(),
     )

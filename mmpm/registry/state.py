@@ -20,15 +20,15 @@ import json
 import os
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import RootMismatchError, TrustStateUnreadableError
-from mmpm.trust.facts import is_sha256, parse_time
+from mmpm.trust.facts import Floors, is_sha256, parse_time
 from mmpm_store.durable import write_file_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 FORMAT: Final = 1
 _MAX_STATE_BYTES: Final = 16_384
@@ -51,6 +51,7 @@ class TrustState:
         snapshot_sha256, snapshot_length: of the snapshot document, where the local hash chain begins.
         timestamp_sha256: of the timestamp document.
         checked_at: when the registry last confirmed it by this machine's clock, RFC 3339.
+        roles: versions of targets, trust and bins; empty as older versions of mmpm noted it.
     """
 
     registry_id: str
@@ -62,6 +63,11 @@ class TrustState:
     snapshot_length: int
     timestamp_sha256: str
     checked_at: str = ""
+    roles: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def floors(self) -> Floors:
+        """Give what nothing older of this registry gets past."""
+        return Floors(self.keyset, self.issued, self.serial, self.snapshot_sha256, self.root_version, dict(self.roles))
 
     def is_newer_than(self, other: TrustState) -> bool:
         """Whether this one may take the place of `other`: of a newer epoch, or further in the same one."""
@@ -81,6 +87,7 @@ class TrustState:
             "snapshot": {"version": self.serial, "sha256": self.snapshot_sha256, "length": self.snapshot_length},
             "timestamp": {"sha256": self.timestamp_sha256},
             "checked_at": self.checked_at,
+            "roles": dict(self.roles),
         }
         return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
 
@@ -262,10 +269,11 @@ def _parse_state(data: bytes, registry_id: str) -> TrustState:
         snapshot_length=value["snapshot"]["length"],
         timestamp_sha256=value["timestamp"]["sha256"],
         checked_at=value.get("checked_at", ""),
+        roles=dict(value.get("roles", {})),
     )
     if state.registry_id != registry_id:
         raise ValueError("it is that of another registry")
-    whole = (state.root_version, state.serial, state.snapshot_length)
+    whole = (state.root_version, state.serial, state.snapshot_length, *state.roles.values())
     if any(type(number) is not int or number < 0 for number in whole):
         raise ValueError("a number is not whole")
     if not all(is_sha256(text) for text in (state.snapshot_sha256, state.timestamp_sha256)):

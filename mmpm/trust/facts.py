@@ -164,6 +164,8 @@ class Floors:
         epoch: `Chain.epoch` of the root then.
         issued, serial, snapshot_sha256: of the newest state.
         root: version of that root; a timestamp of a later epoch names a later root. 0 is not known.
+        roles: versions of targets, trust and bins then. Whoever has the online keys alone cannot sign these, and
+            shall not be able to bring back what the offline keys have withdrawn.
     """
 
     epoch: str
@@ -171,6 +173,7 @@ class Floors:
     serial: int
     snapshot_sha256: str | None = None
     root: int = 0
+    roles: Mapping[str, int] = field(default_factory=dict)
 
 
 def format_time(moment: datetime) -> str:

@@ -165,6 +165,7 @@ class Chain:
         self.root_bytes = root
         self.identity = _identity(self._set.root)
         self.timestamp: TimestampFacts | None = None
+        self._role_floors: dict[str, int] = {}
 
     @property
     def root_version(self) -> int:
@@ -212,8 +213,10 @@ class Chain:
             raise UntrustedMetadataError(
                 TIMESTAMP, f"it belongs to root {facts.root}, and root {self.root_version} is known"
             )
+        self._role_floors = {}
         if floors is not None and floors.epoch == self.epoch:
             _check_floors(facts, floors)
+            self._role_floors = dict(floors.roles)
         elif floors is not None and facts.root <= floors.root:
             # A new epoch frees the serials for what is signed in it. What an old key signed before stays old, though
             # the new root may still name that key.
@@ -247,9 +250,22 @@ class Chain:
             raise UntrustedMetadataError(delegator, str(error)) from None
 
     def accept_snapshot(self, data: bytes) -> None:
-        """Take the snapshot that the timestamp names."""
+        """Take the snapshot that the timestamp names.
+
+        Raises:
+            UntrustedMetadataError: also where it names an older targets, trust or bins document than was seen in this
+                epoch: only somebody with the online keys can have made such a one.
+        """
         with _untrusted(SNAPSHOT, data):
             self._set.update_snapshot(data)
+        for role, floor in self._role_floors.items():
+            version = self.role_file(role).version
+            if version < floor:
+                raise UntrustedMetadataError(SNAPSHOT, f"it names {role} {version}, and {role} {floor} was seen before")
+
+    def offline_versions(self) -> dict[str, int]:
+        """Give the versions of targets, trust and bins that the accepted snapshot names."""
+        return {role: self.role_file(role).version for role in (TARGETS, TRUST, BINS)}
 
     def accept_targets(self, role: str, data: bytes) -> None:
         """Take the metadata of `role`: targets first, then trust and bins, then any bin-xx."""

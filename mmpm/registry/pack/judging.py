@@ -7,7 +7,7 @@ destination, and the one that this machine saw last) hold within their epoch. No
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import (
@@ -120,6 +120,9 @@ def _is_of_an_older_epoch(brought: Read, timestamp: bytes, top: bytes, epoch: st
 
 
 def _highest(floors: Iterable[Floors | None], epoch: str) -> Floors | None:
-    """Give the highest of those that hold in `epoch`."""
+    """Give the highest of those that hold in `epoch`, with the highest versions of roles of any of them."""
     holding = [one for one in floors if one is not None and one.epoch == epoch]
-    return max(holding, key=lambda one: (one.serial, one.issued), default=None)
+    if not holding:
+        return None
+    roles = {role: max(one.roles.get(role, 0) for one in holding) for each in holding for role in each.roles}
+    return replace(max(holding, key=lambda one: (one.serial, one.issued)), roles=roles)
