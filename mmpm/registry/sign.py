@@ -56,7 +56,7 @@ def require_room(writer: TreeWriter, release: Release, path: str, data: bytes) -
     """Refuse a signature whose file is there with another one in it.
 
     A file is named by the payload and the key: the same bytes published under two names or versions can be signed by
-    one key only once. See `docs/decisions/0011-marks-and-signatures.md`.
+    one key only once. See `docs/decisions/0012-marks-and-signatures.md`.
 
     Raises:
         SignatureTakenError: so it is.

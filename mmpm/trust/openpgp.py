@@ -1,7 +1,7 @@
 """OpenPGP signatures of releases, verified by Sequoia: the only importer of `pysequoia`, the extra ``openpgp``.
 
 Rule: where the library is not installed nothing is taken for verified and nothing for forged; it is said.
-See `docs/decisions/0010-openpgp-by-a-library.md`.
+See `docs/decisions/0011-openpgp-by-a-library.md`.
 """
 
 from __future__ import annotations
