@@ -18,6 +18,7 @@ from mmpm.errors import (
     UntrustedMetadataError,
 )
 from mmpm.registry import layout
+from mmpm.registry.authenticate import serial_of
 from mmpm.registry.mirror.origin import check_not_below
 from mmpm.registry.verified import MAX_ROOT_BYTES, MAX_TIMESTAMP_BYTES, VerifiedState
 from mmpm.trust.facts import ROOT, TIMESTAMP
@@ -78,7 +79,8 @@ def judge(registry: str, brought: Read, timestamp: bytes | None, shown: Shown, b
         state = VerifiedState.open(brought, top, registry_id=registry, floors=floors, timestamp=timestamp)
         check_not_below(state, shown)
     except RolledBackError as error:
-        if "another snapshot" in error.fact:
+        # An older pack is honest. One that is as new as what is known and takes something back is not.
+        if floors is not None and serial_of(timestamp) >= floors.serial and "a timestamp" not in error.fact:
             raise RegistryUntrustedError(registry, error.fact) from None
         return Judgement("older", None, shown.state)
     return Judgement("new", state, shown.state)
