@@ -33,7 +33,8 @@ class HttpTransport(RemoteTransport):
             raise ValueError(f"a registry URL has no user, password, query or fragment: {printable(_bare(url), 80)!r}")
         patience = patience or Patience()
         options = client_options(url, connection or Connection(), patience, user_agent, threads)
-        store = HTTPStore(url.rstrip("/") + "/", client_options=options, retry_config={"max_retries": 0})
+        # Without a slash at its end: the store puts one behind it, and not every server takes two for one.
+        store = HTTPStore(url.rstrip("/"), client_options=options, retry_config={"max_retries": 0})
         super().__init__(url.rstrip("/"), store, patience, is_online=is_online, threads=threads)
 
 

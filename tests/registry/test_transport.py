@@ -233,6 +233,13 @@ def test_a_server_that_recovers_is_asked_again_and_one_that_refuses_is_not(serve
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("url", ["", "/", "/formulas/@acme", "/formulas/@acme/"])
+def test_one_slash_stands_between_the_address_and_a_path(server, url):
+    path = "mol-x/index.json" if url.strip("/") else "metadata/timestamp.json"
+    HttpTransport(server.url + url, patience=QUICK).get(path, 100)
+    assert [asked for asked, _ in server.asked] == [f"{url.strip('/')}/{path}".lstrip("/")]
+
+
 def test_tries_are_bounded(server):
     server.fault = "503"
     with pytest.raises(Unavailable):
