@@ -180,14 +180,17 @@ def _others(ground: Ground) -> Iterator[Row]:
 
 
 def _git(ground: Ground) -> Row:
+    """Each version in the place of the one before, as people keep packages in git: its deltas find it."""
     git = " ".join(_GIT)
     row = Row("git bundle, a commit a version")
-    ground.run("git init -q repository && cp -r packages repository/")
-    row.full_seconds = ground.run(
-        f"cd repository && git add -A && {git} commit -qm old && git bundle create -q ../full.bundle HEAD"
-    )
+    put = "for one in ../{0}/*/{1}; do name=$(basename $(dirname $one)); rm -rf $name; cp -r $one $name; done"
+    ground.run("git init -q repository")
+    for version in VERSIONS:
+        ground.run(f"cd repository && {put.format('packages', version)}")
+        row.full_seconds += ground.run(f"cd repository && git add -A && {git} commit -qm {version}")
+    row.full_seconds += ground.run("cd repository && git bundle create -q ../full.bundle HEAD")
     row.full_bytes = ground.size("full.bundle")
-    ground.run("git -C repository tag old && cp -r more/. repository/packages/")
+    ground.run(f"cd repository && git tag old && {put.format('more', NEXT)}")
     row.increment_seconds = ground.run(
         f"cd repository && git add -A && {git} commit -qm new && git bundle create -q ../next.bundle old..HEAD"
     )
