@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from mmpm.errors import PackRefusedError, PackRootNotPinnedError
+from mmpm.execute.connect import age_policy
 from mmpm.execute.locking import hold, release
 from mmpm.registry.pack.gathering import VolumeSet, gather_packs
 from mmpm.registry.pack.importing import Imported, Importer
 from mmpm.registry.pack.landing import MirrorLanding, StoreLanding
 from mmpm.registry.state import TrustFolder
-from mmpm.trust.facts import format_time
+from mmpm.trust.clock import judge
+from mmpm.trust.facts import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +112,13 @@ def apply_import(context: Context, action: ImportPacks) -> ImportOutcome:
     hold(context.places.state, folder, context.progress)
     try:
         with landing_of(context, folder if action.folder else "") as landing:
-            return _import(context, action, landing)
+            outcome = _import(context, action, landing)
+        if context.settings.pinned:
+            from mmpm.execute.policing import take_newer
+
+            for sentence in take_newer(context, [folder]):
+                context.progress.say(sentence)
+        return outcome
     finally:
         release(folder)
 
@@ -148,14 +156,16 @@ def _is_as_it_was(retried: Imported, imported: list[Imported]) -> bool:
 
 
 def _accept(context: Context, imported: Imported, accepted: Mapping[str, str], *, is_store: bool) -> None:
-    """Pin the root keys that a person accepted for registries whose states were verified with them."""
+    """Pin the root keys that a person accepted, now that a pack was not refused under them; say how old it is."""
     for one in imported.landed:
-        if one.kind == "waiting":
-            continue
         trust = TrustFolder.of(context.places.trust, one.registry_id)
         if trust.pinned() is None and one.registry_id in accepted:
             trust.pin(accepted[one.registry_id])
-        if is_store and all(config.id != one.registry_id for config in context.registries):
+        if one.kind == "shown":
+            verdict = judge(parse_time(one.issued), context.now, age_policy(context))
+            if verdict.kind != "ok":
+                context.progress.warn(f"what the pack brings of registry {one.registry_id} {verdict.sentence}")
+        if one.kind != "waiting" and is_store and all(config.id != one.registry_id for config in context.registries):
             _configure(context, one.registry_id, accepted.get(one.registry_id))
 
 

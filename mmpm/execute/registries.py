@@ -96,4 +96,9 @@ def apply_refresh(context: Context, action: RefreshRegistries) -> tuple[tuple[Re
         for warning in done.warnings:
             context.progress.warn(warning)
         refreshed.append(done)
+    if context.settings.pinned:
+        from mmpm.execute.policing import take_newer
+
+        for sentence in take_newer(context):
+            context.progress.say(sentence)
     return tuple(refreshed), tuple(failures)

@@ -34,6 +34,7 @@ from mmpm.plan.mirroring import (
     UpdateMirror,
 )
 from mmpm.plan.mirrors import ImportPacks, MirrorAction
+from mmpm.plan.policies import PinPolicy, PolicyAction, SignPolicy, UnpinPolicy
 from mmpm.plan.project import (
     PROJECT_ACTIONS,
     AdoptFile,
@@ -82,6 +83,7 @@ __all__ = [
     "InstallTree",
     "KeepAside",
     "NoteState",
+    "PinPolicy",
     "PlaceFiles",
     "Plan",
     "PruneMirror",
@@ -98,7 +100,9 @@ __all__ = [
     "SetConfig",
     "SetRoot",
     "SignCarried",
+    "SignPolicy",
     "SignRelease",
+    "UnpinPolicy",
     "UpdateMirror",
     "WriteFiles",
     "WriteText",
@@ -107,7 +111,7 @@ __all__ = [
     "to_json",
 ]
 
-Action = ProjectAction | MachineAction | MirroringAction | RegistryAction | MirrorAction | TrustAction
+Action = ProjectAction | MachineAction | MirroringAction | RegistryAction | MirrorAction | TrustAction | PolicyAction
 
 
 @dataclass(frozen=True, slots=True)
