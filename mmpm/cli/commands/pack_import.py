@@ -63,7 +63,13 @@ def import_packs(
         out.say(f"The others wait ({size_text(partial.kept_bytes)}); import these when they come")
     for imported in came.retried:
         out.say(f"Tried again: pack {imported.pack}")
-        _tell(session, imported)
+        if imported.refusal is not None:
+            out.warn(f"{imported.refusal.fact}; it waits no more")
+        else:
+            _tell(session, imported)
+    refusals = [one.refusal.exit_status for one in came.retried if one.refusal is not None]
+    if refusals:
+        return max(refusals)
     return FORESEEN if came.is_incomplete else None
 
 
@@ -126,6 +132,7 @@ def _pack(imported: "Imported") -> dict[str, object]:
         "known_files": imported.known_objects,
         "request": imported.request or None,
         "waiting_bytes": imported.waiting_bytes,
+        "refused": None if imported.refusal is None else imported.refusal.code,
         "registries": [
             {
                 "id": one.registry_id,

@@ -12,11 +12,11 @@ again and finds its objects there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from mmpm.errors import MissingTreeFileError, PackRefusedError
+from mmpm.errors import UNTRUSTED, MissingTreeFileError, MmpmError, PackRefusedError
 from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed, look_at
 from mmpm.registry.pack import waiting
@@ -98,6 +98,7 @@ class Landed:
             here already; `older`: a newer state is shown; `waiting`: something is missing.
         old_serial: shown before, or None.
         serial: that the pack brings.
+        issued: when the state was signed that is shown now, RFC 3339; empty where none is.
         missing: paths, not all of them where they are many; `missing_count` says how many.
         notes: sentences for a person.
     """
@@ -106,6 +107,7 @@ class Landed:
     kind: Kind
     old_serial: int | None
     serial: int
+    issued: str = ""
     missing: tuple[str, ...] = ()
     missing_count: int = 0
     notes: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ class Imported:
         known_objects: that were.
         request: the path of the inventory that asks for what is missing; empty where nothing is.
         waiting_bytes: the room that it takes while it waits.
+        refusal: why a pack that waited is not to be believed after all; it is gone then.
     """
 
     pack: str
@@ -132,6 +135,7 @@ class Imported:
     known_objects: int = 0
     request: str = ""
     waiting_bytes: int = 0
+    refusal: MmpmError | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -186,8 +190,15 @@ class Importer:
             for parcel in waiting.waiting_parcels(self.landing.quarantine):
                 self._counts = Imported(parcel.name, parcel.head.id)
                 before = found.get(parcel.head.id)
-                found[parcel.head.id] = after = self._settle(parcel)
-                moved = moved or not after.is_waiting or bool(before and _serials(before) != _serials(after))
+                try:
+                    found[parcel.head.id] = after = self._settle(parcel)
+                except MmpmError as error:
+                    found[parcel.head.id] = after = replace(self._counts, refusal=error)
+                    if error.exit_status != UNTRUSTED:
+                        continue  # about this machine and not about the pack: it stays
+                    parcel.remove()
+                is_gone = after.refusal is not None or not after.is_waiting
+                moved = moved or is_gone or bool(before and _serials(before) != _serials(after))
         return list(found.values())
 
     # ---- members
@@ -269,7 +280,7 @@ class Importer:
         counts = self._counts
         counts.landed = tuple(self._land(parcel, told, brought[told.id]) for told in parcel.head.registries)
         policy = parcel.read(POLICY_JSON, MAX_MEMBER_BYTES)
-        if policy is not None:
+        if policy is not None and any(one.kind in {"shown", "extended", "same"} for one in counts.landed):
             self.landing.keep_policy(policy)
         if counts.is_waiting:
             kept = waiting.put_aside(parcel, self.landing.quarantine)
@@ -302,7 +313,7 @@ class Importer:
         except MissingTreeFileError as error:
             if shown.state is None or not _is_superseded(told, shown.state):
                 serial = None if shown.state is None else shown.state.serial
-                return Landed(told.id, "waiting", serial, told.serial, (error.path,), 1)
+                return Landed(told.id, "waiting", serial, told.serial, missing=(error.path,), missing_count=1)
             judgement = Judgement("older", None, shown.state)
         return _Landing(self.landing, parcel, told, brought, believed, judgement, staged).land(self._others(told.id))
 
@@ -352,7 +363,7 @@ class _Landing:
             completion.destination.show(state)
         self.landing.settled(state, chosen, selection, self.believed.fingerprint)
         if kind == "new":
-            return self._told("shown", notes=notes)
+            return replace(self._told("shown", notes=notes), issued=state.issued)
         if here is not None and before is not None and before.chosen != chosen:
             return self._told("extended", notes=notes)
         return self._told("same" if kind == "same" else "older", notes=notes)
@@ -362,7 +373,8 @@ class _Landing:
         missing = () if found is None else tuple(found.missing[:NAMED])
         count = 0 if found is None else found.missing_count
         old = None if shown is None else shown.serial
-        return Landed(self.told.id, kind, old, self.told.serial, missing, count, notes)
+        issued = "" if shown is None else shown.issued
+        return Landed(self.told.id, kind, old, self.told.serial, issued, missing, count, notes)
 
 
 def _hold_roots(pack: str, registry: str, staged: Read, destination: Destination, shown: VerifiedState | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from far_side import FarSide, tree_files, visible
-from hand_made_packs import full_pack
+from hand_made_packs import full_pack, packed_file
 from registry_tree import HOST, FolderRegistry, bundle, formula
 
 from mmpm.errors import MmpmError, PackRefusedError, RootMismatchError
@@ -194,3 +194,45 @@ def test_links_and_pipes_at_the_destination_are_not_followed(origin, far, tmp_pa
     os.mkfifo(far.tree / "metadata" / "timestamp.json")
     far.receive(data)
     assert same_as_origin(far, origin)
+
+
+def test_a_pack_that_waited_and_is_not_to_be_believed_goes_and_holds_up_nothing(origin, far):
+    from mmpm.registry.pack.format import tree_path
+
+    first = pack_of(origin).data()
+    base = Path(origin.root, "metadata/1.root.json").read_bytes()
+    origin.publish(formula("mol-d"))
+    forged = pack_of(origin)
+    news = {entry.path: data for entry, data in forged.members if "timestamp" in entry.path}
+    forged.members = []
+    other = (b"".join(news.values()) * 9)[: len(base)]  # not what lies there under that name
+    forged.patch({tree_path(HOST, "metadata/1.root.json"): other}, news)
+    assert far.receive(forged.data()).is_waiting
+    assert [one.kind for one in far.receive(first).landed] == ["shown"]
+    [retried] = far.retried
+    assert isinstance(retried.refusal, PackRefusedError)
+    assert far.waiting() == []
+    assert far.serial() == 2
+
+
+def test_a_policy_comes_with_a_state_that_is_shown_and_not_with_an_older_one(origin, far):
+    old = pack_of(origin)
+    old.members.insert(0, (packed_file("policy.json", b"older"), b"older"))
+    origin.publish(formula("mol-d"))
+    new = pack_of(origin)
+    new.members.insert(0, (packed_file("policy.json", b"newer"), b"newer"))
+    far.receive(new.data())
+    far.receive(old.data())
+    assert (far.folder / "policy.json").read_bytes() == b"newer"
+
+
+def test_importing_twice_makes_the_unsigned_copies_that_a_crash_left_out(origin, far):
+    data = pack_of(origin).data()
+    far.receive(data)
+    shown = visible(far.folder)
+    assert any(path.endswith("/download") for path in shown)
+    (far.tree / "mirrored.json").unlink()
+    (far.tree / "formulas" / "index.json").unlink()
+    (far.folder / "mirror.json").unlink()
+    far.receive(data)
+    assert visible(far.folder) == shown
