@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from mmpm.model.canonical import canonical_json, parse_json
 from mmpm.model.capabilities import Capabilities
 from mmpm.model.checksums import Checksum
+from mmpm.model.fields import Fields
 from mmpm.model.names import FormulaName
 from mmpm.model.versions import Version
-from mmpm.registry.fields import Fields
 from mmpm.registry.index import FORMAT, read_kind, read_requires, read_soft, requires_json
 from mmpm_store.ids import ObjectId
 from mmpm_store.tree import FileEntry, Tree
@@ -213,7 +213,7 @@ def catalog_to_bytes(lines: Mapping[str, bytes]) -> bytes:
     return b"".join(lines[name] for name in sorted(lines))
 
 
-# --- registry.json and trust/publishers.json ----------------------------------------------------------------------
+# --- registry.json ----------------------------------------------------------------------
 
 
 def registry_json(registry_id: str, title: str, peers: Sequence[str] = (), api: str | None = None) -> bytes:
@@ -230,8 +230,3 @@ def parse_registry_json(data: bytes) -> tuple[str, str]:
     fields = Fields(parse_json(data, "registry.json"), "registry.json")
     fields.require_format(FORMAT)
     return fields.text("id", 300), fields.text("title")
-
-
-def publishers_json() -> bytes:
-    """Give the ``publishers.json`` of a new registry: nobody is verified, nothing is owned or revoked."""
-    return canonical_json({"format": FORMAT, "publishers": [], "names": {}, "revoked": []})

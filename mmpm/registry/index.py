@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from mmpm.errors import quoted
 from mmpm.model.canonical import canonical_json, parse_json
 from mmpm.model.checksums import Checksum
+from mmpm.model.fields import Fields
 from mmpm.model.names import FormulaName
 from mmpm.model.ranges import VersionRange
 from mmpm.model.references import Requirement
 from mmpm.model.release import RELEASE_KINDS, Release, ReleaseKind
 from mmpm.model.versions import Version
-from mmpm.registry.fields import Fields
 from mmpm.trust.key_ids import kind_of
 from mmpm_store.ids import ObjectId
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import RegistryExistsError
 from mmpm.registry import layout
-from mmpm.registry.documents import publishers_json, registry_json
+from mmpm.registry.documents import registry_json
 from mmpm.registry.key_folder import begin_keys, finish_keys, generate_keys, has_keys, save_keys, unfinished_root
 from mmpm.registry.person_keys import FOLDER as PEOPLE
 from mmpm.registry.published import archive_timestamp
@@ -26,6 +26,7 @@ from mmpm.trust.facts import (
     RoleFile,
     TargetFile,
 )
+from mmpm.trust.levels import Publishers
 from mmpm.trust.metadata import (
     Chain,
     make_root,
@@ -114,7 +115,7 @@ def check_new(root: str, registry_id: str, key_folder: str) -> None:
 def _write_tree(
     writer: TreeWriter, identity: Identity, keys: Mapping[str, SigningKey], root_bytes: bytes, now: datetime
 ) -> None:
-    publishers = publishers_json()
+    publishers = Publishers().to_bytes()
     published = TargetFile.of(publishers)
     # Bins do not name themselves: 256 empty ones are one document under 256 names, signed once.
     empty_bin = sign_listing(BIN, keys[BIN], now, {}, 1)

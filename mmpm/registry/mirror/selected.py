@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Self
 
 from mmpm.errors import MirrorUnreadableError
 from mmpm.model.canonical import canonical_json, parse_json
+from mmpm.model.fields import Fields
 from mmpm.model.names import FormulaName, RegistryId
 from mmpm.model.references import Requirement
 from mmpm.model.versions import Version
 from mmpm.registry.destination import read_plain
-from mmpm.registry.fields import Fields
 from mmpm.registry.mirror.selection import LockSelection, Picked, Selection
 from mmpm.registry.mirrored import FORMAT, MAX_MIRROR_BYTES, MIRROR_JSON, MIRRORS
 from mmpm.trust.facts import is_sha256

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from blake3 import blake3
 
 from mmpm.model.canonical import canonical_json, parse_json
-from mmpm.registry.fields import Fields
+from mmpm.model.fields import Fields
 from mmpm.registry.pack.inventory import HeldState
 from mmpm.registry.pack.novelty import files_of
 from mmpm.trust.facts import is_sha256

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from mmpm.errors import quoted
 from mmpm.model.canonical import canonical_json, parse_json
+from mmpm.model.fields import Fields
 from mmpm.model.names import RegistryId
 from mmpm.registry import layout
-from mmpm.registry.fields import Fields
 from mmpm.trust.facts import is_sha256, parse_time
 from mmpm_store.ids import ObjectId
 from mmpm_store.paths import check_path

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from blake3 import blake3
 
 from mmpm.model.canonical import canonical_json, parse_json
+from mmpm.model.fields import Fields
 from mmpm.model.names import RegistryId
-from mmpm.registry.fields import Fields
 from mmpm.trust.facts import is_sha256, parse_time
 from mmpm_store.ids import ObjectId
 

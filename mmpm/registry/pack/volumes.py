@@ -22,7 +22,7 @@ from blake3 import blake3
 
 from mmpm.errors import PackRefusedError
 from mmpm.model.canonical import canonical_json, parse_json
-from mmpm.registry.fields import Fields
+from mmpm.model.fields import Fields
 from mmpm_store.durable import fsync_path, no_space_named, write_all, write_file_durably
 from mmpm_store.ids import ObjectId
 
