@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 from world import formula_text
 
+from mmpm.trust.openpgp import is_available
+
+needs_library = pytest.mark.skipif(
+    not (is_available() or os.environ.get("CI")), reason="the extra openpgp is not installed"
+)
 MADE = ("registry", "init", "reg", "--id", "acme.example", "--no-passphrase")
 
 
@@ -228,3 +235,49 @@ def test_whoever_asks_for_what_was_taken_down_is_told(operator):
     seen = operator.run("install", "mol-a")
     assert seen.status == 3
     assert "taken down" in seen.err
+
+
+@needs_library
+def test_a_signature_that_openpgp_made_elsewhere_is_taken_if_it_verifies(operator):
+    from pysequoia import SignatureMode, Tsk
+    from pysequoia import sign as openpgp_sign
+
+    operator.now = datetime.now(UTC)  # OpenPGP signatures carry the real time
+    published(operator)
+    carol, mallory = Tsk.generate("Carol <carol@acme.example>"), Tsk.generate("Mallory")
+    statement = shown(operator, "sign", "mol-a@1.0.0", "--to", "reg", "--statement")["statement"].encode()
+    for name, key in (("carol", carol), ("mallory", mallory)):
+        (operator.cwd / f"{name}.asc").write_text(str(key.extract_certificate()))
+        (operator.cwd / f"{name}.sig.asc").write_bytes(
+            openpgp_sign(key.signer(), statement, mode=SignatureMode.DETACHED)
+        )
+    key_id = carol.extract_certificate().fingerprint
+    by_carol = ("sign", "mol-a@1.0.0", "--to", "reg", "--openpgp", "carol.sig.asc")
+
+    seen = operator.run(*by_carol)
+    assert (seen.status, "signature-unchecked" in seen.err) == (1, True)  # whose it is, is not known yet
+    seen = operator.run(
+        "sign", "mol-a@1.0.0", "--to", "reg", "--openpgp", "mallory.sig.asc", "--certificate", "carol.asc"
+    )
+    assert (seen.status, "signature-bad" in seen.err) == (4, True)
+    assert operator.run(*by_carol, "--certificate", "carol.asc").out == (
+        f"Signed mol-a@1.0.0 with the key {key_id}, serial 3\n"
+    )
+    assert operator.run(*by_carol, "--certificate", "carol.asc").both == "mol-a@1.0.0 is signed by that key already\n"
+    assert [path.name for path in (operator.cwd / "reg" / "signatures").rglob("*.asc")] == [f"{key_id}.asc"]
+
+    assert (
+        operator.run("registry", "publisher", "add", "reg", "acme", "--key", "carol.asc", "--formula", "mol-a").status
+        == 0
+    )
+    assert f"openpgp  {key_id}" in operator.run("registry", "publisher", "list", "reg").out
+    assert operator.run(*by_carol).both == "mol-a@1.0.0 is signed by that key already\n"
+
+
+def test_a_file_that_is_no_certificate_is_refused(operator):
+    published(operator)
+    (operator.cwd / "x.asc").write_text("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+    assert operator.run("registry", "publisher", "add", "reg", "acme", "--key", "x.asc").status == 2
+    words = ("sign", "mol-a@1.0.0", "--to", "reg", "--openpgp", "x.asc", "--certificate")
+    assert operator.run(*words, "x.asc").status == 2
+    assert operator.run(*words, "nothing.asc").status == 2
