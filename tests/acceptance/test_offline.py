@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -108,6 +109,25 @@ def test_offline_chooses_only_what_is_in_the_store(machine, offline):
     assert machine.installed()["mol-base"]["version"] == "1.1.0"
     ran = machine.run("--offline", "install", "mol-other", status=NO_SOLUTION, **offline)
     assert "offline" in ran.err
+
+
+def test_a_registry_on_a_disk_at_hand_is_installed_from_without_a_network(world, offline):
+    registry = world.registry("carried").release("mol-base", "1.0.0").release("mol-base", "1.1.0")
+    registry.release("mol-review", "2.0.0", requires={"mol-base": "^1.0.0"}, files={"README.md": b"# review\n"})
+    world.settle()
+    made = world.machine("far")
+    made.run("init")
+    made.add(registry, url=str(registry.folder))
+    made.run("--offline", "install", "mol-review", **offline)
+    assert made.installed()["mol-base"]["version"] == "1.1.0"
+    gone = json.loads((registry.folder / "formulas/mol-base/1.1.0/index.json").read_bytes())["files"][0][2]
+    shutil.rmtree(made.project / ".beads")
+    shutil.rmtree(made.store)
+    (made.project / "mmpm.lock").unlink()
+    digits = gone.removeprefix("blake3:")
+    (registry.folder / "objects" / digits[:2] / digits[2:]).unlink()
+    made.run("--offline", "install", "mol-review", **offline)
+    assert made.installed()["mol-base"]["version"] == "1.0.0"  # what the disk has not got is no candidate
 
 
 def test_offline_never_heard_of_is_said_as_such(machine, offline):
