@@ -83,16 +83,15 @@ def checked(data: bytes, where: str, key: str, before: Pinned | None) -> Pinned 
         is_signed = policy.is_signed_by(key)
     except ValueError as error:
         raise PolicyRefusedError(where, str(error), stays) from None
-    if not is_signed:
+    known = before.document if before is not None else None
+    if known is not None and policy.serial < known.serial:
+        raise PolicyRefusedError(where, f"it has serial {policy.serial}, which is older", stays)
+    if not is_signed and (known is None or policy != known):
         raise PolicyRefusedError(where, f"it is not signed with the key ed25519:{key}", stays)
-    if before is not None:
-        known = before.document
-        if policy.serial < known.serial:
-            raise PolicyRefusedError(where, f"it has serial {policy.serial}, which is older", stays)
-        if policy.serial == known.serial:
-            if policy.signed_bytes != known.signed_bytes:
-                raise PolicyRefusedError(where, f"it is another policy under serial {policy.serial}", stays)
-            return None
+    if known is not None and policy.serial == known.serial:
+        if policy.signed_bytes != known.signed_bytes:
+            raise PolicyRefusedError(where, f"it is another policy under serial {policy.serial}", stays)
+        return None
     return Pinned("", policy.successor or key, policy)
 
 
