@@ -159,11 +159,11 @@ def fetch_from_registries(
                 needed_by, "this command is offline", "run it again without `--offline`, or bring a copy of the store"
             )
         named = set(first) or {registry.id for registry in order}
-        owners = [registry for registry in order if registry.id in named and registry.urls]
-        urls = [url for registry in owners for url in registry.urls]
-        was_asked = fetched.is_certain and not (context.offline and any(map(is_remote, urls)))
-        if was_asked and urls and all(map(is_mirror, urls)):
-            raise NotMirroredError(needed_by, ", ".join(registry.id for registry in owners), urls)
+        # Which of the registries lists them is not known here; one that is here as a mirror alone is the likely one.
+        copies = [one for one in order if one.id in named and one.urls and all(map(is_mirror, one.urls))]
+        urls = [url for registry in copies for url in registry.urls]
+        if copies and fetched.is_certain and not (context.offline and any(map(is_remote, urls))):
+            raise NotMirroredError(needed_by, ", ".join(registry.id for registry in copies), urls)
         reason = "; ".join(fetched.reasons) or "no registry has them"
         remedy = "run it again when the registry answers, or bring a copy of the store or of the registry"
         raise ObjectsMissingError(needed_by, printable(reason), remedy)

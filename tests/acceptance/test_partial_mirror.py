@@ -136,9 +136,9 @@ def test_a_listed_index_that_is_not_carried_is_no_absence_and_nothing_falls_thro
         '{"format":1,"id":"acme.example","serial":1,"releases":{"mol-a":3}}',
     ],
 )
-def test_what_a_mirror_says_in_another_way_is_not_read(registry, mirror, place, machine, said):
+def test_what_a_mirror_says_in_another_way_is_not_read(registry, mirror, machine, said):
     (mirror.tree(registry) / "mirrored.json").write_text(said)
-    machine.add(registry, url=place)
+    machine.add(registry, url=str(mirror.tree(registry)))
     machine.run("install", "mol-a")
     assert machine.installed()["mol-a"]["version"] == "1.1.0"
 
