@@ -136,7 +136,7 @@ def _verify_releases(tree: PublishedTree, name: FormulaName) -> set[str]:
     assert index is not None
     releases = [one for one in history.read_history(name, index, tree.older_lines(index)) if not one.tombstone]
     for release in releases:
-        document = tree.document(release.document)
+        document = tree.document(release)
         assert document.tree.id == release.tree
         for object_id in (release.tree, *(entry.id for entry in document.tree.entries)):
             path = f"{tree.root}/{layout.object_file(object_id)}"

@@ -42,7 +42,7 @@ def trust_change(base: PublishedTree, edit: TrustEdit) -> RoleChange:
 
 def all_marks(base: PublishedTree) -> Iterator[Mark]:
     """Give every mark of a tree, by name, the official one before audits, these by version text."""
-    shards = sorted(path for path in base.chain.targets_of(TRUST) if path.startswith("trust/levels/"))
+    shards = sorted(path for path in base.bin_targets(TRUST) if path.startswith("trust/levels/"))
     found = [mark for path in shards for mark in _of_shard(base, path[-7:-5])]
     yield from sorted(found, key=lambda mark: (mark.name, bool(mark.checksum), mark.version))
 

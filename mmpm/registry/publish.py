@@ -307,7 +307,7 @@ class _Addition:
         prepare_index(grown, writer, targets)
         top = history.latest(grown.releases)
         staged_top = self.staged[name].get(top.version.slot)
-        line = staged_top.line if staged_top else catalog_line(base.document(top.document))
+        line = staged_top.line if staged_top else catalog_line(base.document(top))
         self._lines[name] = (line, grown.releases)
 
     def names(self) -> Iterable[FormulaName]:
@@ -336,7 +336,7 @@ class _Addition:
             for path in (layout.object_file(release.document), layout.object_file(release.tree)):
                 if not os.path.exists(f"{base.root}/{path}"):
                     raise UnpublishableError(str(name), "its files were taken down meanwhile; publish it again")
-            for entry in base.document(release.document).tree.entries:
+            for entry in base.document(release).tree.entries:
                 if not os.path.exists(f"{base.root}/{layout.object_file(entry.id)}"):
                     raise UnpublishableError(str(name), "its files were taken down meanwhile; publish it again")
 

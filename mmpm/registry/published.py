@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self
 
-from mmpm.errors import DamagedRegistryError, NotARegistryError
+from mmpm.errors import DamagedRegistryError, MmpmError, NotARegistryError
 from mmpm.registry import layout
-from mmpm.registry.documents import CatalogLine, ReleaseDocument, parse_catalog
-from mmpm.registry.index import FormulaIndex, parse_page
+from mmpm.registry.destination import read_plain
+from mmpm.registry.verified import VerifiedState
 from mmpm.trust.facts import BINS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TRUST
 from mmpm.trust.levels import Marks, Publishers
 from mmpm.trust.metadata import Chain, peek_root_version
 from mmpm_store.durable import exclusive_create, is_link_refusal
-from mmpm_store.ids import ObjectId
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mmpm.model.names import FormulaName
-    from mmpm.trust.facts import RoleFile, TargetFile, TimestampFacts
 
 _ATTEMPTS = 20
-_Value = TypeVar("_Value")
 
 
 def shown_serial(root: str) -> int:
@@ -37,14 +28,19 @@ def shown_serial(root: str) -> int:
     return found if type(found) is int else 0
 
 
-class PublishedTree:
-    """One state of a registry tree; its bins, indexes and shards are read and verified when first asked for."""
+class PublishedTree(VerifiedState):
+    """One state of a registry tree in the folder `root`; what is wrong with it, its owner has to mend.
 
-    def __init__(self, root: str, chain: Chain, facts: TimestampFacts, timestamp_bytes: bytes) -> None:
+    Every method raises `DamagedRegistryError` for a file that is listed, but missing or of other bytes. Roots are given by
+    `roots`, not by `metadata`.
+    """
+
+    def __init__(self, root: str, chain: Chain, timestamp: bytes) -> None:
+        def read(path: str, max_bytes: int) -> bytes | None:
+            return read_plain(f"{root}/{path}", max_bytes)
+
+        super().__init__(chain.identity.id, read, chain, timestamp, [])
         self.root = root
-        self.chain = chain
-        self.facts = facts
-        self.timestamp_bytes = timestamp_bytes
 
     @classmethod
     def load(cls, root: str, trusted_root: bytes) -> Self:
@@ -81,29 +77,15 @@ class PublishedTree:
         chain.accept_snapshot(_read(f"{root}/{layout.role_file(SNAPSHOT, facts.snapshot.version)}"))
         for role in (TARGETS, TRUST, BINS):
             chain.accept_targets(role, _read(f"{root}/{layout.role_file(role, chain.role_file(role).version)}"))
-        return cls(root, chain, facts, timestamp)
-
-    @property
-    def serial(self) -> int:
-        """The version of the snapshot."""
-        return self.facts.snapshot.version
+        return cls(root, chain, timestamp)
 
     def is_current(self) -> bool:
         """Whether the tree still shows this state."""
         return _read_or_none(f"{self.root}/{layout.TIMESTAMP}") == self.timestamp_bytes
 
-    def roles(self) -> dict[str, RoleFile]:
-        """Give the file of every role."""
-        return self.chain.roles()
-
     def role_bytes(self, role: str) -> bytes:
         """Give the document of a role that `load` accepted."""
         return _read(f"{self.root}/{layout.role_file(role, self.chain.role_file(role).version)}")
-
-    def bin_targets(self, role: str) -> dict[str, TargetFile]:
-        """Give what one bin lists."""
-        self._need(role)
-        return self.chain.targets_of(role)
 
     def roots(self) -> tuple[bytes, ...]:
         """Give every root document from the first to the one of this state."""
@@ -116,23 +98,6 @@ class PublishedTree:
             found.append(data)
         return (*found, self.chain.root_bytes)
 
-    def target(self, target: str) -> bytes | None:
-        """Give the bytes of a target, or None where the registry has none.
-
-        Raises:
-            DamagedRegistryError: it is listed, but missing or of other bytes.
-        """
-        self._need(self.chain.role_of(target))
-        listed = self.chain.target(target)
-        if listed is None:
-            return None
-        return self._checked(layout.hashed(target, listed.sha256), listed.sha256)
-
-    def index(self, name: FormulaName) -> FormulaIndex | None:
-        """Give the index of a formula, or None where the registry does not have it."""
-        data = self.target(layout.index_target(str(name)))
-        return None if data is None else self._parsed(f"the index of {name}", lambda: FormulaIndex.parse(data, name))
-
     def publishers(self) -> Publishers:
         """Give who signs releases, as the role trust says; nobody where it lists no such document."""
         data = self.target(layout.PUBLISHERS)
@@ -144,54 +109,15 @@ class PublishedTree:
         data = self.target(target)
         return Marks() if data is None else self._parsed(target, lambda: Marks.parse(data))
 
-    def older_lines(self, index: FormulaIndex) -> list[object]:
-        """Give the lines of all pages of `index`, oldest first."""
-        return [line for page in index.pages for line in self.page(index, page.number)]
-
-    def page(self, index: FormulaIndex, number: int) -> tuple[object, ...]:
-        """Give the lines of one page."""
-        sha256 = index.pages[number - 1].sha256
-        path = layout.page_file(str(index.name), number, sha256)
-        data = self._checked(path, sha256)
-        return self._parsed(path, lambda: parse_page(data, index.name))
-
-    def catalog(self, shard: str) -> dict[str, CatalogLine]:
-        """Give the lines of a catalog shard by name."""
-        data = self.target(layout.catalog_target(shard)) or b""
-        return self._parsed(f"shard {shard}", lambda: {str(line.name): line for line in parse_catalog(data)})
-
-    def document(self, object_id: ObjectId) -> ReleaseDocument:
-        """Give a release document."""
-        path = layout.object_file(object_id)
-        data = _read_or_none(f"{self.root}/{path}")
-        if data is None or ObjectId.of(data) != object_id:
-            raise DamagedRegistryError(self.root, path)
-        return self._parsed(path, lambda: ReleaseDocument.parse(data))
-
     def archive(self) -> None:
         """Keep this state's timestamp under its serial, where a crash prevented that (idempotent)."""
         archive_timestamp(self.root, self.serial)
 
-    def _need(self, role: str) -> None:
-        if self.chain.has(role):
-            return
-        path = layout.role_file(role, self.chain.role_file(role).version)
-        data = _read_or_none(f"{self.root}/{path}")
-        if data is None:
-            raise DamagedRegistryError(self.root, path)
-        self.chain.accept_targets(role, data)
+    def _lack(self, path: str) -> MmpmError:
+        return DamagedRegistryError(self.root, path)
 
-    def _checked(self, path: str, sha256: str) -> bytes:
-        data = _read_or_none(f"{self.root}/{path}")
-        if data is None or hashlib.sha256(data).hexdigest() != sha256:
-            raise DamagedRegistryError(self.root, path)
-        return data
-
-    def _parsed(self, what: str, parse: Callable[[], _Value]) -> _Value:
-        try:
-            return parse()
-        except ValueError as error:
-            raise DamagedRegistryError(self.root, f"{what}: {error}") from None
+    def _refusal(self, path: str, reason: str) -> MmpmError:
+        return DamagedRegistryError(self.root, f"{path}: it {reason}")
 
 
 def archive_timestamp(root: str, serial: int) -> None:

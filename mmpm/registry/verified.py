@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias, TypeVar
 
-from mmpm.errors import MissingTreeFileError, RegistryUntrustedError, UntrustedMetadataError
+from mmpm.errors import MissingTreeFileError, MmpmError, RegistryUntrustedError, UntrustedMetadataError
 from mmpm.registry import layout
 from mmpm.registry.documents import CatalogLine, ReleaseDocument, parse_catalog, parse_document_of
 from mmpm.registry.evidence import MAX_SIGNATURE_BYTES, signature_path
@@ -293,9 +293,9 @@ class VerifiedState:
     def document_of(self, release: Release) -> tuple[bytes, ReleaseDocument]:
         """Give the document of a release as bytes and as a value."""
         path = layout.object_file(release.document)
-        data = _need(self._read, self.registry_id, path, MAX_DOCUMENT_BYTES)
+        data = self._need(path, MAX_DOCUMENT_BYTES)
         if ObjectId.of(data) != release.document:
-            raise RegistryUntrustedError(self.registry_id, f"{path} has not the bytes that its name says")
+            raise self._refusal(path, "has not the bytes that its name says")
         return data, self._parsed(path, lambda: parse_document_of(release, data))
 
     def _role_bytes(self, role: str) -> bytes:
@@ -316,18 +316,34 @@ class VerifiedState:
 
     def _exact(self, path: str, proof: TreeFile) -> bytes:
         if proof.length > MAX_DOCUMENT_BYTES:
-            raise RegistryUntrustedError(self.registry_id, f"{path} has {proof.length} bytes, which is no document")
-        data = _need(self._read, self.registry_id, path, proof.length)
+            raise self._refusal(path, f"has {proof.length} bytes, which is no document")
+        data = self._need(path, proof.length)
         if not proof.proves(data):
             what = "id" if proof.object_id is not None else "sha256"
-            raise RegistryUntrustedError(self.registry_id, f"{path} has not the signed length and {what}")
+            raise self._refusal(path, f"has not the signed length and {what}")
         return data
+
+    def _need(self, path: str, max_bytes: int) -> bytes:
+        data = self._read(path, max_bytes)
+        if data is None:
+            raise self._lack(path)
+        if len(data) > max_bytes:
+            raise self._refusal(path, f"is longer than the {max_bytes} bytes that it may have")
+        return data
+
+    def _lack(self, path: str) -> MmpmError:
+        """Give the error that says that a file of this state is not there."""
+        return MissingTreeFileError(self.registry_id, path)
+
+    def _refusal(self, path: str, reason: str) -> MmpmError:
+        """Give the error that says what is wrong with a file of this state."""
+        return RegistryUntrustedError(self.registry_id, f"{path} {reason}")
 
     def _parsed(self, path: str, parse: Callable[[], _Value]) -> _Value:
         try:
             return parse()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise RegistryUntrustedError(self.registry_id, f"{path} is signed and yet malformed: {error}") from None
+            raise self._refusal(path, f"is signed and yet malformed: {error}") from None
 
 
 def _proof_of(file: RoleFile) -> TreeFile:

@@ -93,7 +93,7 @@ class _Withdrawal:
         prepare_index(grown, writer, targets)
         latest = history.latest(grown.releases)
         # Where nothing else is left, no document is either, or it goes with the rest of what was taken down.
-        line = tombstone_line(latest) if latest.tombstone else catalog_line(base.document(latest.document))
+        line = tombstone_line(latest) if latest.tombstone else catalog_line(base.document(latest))
         self.lines[name] = (line, grown.releases)
         return Change(targets | prepare_catalog(base, {name: line}, writer))
 

@@ -165,7 +165,7 @@ def test_the_index_line_and_the_release_document_say_the_same(registry):
     item = formula("mol-a", "1.2.3", requires=needs, soft=(FormulaName.parse("mol-later"),), changelog="New")
     registry.publish(item)
     release = registry.releases("mol-a")["1.2.3"]
-    document = registry.load().document(release.document)
+    document = registry.load().document(release)
     assert document == item.document
     for field in ("checksum", "size", "requires", "soft", "published_at", "kind"):
         assert getattr(release, field) == getattr(document, field)

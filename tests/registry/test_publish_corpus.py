@@ -41,7 +41,7 @@ def releases_of(tree):
             if name is not None:
                 index = tree.index(FormulaName.parse(name))
                 for release in index.releases():
-                    yield release, tree.document(release.document)
+                    yield release, tree.document(release)
 
 
 def test_all_formula_versions_are_published_in_one_batch(publisher, corpus):
