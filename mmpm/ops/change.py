@@ -88,6 +88,7 @@ def plan_change(
         dry_run=dry_run,
         notes=saves,
         levels=resolved.levels,
+        is_judged=True,
     )
     return Change(plan, manifest, old, resolved)
 

@@ -127,6 +127,7 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
         # said again until it is put right.
         notes=is_ours and not has_words,
         levels=resolved.levels if resolved is not None else {name: one.found for name, one in vouched.items()},
+        is_judged=True,
     )
     if has_words:
         plan = replace(plan, lock=b"")  # it is not to be repeated without a word
@@ -145,6 +146,7 @@ def plan_lockfile(
     dry_run: bool = False,
     notes: bool = True,
     levels: Mapping[str, tuple[str, int]] | None = None,
+    is_judged: bool = False,
 ) -> Plan:
     """Plan what makes the formulas folder what `lock` says, with lock and manifest written in the same change.
 
@@ -159,10 +161,12 @@ def plan_lockfile(
         dry_run: nothing will be applied, so nothing is noted either.
         notes: whether the next `sync` has nothing to do after this.
         levels: (level, serial) by name, for the receipt; those that are not in it count as unverified.
+        is_judged: whether policy was held against the lock already; else it is, against what would be linked.
 
     Raises:
         InstallConflictError: two releases would bear one name on disk.
         ObjectsMissingError: a listing is neither in the store nor at any registry at hand.
+        PolicyBarredError: policy bars something that would be linked.
     """
     check_names(lock.releases)
     files = files or read_project(context.project)
@@ -182,6 +186,8 @@ def plan_lockfile(
         path = context.project.manifest_path
         texts += _text("manifest", path, manifest.encode(), read_optional(path))
     linked = [action for action in actions if isinstance(action, (InstallTree, ReplaceTree)) and action.link]
+    if linked and not (is_judged or context.settings.bars_nothing):
+        _vouched(context, _part(lock, {action.release.name for action in linked}), receipt, was_checked=False)
     try:
         noted = NoteState("Nothing to do", _watched(context, after, sources))
     except TrustStateUnreadableError:
@@ -271,6 +277,10 @@ def _vouched(context: Context, lock: Lockfile, receipt: Receipt, *, was_checked:
     if len(told) > MOST_WARNINGS:
         context.progress.warn(f"and {len(told) - MOST_WARNINGS} more; `mmpm list` shows all")
     return vouched
+
+
+def _part(lock: Lockfile, names: set[str]) -> Lockfile:
+    return Lockfile(lock.requirements, tuple(one for one in lock.releases if one.name in names))
 
 
 def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_change: bool) -> Resolved | None:

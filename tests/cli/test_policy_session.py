@@ -286,6 +286,17 @@ def test_a_bad_signature_stops_and_a_missing_one_lowers_the_level(site):
     assert signature.name in seen.err
 
 
+def test_no_other_verb_links_what_is_barred(site):
+    done(site, "install", "mol-u", "mol-o")
+    path = site.folder / "mol-x.formula.toml"
+    path.write_text(formula_text("mol-x", "1.0.0", {}))
+    done(site, "config", "set", "policy.min_level", "verified")
+    shutil.rmtree(site.cwd / ".beads")
+    for words in (("uninstall", "mol-o"), ("import", str(path)), ("pin", "mol-u"), ("upgrade",), ("install", "mol-a")):
+        assert site.run(*words).status in {3, 4}, words
+        assert not list((site.cwd / ".beads").rglob("mol-*.toml")), words
+
+
 def test_what_was_imported_is_vouched_for_by_nobody_and_what_is_one_s_own_is_not_judged(site):
     path = site.folder / "mol-x.formula.toml"
     path.write_text(formula_text("mol-x", "1.0.0", {}))
