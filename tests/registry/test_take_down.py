@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
+from killing import dying_at, end_of, in_child
 from registry_tree import FolderRegistry, bundle, formula, verify, verify_aliases
 
 from mmpm.errors import DamagedRegistryError, UnpublishableError
@@ -15,13 +18,16 @@ from mmpm.model.versions import Version
 from mmpm.registry import layout
 from mmpm.registry.commit import Committing
 from mmpm.registry.publish import PublishItem, publish
-from mmpm.registry.sign import signature_path
+from mmpm.registry.sign import add_signature, signature_path, with_key
 from mmpm.registry.take_down import is_gone, note_taking_down
 from mmpm.registry.tree_writer import TreeWriter
 from mmpm.registry.yank import yank
 from mmpm.trust.keys import SigningKey
+from mmpm.trust.signatures import GOOD, check_signature
 
-ALICE = SigningKey.generate()
+# Python 3.12 warns of any fork beside threads; the children here start none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+ALICE, BOB = SigningKey.generate(), SigningKey.generate()
 
 
 @pytest.fixture
@@ -172,3 +178,70 @@ def test_a_note_of_one_that_was_killed_only_makes_publishers_look_twice(registry
         note_taking_down(writer)
     registry.publish(formula("mol-a"))
     assert verify(registry) == {"mol-a@1.0.0"}
+
+
+# ---- killed anywhere
+
+
+class CaseAt:
+    """The registry's keys and clock over a copy of its tree."""
+
+    def __init__(self, registry, root):
+        self.root = root
+        shutil.copytree(registry.root, root, copy_function=os.link)
+        keys = shutil.copytree(registry.keys_folder, f"{root}.keys")
+        self.how = registry.how(key_folder=keys)
+
+    def take_down(self):
+        yank(self.root, FormulaName.parse("mol-a"), Version.parse("1.0.0"), "leaked", self.how, take_down=True)
+
+    def sign(self):
+        add_signature(self.root, FormulaName.parse("mol-a"), Version.parse("1.0.0"), with_key(BOB), self.how)
+
+
+def instants(registry, tmp_path, verb):
+    """How many changes the verb makes."""
+    counted = [0]
+
+    def note(count, _event, _arguments):
+        counted[0] = count
+
+    case = CaseAt(registry, str(tmp_path / "counted"))
+
+    def work():
+        getattr(case, verb)()
+        total = counted[0]
+        (tmp_path / "count").write_text(str(total))
+
+    assert end_of(in_child(work, note)) == 0
+    return int((tmp_path / "count").read_text())
+
+
+@pytest.mark.parametrize("verb", ["take_down", "sign"])
+def test_killed_before_any_change_the_same_command_finishes_it(registry, tmp_path, verb):
+    files = (("formula.toml", False, b"shared"),)
+    publish(registry.root, [bundle("mol-a", files=(*files, ("x", False, b"x")))], registry.how(), sign=ALICE)
+    registry.later(hours=1)
+    registry.publish(bundle("mol-b", files=files), formula("mol-a", "2.0.0"))
+    left = {"mol-a@2.0.0", "mol-b@1.0.0"}
+    whole = left | {"mol-a@1.0.0"}
+    registry.later(hours=1)
+    total = instants(registry, tmp_path, verb)
+    assert total > 15
+    for number in range(1, total + 1, 2):
+        case = CaseAt(registry, str(tmp_path / f"case-{number}"))
+        assert end_of(in_child(getattr(case, verb), dying_at(number))) == -signal.SIGKILL
+        assert verify(registry, case.root) in (whole, left if verb == "take_down" else whole)
+        getattr(case, verb)()
+        assert verify(registry, case.root) == (left if verb == "take_down" else whole)
+        verify_aliases(registry, case.root)
+        tree = registry.load(case.root)
+        release, _ = tree.index(FormulaName.parse("mol-a")).releases()
+        if verb == "take_down":
+            assert is_gone(case.root, release)
+        else:
+            assert {key_id for key_id, _ in release.signatures} == {ALICE.public.key_id, BOB.public.key_id}
+            for key_id, _ in release.signatures:
+                data = Path(case.root, signature_path(release, key_id)).read_bytes()
+                assert check_signature(release, key_id, data).state == GOOD
+        shutil.rmtree(case.root)
