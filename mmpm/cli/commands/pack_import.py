@@ -12,7 +12,8 @@ from mmpm.ops import pack_import as ops
 if TYPE_CHECKING:
     from mmpm.execute.apply import Outcome
     from mmpm.execute.importing import ImportOutcome
-    from mmpm.registry.pack.importing import Imported, Landed
+    from mmpm.registry.pack.importing import Imported
+    from mmpm.registry.pack.settling import Landed
 
 _SHOWN_MISSING = 5
 

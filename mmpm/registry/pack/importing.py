@@ -13,14 +13,12 @@ again and finds its objects there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 from mmpm.errors import UNTRUSTED, MissingTreeFileError, MmpmError, PackRefusedError
 from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed, look_at
 from mmpm.registry.pack import waiting
-from mmpm.registry.pack.completing import NAMED, Before, Completion, Wholeness
 from mmpm.registry.pack.format import (
     POLICY_JSON,
     PackedFile,
@@ -31,86 +29,21 @@ from mmpm.registry.pack.format import (
     tree_path,
 )
 from mmpm.registry.pack.judging import Judgement, judge
-from mmpm.registry.pack.reading import MAX_MEMBER_BYTES, PackReader, unpatch
-from mmpm.registry.pack.selecting import choose_of, selections_of, united
-from mmpm.registry.verified import MAX_ROOT_BYTES, MAX_TIMESTAMP_BYTES, TreeFile
-from mmpm.trust.facts import ROOT
-from mmpm_store.ids import ObjectId
+from mmpm.registry.pack.reading import MAX_MEMBER_BYTES, PackReader, is_proved, unpatch
+from mmpm.registry.pack.selecting import selections_of
+from mmpm.registry.pack.settling import Arrival, Landed, hold_roots, is_superseded
+from mmpm.registry.verified import MAX_TIMESTAMP_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
-    from mmpm.model.release import Release
     from mmpm.registry.destination import Destination
-    from mmpm.registry.documents import ReleaseDocument
-    from mmpm.registry.mirror.selection import Chosen, Selection
+    from mmpm.registry.mirror.selection import Selection
     from mmpm.registry.objects import FetchProgress
+    from mmpm.registry.pack.settling import Landing
     from mmpm.registry.pack.waiting import Parcel
-    from mmpm.registry.verified import Read, VerifiedState
-
-Kind = Literal["shown", "extended", "same", "older", "waiting"]
-
-
-class Landing(Protocol):
-    """Where packs are imported to: a mirror's folder, or a machine's store.
-
-    Attributes:
-        staging, quarantine: folders of its own, on the destination's disk.
-        must_be_whole: a state is shown only with every file of the releases that are carried.
-    """
-
-    staging: str
-    quarantine: str
-    must_be_whole: bool
-
-    def registries(self) -> list[str]:
-        """Give the ids of the registries that are here."""
-
-    def destination(self, registry_id: str) -> Destination:
-        """Give where a registry's files go; the same one for the whole import."""
-
-    def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> bytes | None:
-        """Give an object from the trees of the other registries that are here; what it is has to be proved."""
-
-    def selection(self, registry_id: str) -> Selection | None:
-        """Give what is carried of a registry; None where nothing of it is here yet."""
-
-    def on_release(self, registry_id: str) -> Callable[[Release, ReleaseDocument], None] | None:
-        """Give what is to be done for each release that is about to be shown, if anything."""
-
-    def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
-        """Note what is shown now; harmless to repeat."""
-
-    def keep_policy(self, data: bytes) -> None:
-        """Keep a policy that travelled with a pack."""
-
-    def request(self) -> bytes:
-        """Give an inventory of what is here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """What came of one registry in a pack.
-
-    Attributes:
-        kind: `shown`: its state is; `extended`: the state stays, more of its releases are here; `same`: all of it was
-            here already; `older`: a newer state is shown; `waiting`: something is missing.
-        old_serial: shown before, or None.
-        serial: that the pack brings.
-        issued: when the state was signed that is shown now, RFC 3339; empty where none is.
-        missing: paths, not all of them where they are many; `missing_count` says how many.
-        notes: sentences for a person.
-    """
-
-    registry_id: str
-    kind: Kind
-    old_serial: int | None
-    serial: int
-    issued: str = ""
-    missing: tuple[str, ...] = ()
-    missing_count: int = 0
-    notes: tuple[str, ...] = ()
+    from mmpm.registry.verified import VerifiedState
 
 
 @dataclass(slots=True)
@@ -239,7 +172,8 @@ class Importer:
             return
         registry, path = place
         destination = self._destination(parcel, registry)
-        if destination.has(_object(path, file.length)):
+        # Compared and not just looked for: an inventory leaves out what is damaged here, so that it comes again.
+        if destination.read(path, file.length) == data:
             self._counts.known_objects += 1
             return
         destination.put(path, (data,))
@@ -250,7 +184,8 @@ class Importer:
         place = registry_of_path(file.path)
         if place is None or not place[1].startswith("objects/"):
             return False
-        return self._destination(parcel, place[0]).has(_object(place[1], file.length))
+        data = self._destination(parcel, place[0]).read(place[1], file.length)
+        return data is not None and is_proved(file, data)
 
     def _read_base(self, parcel: Parcel, path: str, length: int) -> bytes | None:
         place = registry_of_path(path)
@@ -262,7 +197,7 @@ class Importer:
         if data is None or len(data) != length:
             return None
         # What is damaged here is as good as missing: the request then asks for what was to come out of it.
-        return data if proof_of_path(path) is None or _proves(path, data) else None
+        return data if proof_of_path(path) is None or is_proved(PackedFile(path, length), data) else None
 
     def _destination(self, parcel: Parcel, registry: str) -> Destination:
         if all(registry != told.id for told in parcel.head.registries):
@@ -278,7 +213,9 @@ class Importer:
                 parcel.drop_frame(patch)
         brought = selections_of(parcel)
         counts = self._counts
-        counts.landed = tuple(self._land(parcel, told, brought[told.id]) for told in parcel.head.registries)
+        judged = [self._judge(parcel, told, brought[told.id]) for told in parcel.head.registries]
+        looked = [one if isinstance(one, Landed) else one.look(self._others(one.told.id)) for one in judged]
+        counts.landed = tuple(one if isinstance(one, Landed) else one.show() for one in looked)
         policy = parcel.read(POLICY_JSON, MAX_MEMBER_BYTES)
         if policy is not None and any(one.kind in {"shown", "extended", "same"} for one in counts.landed):
             self.landing.keep_policy(policy)
@@ -290,7 +227,7 @@ class Importer:
             parcel.remove()
         return counts
 
-    def _land(self, parcel: Parcel, told: PackedRegistry, brought: Selection) -> Landed:
+    def _judge(self, parcel: Parcel, told: PackedRegistry, brought: Selection) -> Landed | Arrival:
         destination = self.landing.destination(told.id)
         believed = self.believed(told.id)
 
@@ -298,7 +235,7 @@ class Importer:
             return parcel.read(tree_path(told.id, path), max_bytes)
 
         shown = look_at(destination.read, believed, told.id)
-        _hold_roots(parcel.name, told.id, staged, destination, shown.state)
+        hold_roots(parcel.name, told.id, staged, destination, shown.state)
 
         def overlay(path: str, max_bytes: int) -> bytes | None:
             found = staged(path, max_bytes)
@@ -311,11 +248,11 @@ class Importer:
             stamp = staged(layout.TIMESTAMP, MAX_TIMESTAMP_BYTES)
             judgement = judge(told.id, overlay, stamp, shown, believed)
         except MissingTreeFileError as error:
-            if shown.state is None or not _is_superseded(told, shown.state):
+            if shown.state is None or not is_superseded(told, shown.state):
                 serial = None if shown.state is None else shown.state.serial
                 return Landed(told.id, "waiting", serial, told.serial, missing=(error.path,), missing_count=1)
             judgement = Judgement("older", None, shown.state)
-        return _Landing(self.landing, parcel, told, brought, believed, judgement, staged).land(self._others(told.id))
+        return Arrival(self.landing, parcel, told, brought, believed.fingerprint, judgement)
 
     def _others(self, registry_id: str) -> Mapping[str, Callable[[], VerifiedState | None]]:
         """Give the other registries that are here, opened only where a selection reaches into them."""
@@ -324,86 +261,6 @@ class Importer:
             return lambda: look_at(self.landing.destination(other).read, self.believed(other), other).state
 
         return {other: opener(other) for other in self.landing.registries() if other != registry_id}
-
-
-@dataclass(frozen=True, slots=True)
-class _Landing:
-    """One registry of one pack, judged."""
-
-    landing: Landing
-    parcel: Parcel
-    told: PackedRegistry
-    brought: Selection
-    believed: Believed
-    judgement: Judgement
-    staged: Callable[[str, int], bytes | None]
-
-    def land(self, others: Mapping[str, Callable[[], VerifiedState | None]]) -> Landed:
-        shown, kind = self.judgement.here, self.judgement.kind
-        state = self.judgement.state or shown
-        if state is None:  # of an older epoch, and nothing else is here: nothing to show
-            return self._told("older")
-        here = self.landing.selection(self.told.id)
-        selection = united(here, self.brought, brought_is_newer=kind == "new")
-        chosen, notes = choose_of(state, selection, others)
-        before = None
-        if shown is not None and here is not None:
-            before = Before(shown, choose_of(shown, here, others)[0])
-        elsewhere = partial(self.landing.elsewhere, self.told.id)
-        destination = self.landing.destination(self.told.id)
-        completion = Completion(state, chosen, self.staged, elsewhere, destination, before, self.parcel.name)
-        found = completion.look()
-        is_held_up = found.missing_count and (self.landing.must_be_whole or not self.parcel.is_empty)
-        if is_held_up or not found.can_be_read:
-            if kind == "older" and (self.parcel.is_empty or self.brought.everything):
-                return self._told("older")
-            return self._told("waiting", found, notes)
-        completion.put(found, self.landing.on_release(self.told.id))
-        if kind == "new":
-            completion.destination.show(state)
-        self.landing.settled(state, chosen, selection, self.believed.fingerprint)
-        if kind == "new":
-            return replace(self._told("shown", notes=notes), issued=state.issued)
-        if here is not None and before is not None and before.chosen != chosen:
-            return self._told("extended", notes=notes)
-        return self._told("same" if kind == "same" else "older", notes=notes)
-
-    def _told(self, kind: Kind, found: Wholeness | None = None, notes: tuple[str, ...] = ()) -> Landed:
-        shown = self.judgement.here
-        missing = () if found is None else tuple(found.missing[:NAMED])
-        count = 0 if found is None else found.missing_count
-        old = None if shown is None else shown.serial
-        issued = "" if shown is None else shown.issued
-        return Landed(self.told.id, kind, old, self.told.serial, issued, missing, count, notes)
-
-
-def _hold_roots(pack: str, registry: str, staged: Read, destination: Destination, shown: VerifiedState | None) -> None:
-    """Hold the roots that a pack brings against those that were verified here: there is one of each version.
-
-    Raises:
-        PackRefusedError: one is another. Nothing else would tell, for only its content is signed, not its bytes.
-    """
-    for version in range(1, shown.chain.root_version + 1) if shown is not None else ():
-        path = layout.role_file(ROOT, version)
-        brought = staged(path, MAX_ROOT_BYTES)
-        if brought is not None and brought != destination.read(path, MAX_ROOT_BYTES):
-            raise PackRefusedError(pack, "is another root than the one of that version here", tree_path(registry, path))
-
-
-def _is_superseded(told: PackedRegistry, shown: VerifiedState) -> bool:
-    """Whether a state at least as new as the pack says its own is, is shown: what is missing is not needed any more."""
-    return told.serial <= shown.serial and len(told.roots) <= shown.chain.root_version
-
-
-def _object(path: str, length: int) -> TreeFile:
-    digits = path.removeprefix("objects/").replace("/", "", 1)
-    return TreeFile(path, length, object_id=ObjectId(digits))
-
-
-def _proves(path: str, data: bytes) -> bool:
-    from mmpm.registry.pack.reading import is_proved
-
-    return is_proved(PackedFile(path, len(data)), data)
 
 
 def _serials(imported: Imported) -> list[tuple[str, int | None, int]]:

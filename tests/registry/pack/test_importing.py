@@ -236,3 +236,16 @@ def test_importing_twice_makes_the_unsigned_copies_that_a_crash_left_out(origin,
     (far.folder / "mirror.json").unlink()
     far.receive(data)
     assert visible(far.folder) == shown
+
+
+def test_an_object_that_was_damaged_here_is_mended_by_the_next_pack_that_brings_it(origin, far):
+    data = pack_of(origin).data()
+    far.receive(data)
+    path = next(path for path in sorted(tree_files(far.tree, HOST, far.belief)) if path.startswith("objects/"))
+    good = (far.tree / path).read_bytes()
+    (far.tree / path).chmod(0o644)
+    (far.tree / path).write_bytes(bytes(len(good)))
+    done = far.receive(data)
+    assert done.new_objects == 1
+    assert (far.tree / path).read_bytes() == good
+    assert same_as_origin(far, origin)
