@@ -62,7 +62,7 @@ def test_a_new_registry_is_empty_and_whole(registry):
     assert verify(registry) == set()
     assert registry.load().serial == 1
     assert json.loads(read(registry, "registry.json"))["id"] == HOST
-    assert registry.load().target(layout.PUBLISHERS) == b'{"format":1,"names":{},"publishers":[],"revoked":[]}'
+    assert registry.load().target(layout.PUBLISHERS) == b'{"format":1,"publishers":[]}'
 
 
 def test_the_keys_are_for_their_owner_only_and_outside_of_the_tree(registry):
