@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 
 import pytest
+from sandbox import without_network
 from world import NO_SOLUTION, UNREACHABLE, copy_folder, read_tree
-
-
-def without_network() -> list[str]:
-    """Words in front of a command that take every interface away, loopback too; empty where that is not allowed."""
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return []
-    words = [unshare, "-n"] if os.geteuid() == 0 else [unshare, "-rn"]
-    allowed = subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0
-    return words if allowed else []
 
 
 @pytest.fixture
