@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mmpm.registry.pack.contents import Part
 
-TARGET_BYTES: Final = 8 << 20
+TARGET_BYTES: Final = 4 << 20
 """Of the bases of one patch, and of its files."""
 _SMALLEST_WINDOW_LOG: Final = 10
 
