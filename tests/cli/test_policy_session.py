@@ -258,6 +258,16 @@ def test_a_newer_policy_comes_with_a_mirror_and_an_older_one_does_not(site):
     assert site.run("config", "get", "policy.min_level").out == "audited\n"
 
 
+@pytest.mark.parametrize("where", [("--to", "../there"), ("--to-store",)])
+def test_a_newer_policy_comes_with_a_pack(site, where):
+    done(site, "mirror", "create", "../mirror", "--from", "acme.example")
+    done(site, "policy", "pin", str(signed(site, 'min_level = "official"')), "--key", key_of(site, "chief"))
+    shutil.copy(signed(site, 'min_level = "verified"', 2, name="newer.json"), site.home / "mirror" / "policy.json")
+    done(site, "mirror", "export", "../mirror", "-o", "one.pack")
+    assert "policy acme: serial 1 -> 2" in done(site, "mirror", "import", "one.pack", *where, "--yes").err
+    assert site.run("config", "get", "policy.min_level").out == "verified\n"
+
+
 def test_a_pinned_policy_that_cannot_be_read_stops_what_would_install(site):
     folder = site.home / ".local" / "state" / "mmpm" / "policy"
     folder.mkdir(parents=True)
