@@ -6,6 +6,7 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import (
@@ -95,7 +96,7 @@ class Gathered:
         """How many releases the receiver lacks, files that travel, and their bytes."""
         files = size = 0
         for one in self.contents:
-            for part in (*one.patched, *one.whole()):
+            for part in chain(one.patched(), one.whole()):
                 files, size = files + 1, size + part.file.length
         return sum(one.new_releases for one in self.contents), files, size
 

@@ -67,7 +67,6 @@ class Contents:
         unnamed_bases: bases whose paths do not tell their hashes, by path in the pack.
         releases, formulas: how many the selection has.
         new_releases: how many of them the receiver lacks.
-        patched: the parts that travel in patches, in order.
     """
 
     state: VerifiedState
@@ -79,7 +78,7 @@ class Contents:
     releases: int = 0
     formulas: int = 0
     new_releases: int = 0
-    patched: list[Part] = field(default_factory=list)
+    _patched: list[Part | tuple[int, bytes, int, bytes, int]] = field(default_factory=list)
     _whole: list[Part] = field(default_factory=list)
     _rows: list[tuple[int, str, str, int, bytes, int]] = field(default_factory=list)
     _seen: set[bytes] = field(default_factory=set)
@@ -98,11 +97,24 @@ class Contents:
         yield from self._whole
         self._rows.sort()
         for rank, _, _, _, digest, length in self._rows:
-            yield Part(_OBJECT_KINDS[rank], PackedFile(self.path(layout.object_file(ObjectId(digest.hex()))), length))
+            yield Part(_OBJECT_KINDS[rank], PackedFile(self._object(digest), length))
+
+    def patched(self) -> Iterator[Part]:
+        """Give the parts that travel in patches, in order."""
+        for one in self._patched:
+            if isinstance(one, Part):
+                yield one
+                continue
+            rank, digest, length, base, base_length = one
+            bases = (PatchBase(self._object(base), base_length),) if base else ()
+            yield Part(_OBJECT_KINDS[rank], PackedFile(self._object(digest), length), bases)
+
+    def _object(self, digest: bytes) -> str:
+        return self.path(layout.object_file(ObjectId(digest.hex())))
 
     def forget(self) -> None:
         """Let go of what was only needed to write the list."""
-        self.patched, self._whole, self._rows, self._seen = [], [], [], set()
+        self._patched, self._whole, self._rows, self._seen = [], [], [], set()
 
     def add(self, kind: str, file: TreeFile, base: TreeFile | None = None, *, is_proved: bool = True) -> None:
         """Let a file other than an object travel.
@@ -122,7 +134,7 @@ class Contents:
             bases = (PatchBase(self.path(base.path), base.length),)
             if not is_proved:
                 self.unnamed_bases[bases[0].path] = base
-        self.patched.append(Part(kind, packed, bases))
+        self._patched.append(Part(kind, packed, bases))
 
     def add_text(self, kind: str, path: str, data: bytes) -> None:
         """Let a file travel that is made here; `path` is one in the pack."""
@@ -136,13 +148,15 @@ class Contents:
             self._seen.add(digest)
             self._rows.append((_OBJECT_KINDS.index(kind), *place, digest, length))
 
-    def add_patched_object(self, kind: str, object_id: ObjectId, length: int, base: tuple[str, int] | None) -> None:
-        """Let an object travel in a patch, once; `base` is the path in the tree and length of one to patch against."""
+    def add_patched_object(
+        self, kind: str, object_id: ObjectId, length: int, base: tuple[ObjectId, int] | None
+    ) -> None:
+        """Let an object travel in a patch, once; `base` is id and length of one of the receiver's to patch against."""
         digest = bytes.fromhex(object_id.hex)
         if digest not in self._seen:
             self._seen.add(digest)
-            bases = (PatchBase(self.path(base[0]), base[1]),) if base is not None else ()
-            self.patched.append(Part(kind, PackedFile(self.path(layout.object_file(object_id)), length), bases))
+            row = (bytes.fromhex(base[0].hex), base[1]) if base is not None else (b"", 0)
+            self._patched.append((_OBJECT_KINDS.index(kind), digest, length, *row))
 
 
 def text_part(kind: str, path: str, data: bytes) -> Part:

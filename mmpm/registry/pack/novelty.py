@@ -107,7 +107,7 @@ class _Formula:
                 name = path.rpartition("/")[2]
                 self._contents.add_object(kind, object_id, size, (name, owner, order))
 
-    def _base(self, path: str, nearest: Sequence[Release], wanted: ObjectId) -> tuple[str, int] | None:
+    def _base(self, path: str, nearest: Sequence[Release], wanted: ObjectId) -> tuple[ObjectId, int] | None:
         for release in nearest:
             length, document = self._document(release)
             found = {entry.path: (entry.id, entry.size) for entry in document.tree.entries} if path else {}
@@ -115,7 +115,7 @@ class _Formula:
             if object_id is None or object_id == wanted or size > MAX_PATCHED_BYTES:
                 continue
             if self._receiver.has_object(object_id.hex):
-                return layout.object_file(object_id), size
+                return object_id, size
         return None
 
     def _document(self, release: Release) -> tuple[int, ReleaseDocument]:

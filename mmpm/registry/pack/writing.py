@@ -172,7 +172,7 @@ class _Writer:
             files, size = self._files, self._size
             for part in one.whole():
                 self._whole(part)
-            for parts in group(one.patched):
+            for parts in group(one.patched()):
                 self._patch(parts)
             registries.append(_registry(one, self._files - files, self._size - size))
             self._texts.update(one.texts)
