@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MmpmError
+from mmpm.errors import UNTRUSTED, MmpmError
 from mmpm.execute.connect import session_of
 from mmpm.project.config import load_registries
 from mmpm.project.config_file import drop_registry, put_registry
@@ -15,7 +15,7 @@ from mmpm.registry.state import TrustFolder
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.plan import AddRegistry, RefreshRegistries, RemoveRegistry
-    from mmpm.registry.refresh import Refreshed
+    from mmpm.registry.refresh import Refreshed, RefreshSession
 
 
 def apply_add(context: Context, action: AddRegistry) -> Refreshed:
@@ -41,23 +41,25 @@ def apply_add(context: Context, action: AddRegistry) -> Refreshed:
         TrustFolder.of(context.places.trust, action.registry).forget()
     session = session_of(context, config)
     session.begin()
+    _bring_catalog(context, session)
     put_registry(context.places.config_file, config)
     done = session.commit()
     for warning in done.warnings:
         context.progress.warn(warning)
-    _bring_catalog(context, config)
     return done
 
 
-def _bring_catalog(context: Context, config: RegistryConfig) -> None:
-    """Bring what `search` reads, so that it works at once; the registry is added without it as well."""
-    session = session_of(context, config)
+def _bring_catalog(context: Context, session: RefreshSession) -> None:
+    """Bring what `search` reads, so that it works at once; where it is only missing, the registry is added without it.
+
+    Raises:
+        MmpmError: what came is not to be trusted.
+    """
     try:
-        session.begin()
         session.fetch_catalog()
-        for warning in session.commit().warnings:
-            context.progress.warn(warning)
     except MmpmError as error:
+        if error.exit_status == UNTRUSTED:
+            raise
         context.progress.warn(f"the catalog was not brought, so that search finds nothing yet: {error.fact}")
 
 

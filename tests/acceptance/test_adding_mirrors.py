@@ -108,3 +108,17 @@ def test_dry_run_shows_each_and_adds_none(world, registries, mirror, machine):
     ran = machine.run("registry", "add", url, "--dry-run", "--json", *roots(registries))
     assert {one.id for one in registries} <= set(json.dumps(ran.json).replace('"', " ").split())
     assert added(machine) == {}
+
+
+def test_a_catalog_that_is_not_the_signed_one_is_refused_before_anything_is_added(registries, mirror, machine):
+    shard = next((mirror.tree(registries[0]) / "catalog").glob("*.jsonl"))
+    shard.chmod(0o644)
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-1] + b"x")
+    ran = machine.run("registry", "add", str(mirror.tree(registries[0])), *roots(registries[:1]), status=UNTRUSTED)
+    assert shard.name in ran.err
+    assert added(machine) == {}
+    shard.unlink()
+    ran = machine.run("registry", "add", str(mirror.tree(registries[0])), *roots(registries[:1]))
+    assert "is not a complete copy" in ran.err
+    assert set(added(machine)) == {registries[0].id}
