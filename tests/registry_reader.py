@@ -22,6 +22,7 @@ class Reader:
         self.places = places or (FolderTransport(str(tree.folder)),)
         self.root = tree.fingerprint if root == "" else root
         self.now = None
+        self.policy = AgePolicy()
 
     def source(self):
         return RegistrySource(ID, tuple(self.places), self.root)
@@ -31,12 +32,12 @@ class Reader:
         return RefreshSession(self.source(), str(self.store), str(self.trust), now, AgePolicy(**policy))
 
     def refresh(self, names=(), **options):
-        return refresh(self.source(), str(self.store), str(self.trust), self.now or self.tree.now, names, **options)
+        now = self.now or self.tree.now
+        return refresh(self.source(), str(self.store), str(self.trust), now, names, policy=self.policy, **options)
 
     def offline(self):
-        session = RefreshSession(
-            RegistrySource(ID, (), self.root), str(self.store), str(self.trust), self.now or self.tree.now
-        )
+        source, now = RegistrySource(ID, (), self.root), self.now or self.tree.now
+        session = RefreshSession(source, str(self.store), str(self.trust), now, self.policy)
         session.begin()
         session.commit()
         return session.snapshot

@@ -48,7 +48,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("store.max_size", "size", None, "what collection shrinks the store to"),
         Setting("store.grace", "duration", 14 * DAY, "younger objects are never collected"),
         Setting("policy.max_age", "duration", 30 * DAY, "a registry's snapshot older than this warns"),
-        Setting("policy.red_line", "duration", 365 * DAY, "a registry's snapshot older than this is refused"),
+        Setting("policy.red_line", "duration", None, "a registry's snapshot older than this is refused"),
         Setting("policy.min_age", "duration", 0, "releases younger than this are not chosen"),
         Setting(
             "policy.min_level",

@@ -28,7 +28,7 @@ class AgePolicy:
     """
 
     max_age: int | None = 30 * 86_400
-    red_line: int | None = 365 * 86_400
+    red_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

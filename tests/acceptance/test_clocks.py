@@ -82,19 +82,19 @@ def test_a_clock_that_stands_long_before_warns_and_keeps_nobody_from_working(wor
 
 
 @pytest.mark.parametrize("clock", CLOCKS[2:])
-def test_a_clock_far_behind_the_red_line_stops_and_policy_may_say_otherwise(world, tmp_path, clock):
+def test_a_clock_that_stands_far_ahead_warns_and_stops_only_where_a_policy_draws_the_line(world, tmp_path, clock):
     registry = publish_at(world, PUBLISHED, "1.0.0")
     place = carry(registry, tmp_path / "stick")
-    stopped = reader_at(world, clock, "stopped")
+    stopped = reader_at(world, clock, "stopped", red_line="365d")
     words = ["registry", "add", place, "--root", registry.fingerprint]
     assert "(policy.red_line)" in stopped.run(*words, status=UNTRUSTED).err
-    said = every_command(reader_at(world, clock, red_line="never"), registry, place)
+    said = every_command(reader_at(world, clock), registry, place)
     assert all(MAX_AGE in one for one in said), said
 
 
 def test_what_was_read_is_not_used_any_more_behind_the_red_line_whoever_asks(world, tmp_path):
     registry = publish_at(world, PUBLISHED, "1.0.0")
-    machine = reader_at(world, "2026-10-02T00:00:00Z")
+    machine = reader_at(world, "2026-10-02T00:00:00Z", red_line="365d")
     machine.add(registry, url=carry(registry, tmp_path / "stick"))
     machine.run("install", "mol-a")
     before = believed(machine, registry)
@@ -111,7 +111,7 @@ def test_an_older_copy_is_never_taken_whatever_the_clock_says(world, tmp_path, c
     old = carry(registry, tmp_path / "old")
     publish_at(world, "2026-10-20T00:00:00Z", "1.1.0")
     new = carry(registry, tmp_path / "new")
-    machine = reader_at(world, "2026-11-01T00:00:00Z", red_line="never", max_age="never")
+    machine = reader_at(world, "2026-11-01T00:00:00Z", max_age="never")
     machine.add(registry, url=new)
     machine.run("install", "mol-a")
     seen = {key: value for key, value in believed(machine, registry).items() if key != "checked_at"}
@@ -149,7 +149,7 @@ def test_a_place_that_shows_the_same_for_ever_is_refused_in_the_end(world, tmp_p
     registry = publish_at(world, PUBLISHED, "1.0.0")
     stick = tmp_path / "stick"
     place = carry(registry, stick)
-    behind = reader_at(world, "2026-10-02T00:00:00Z", "behind")
+    behind = reader_at(world, "2026-10-02T00:00:00Z", "behind", red_line="365d")
     behind.add(registry, url=place)
     beside = reader_at(world, "2026-10-02T00:00:00Z", "beside")
     beside.add(registry, url=world.serve(registry.folder).url)

@@ -21,6 +21,7 @@ from mmpm.registry import layout
 from mmpm.registry.folder import FolderTransport
 from mmpm.registry.http import HttpTransport
 from mmpm.registry.refresh import ALL
+from mmpm.trust.clock import AgePolicy
 
 # ---- what is believed
 
@@ -223,6 +224,9 @@ def test_behind_a_gap_age_warns_and_then_stops(reader, tree):
     [warning] = reader.refresh(["mol-a"]).warnings
     assert "31 days ago" in warning
     reader.now = tree.now + timedelta(days=366)
+    [warning] = reader.refresh(["mol-a"]).warnings  # any clock is worked under unless a policy draws the line
+    assert "366 days ago" in warning
+    reader.policy = AgePolicy(red_line=365 * 86_400)
     with pytest.raises(RegistryTooOldError, match="red_line"):
         reader.refresh(["mol-a"])
     with pytest.raises(RegistryTooOldError, match="red_line"):
