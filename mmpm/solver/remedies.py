@@ -248,7 +248,7 @@ def _remedies(lack: _Lack) -> Iterator[str]:
     if "yanked" in newest:
         yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`"
     if "barred by policy" in newest:
-        rule = newest["barred by policy"].detail.partition(":")[0].partition(",")[0]
+        rule = newest["barred by policy"].detail.partition(":")[0].partition(" (")[0].partition(",")[0]
         yield f"have the rule changed that bars it, {rule or 'a policy'}: `mmpm policy show` tells who set it"
         if rule.startswith("policy.min_level"):
             yield f"have {name} vouched for: `mmpm registry mark` where its registry is kept, then `mmpm update` here"

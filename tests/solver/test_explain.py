@@ -153,6 +153,9 @@ def test_the_reasons_why_something_cannot_be_had_are_told_apart():
     assert "which is a pre-release that nothing asks for" in explain(refusal(early, wanted))
     barred = altered(asks_a, "a", removed=(Removed(V("2.0.0"), "barred by policy", "policy.min_age"),))
     assert "a 2.0.0 is barred by policy.min_age." in explain(refusal(barred, wanted))
+    said = "policy.min_level = audited (set by the pinned policy acme, serial 1): it is unverified"
+    text = explain(refusal(altered(asks_a, "a", removed=(Removed(V("2.0.0"), "barred by policy", said),)), wanted))
+    assert "have the rule changed that bars it, policy.min_level = audited: `mmpm policy show` tells who set it" in text
     away = altered(asks_a, "a", removed=(Removed(V("2.0.0"), "not in the store"),))
     assert "not in the store, and this run is offline" in explain(refusal(away, wanted))
     shadowed = altered(asks_a, "a", shadowed=(Shadowed("public", (V("2.0.0"),)),))
