@@ -125,8 +125,11 @@ def test_a_dry_run_for_programs_is_the_plan_as_json(attempt):
 
 @pytest.mark.parametrize("action", list(typing.get_args(plans.Action)), ids=lambda one: one.__name__)
 def test_every_action_has_words(action):
-    values = {name: f"<{name}>" for name in action.__dataclass_fields__}
-    values |= {name: () for name in ("link", "remove", "files", "releases", "trees", "scopes") if name in values}
+    samples = {"tuple": (), "int": 3, "bool": False}
+    values = {
+        name: samples.get(str(field.type).partition("[")[0].partition(" ")[0], f"<{name}>")
+        for name, field in action.__dataclass_fields__.items()
+    }
     if "release" in values:
         values["release"] = type("Release", (), {"name": "mol-x", "version": "1.0.0"})()
     assert sentence_of(action(**values))
