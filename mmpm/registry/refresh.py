@@ -348,6 +348,7 @@ class RefreshSession:
             # The very bytes that were verified before; the chain is built only if more has to be fetched.
             self._authenticator.judge_age(believed.issued, str(json.loads(timestamp)["signed"]["expires"]), place)
             self._place = place
+            self._say_incomplete(place)
             return True
         try:
             chain = self._authenticator.verify(place, timestamp)
@@ -358,8 +359,7 @@ class RefreshSession:
             return False
         except UntrustedMetadataError as error:
             raise untrusted(self.source.registry_id, error, place) from None
-        if self._older is not None:
-            self.warnings.append(f"{place.origin} is not a complete copy; its serial {self._older} is used")
+        self._say_incomplete(place)
         current = Snapshot.open(self._copy, state_of(self.source.registry_id, chain, timestamp))
         if self._belief.snapshot is not None and self._belief.snapshot.state.keyset == chain.epoch:
             gone_back = current.gone_back_since(self._belief.snapshot)
@@ -368,6 +368,10 @@ class RefreshSession:
                 raise RegistryUntrustedError(self.source.registry_id, cause, place.origin)
         self._place, self._chain, self._current = place, chain, current
         return True
+
+    def _say_incomplete(self, place: Transport) -> None:
+        if self._older is not None:
+            self.warnings.append(f"{place.origin} is not a complete copy; its serial {self._older} is used")
 
     def _bringer(self) -> Bringer:
         assert self._place is not None

@@ -163,6 +163,17 @@ def test_a_copy_that_stays_incomplete_is_named_as_such(reader, tree):
         reader.refresh(["mol-a"])
 
 
+def test_a_copy_that_is_whole_only_up_to_what_is_known_is_said_to_be_one(reader, tree):
+    (tree.folder / layout.role_file("timestamp", 2)).write_bytes((tree.folder / layout.TIMESTAMP).read_bytes())
+    reader.refresh(["mol-a"])
+    tree.release("mol-z", "1.0.0")
+    tree.show(days=1)
+    (tree.folder / layout.role_file("snapshot", 3)).unlink()
+    refreshed = reader.refresh(["mol-z"])
+    assert refreshed.new_serial == 2
+    assert [warning for warning in refreshed.warnings if "not a complete copy; its serial 2 is used" in warning]
+
+
 def test_a_copy_made_in_the_middle_of_a_publish_is_used_as_of_before_it(reader, tree):
     (tree.folder / layout.role_file("timestamp", 2)).write_bytes((tree.folder / layout.TIMESTAMP).read_bytes())
     for day in (1, 2):
