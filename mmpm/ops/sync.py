@@ -16,7 +16,6 @@ from mmpm.errors import (
     DriftError,
     LockMissingError,
     LockOutOfDateError,
-    PolicyBarredError,
     TrustStateUnreadableError,
 )
 from mmpm.execute.fetch import fetch, unproved
@@ -25,6 +24,7 @@ from mmpm.execute.remembering import trust_files
 from mmpm.execute.trees import read_trees
 from mmpm.lock import Lockfile, format_lock, parse_lock
 from mmpm.ops.receipts import lock_from_receipt, speaks_alone, standing_lock, with_files
+from mmpm.ops.vouching import hold_policy
 from mmpm.plan import (
     AdoptFile,
     InstallTree,
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.ops.resolve import Resolved
-    from mmpm.ops.vouching import Vouched
     from mmpm.project.files import ProjectFiles
     from mmpm.project.manifest import Manifest
     from mmpm_store.tree import Tree
@@ -113,7 +112,7 @@ def plan_sync(context: Context, request: SyncRequest) -> Plan:
         new = resolved.lock if resolved is not None else old
     if new is None:
         new = Lockfile()
-    vouched = _vouched(context, new, files.receipt, was_checked=resolved is not None)
+    vouched = hold_policy(context, new.releases, files.receipt, was_checked=resolved is not None)
     has_words = any(one.words for one in vouched.values())
     is_ours = not (request.frozen or request.lock_path)
     writes_lock = is_ours and new != old and not (old is None and new == Lockfile())
@@ -187,7 +186,8 @@ def plan_lockfile(
         texts += _text("manifest", path, manifest.encode(), read_optional(path))
     linked = [action for action in actions if isinstance(action, (InstallTree, ReplaceTree)) and action.link]
     if linked and not (is_judged or context.settings.bars_nothing):
-        _vouched(context, _part(lock, {action.release.name for action in linked}), receipt, was_checked=False)
+        names = {action.release.name for action in linked}
+        hold_policy(context, [one for one in lock.releases if one.name in names], receipt, was_checked=False)
     try:
         noted = NoteState("Nothing to do", _watched(context, after, sources))
     except TrustStateUnreadableError:
@@ -242,45 +242,6 @@ def _given(context: Context, path: str, files: ProjectFiles) -> Lockfile | None:
     if files.lock_data is not None and is_receipt(files.lock_data):
         return lock_from_receipt(context, parse_receipt(files.lock_data, path), os.path.dirname(path))
     return None if files.lock_data is None else parse_lock(files.lock_data, path)
-
-
-MOST_WARNINGS = 8
-
-
-def _vouched(context: Context, lock: Lockfile, receipt: Receipt, *, was_checked: bool) -> Mapping[str, Vouched]:
-    """Judge everything that is to be installed, by what is known here, and say what changed for the worse.
-
-    Args:
-        context: the registries, policy, who listens.
-        lock: what shall be installed.
-        receipt: what is installed.
-        was_checked: whether signatures were checked a moment ago, when the lock was made.
-
-    Raises:
-        PolicyBarredError: policy bars some of it.
-        SignatureBadError: a signature is bad.
-    """
-    if not lock.releases:
-        return {}
-    from mmpm.ops.vouching import vouch_for
-
-    before = {entry.name: entry.level for entry in receipt.entries}
-    vouched = vouch_for(context, lock.releases, before, checks=not was_checked)
-    barred = [(one.name, one.version, why) for one in lock.releases if (why := vouched[one.name].barred)]
-    if barred:
-        raise PolicyBarredError(barred)
-    told = [
-        f"{one.name} {one.version}: {', '.join(words)}" for one in lock.releases if (words := vouched[one.name].words)
-    ]
-    for sentence in told[:MOST_WARNINGS]:
-        context.progress.warn(sentence)
-    if len(told) > MOST_WARNINGS:
-        context.progress.warn(f"and {len(told) - MOST_WARNINGS} more; `mmpm list` shows all")
-    return vouched
-
-
-def _part(lock: Lockfile, names: set[str]) -> Lockfile:
-    return Lockfile(lock.requirements, tuple(one for one in lock.releases if one.name in names))
 
 
 def _relocked(context: Context, known: Lockfile, old: Lockfile | None, *, may_change: bool) -> Resolved | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import (
     MmpmError,
+    PolicyBarredError,
     RegistryUntrustedError,
     SignatureBadError,
     TrustStateUnreadableError,
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.lock import Locked
     from mmpm.model.release import Release
-    from mmpm.receipt import Installed
+    from mmpm.receipt import Installed, Receipt
     from mmpm.registry.snapshot import Snapshot
     from mmpm.trust.levels import Level
     from mmpm.trust.policy import Policy
 
 NOBODY: Final = Judged(UNVERIFIED, ("nobody vouches for it",))
+MOST_WARNINGS: Final = 8
 UNKNOWN: Final = "what its registry says of it is not known here"
 
 
@@ -245,6 +247,36 @@ def words_of(snapshot: Snapshot, release: Release, judged: Judged, before: str) 
 
 def _with_reason(word: str, reason: str | None) -> str:
     return f"{word}: {printable(reason, 200)}" if reason else word
+
+
+def hold_policy(
+    context: Context, releases: Sequence[Locked], receipt: Receipt, *, was_checked: bool
+) -> Mapping[str, Vouched]:
+    """Judge everything that is to be installed, by what is known here, and say what changed for the worse.
+
+    Args:
+        context: the registries, policy, who listens.
+        releases: what shall be installed.
+        receipt: what is installed.
+        was_checked: whether signatures were checked a moment ago, when the lock was made.
+
+    Raises:
+        PolicyBarredError: policy bars some of it.
+        SignatureBadError: a signature is bad.
+    """
+    if not releases:
+        return {}
+    before = {entry.name: entry.level for entry in receipt.entries}
+    vouched = vouch_for(context, releases, before, checks=not was_checked)
+    barred = [(one.name, one.version, why) for one in releases if (why := vouched[one.name].barred)]
+    if barred:
+        raise PolicyBarredError(barred)
+    told = [f"{one.name} {one.version}: {', '.join(words)}" for one in releases if (words := vouched[one.name].words)]
+    for sentence in told[:MOST_WARNINGS]:
+        context.progress.warn(sentence)
+    if len(told) > MOST_WARNINGS:
+        context.progress.warn(f"and {len(told) - MOST_WARNINGS} more; `mmpm list` shows all")
+    return vouched
 
 
 def vouch_for(
