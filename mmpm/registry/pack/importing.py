@@ -105,6 +105,7 @@ class Importer:
         parcel = waiting.begin_parcel(self.landing.staging, reader.head, reader.head_bytes, listing, name)
         try:
             self._unpack(reader, parcel)
+            del reader, listing  # a window of up to 128 MiB
             return self._settle(parcel)
         except BaseException:
             parcel.remove()

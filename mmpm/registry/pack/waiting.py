@@ -3,8 +3,8 @@
     .staging/pack-<id>/                 while its members are read
     .quarantine/<id>/                   once all of them were, and something is missing
         pack.json  files.jsonl          as in the pack
-        tree/mirrors/<registry>/...     its metadata, indexes, shards, signatures: no tree shows them yet
-        tree/mirror.json, policy.json   as in the pack
+        staged                          its metadata, indexes, shards, signatures, which no tree shows yet, and
+                                        mirror.json, policy.json as in the pack (`mmpm.registry.pack.staged`)
         patches/N.zst                   whose bases are not here
         request.json                    an inventory: what `mirror export --base` needs to send the rest
 
@@ -17,21 +17,18 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
-from mmpm.errors import PackRefusedError
 from mmpm.registry.destination import read_plain
 from mmpm.registry.pack.format import (
     FILES,
     HEAD,
     MAX_HEAD_BYTES,
-    MIRRORS,
-    PackedFile,
     PackHead,
     Patch,
-    tree_path,
 )
-from mmpm.registry.pack.reading import MAX_LIST_BYTES, MAX_MEMBER_BYTES, entries_of
+from mmpm.registry.pack.reading import MAX_LIST_BYTES, entries_of
+from mmpm.registry.pack.staged import StagedFiles
 from mmpm_store.durable import no_space_named, sync_filesystem, write_all, write_file_durably
 from mmpm_store.ids import ObjectId
 
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REQUEST: Final = "request.json"
-_TREE: Final = "tree"
+_STAGED: Final = "staged"
 _HEX: Final = frozenset("0123456789abcdef")
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
@@ -52,11 +49,18 @@ class Parcel:
         folder: where it lies.
         head: of the pack.
         name: for messages: the pack's file, or its id where it lies in quarantine.
+        files: what it brought and is no object.
     """
 
     folder: str
     head: PackHead
     name: str
+    files: StagedFiles
+
+    @classmethod
+    def at(cls, folder: str, head: PackHead, name: str) -> Self:
+        """Give the parcel that lies, or is to lie, in `folder`."""
+        return cls(folder, head, name, StagedFiles(f"{folder}/{_STAGED}"))
 
     @property
     def is_empty(self) -> bool:
@@ -65,11 +69,7 @@ class Parcel:
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Give a file that the pack brought, by its path in it, at most one byte more than `max_bytes`."""
-        return read_plain(f"{self.folder}/{_TREE}/{path}", max_bytes)
-
-    def has(self, path: str) -> bool:
-        """Whether the pack brought this file, and it is no object."""
-        return os.path.lexists(f"{self.folder}/{_TREE}/{path}")
+        return self.files.get(path, max_bytes)
 
     def stage(self, path: str, data: bytes) -> None:
         """Keep a file that is no object; paths are those of a pack, checked when its list was read.
@@ -77,7 +77,7 @@ class Parcel:
         Raises:
             NoSpaceError: the disk is full.
         """
-        self._write(f"{_TREE}/{path}", data)
+        self.files.put(path, data)
 
     def keep_frame(self, patch: Patch, frame: bytes) -> None:
         """Keep a patch whose bases are not here.
@@ -102,7 +102,12 @@ class Parcel:
                 yield entry, read_plain(f"{self.folder}/{entry.member}", entry.length) or b""
 
     def drop_frame(self, patch: Patch) -> None:
-        """Forget a patch whose files have come out of it."""
+        """Forget a patch whose files have come out of it.
+
+        Raises:
+            NoSpaceError: the disk is full; the patch is kept.
+        """
+        self.files.flush()
         with suppress(FileNotFoundError):
             os.unlink(f"{self.folder}/{patch.member}")
 
@@ -139,8 +144,9 @@ def begin_parcel(staging: str, head: PackHead, head_bytes: bytes, listing: bytes
     Raises:
         NoSpaceError: the disk is full.
     """
-    parcel = Parcel(f"{staging}/pack-{_hex(head)}", head, name)
-    parcel.remove()
+    folder = f"{staging}/pack-{_hex(head)}"
+    shutil.rmtree(folder, ignore_errors=True)
+    parcel = Parcel.at(folder, head, name)
     with no_space_named(staging):
         os.makedirs(parcel.folder)
         write_file_durably(f"{parcel.folder}/{HEAD}", head_bytes, durable=False)
@@ -155,6 +161,7 @@ def put_aside(parcel: Parcel, quarantine: str) -> Parcel:
         NoSpaceError: the disk is full.
     """
     folder = f"{quarantine}/{_hex(parcel.head)}"
+    parcel.files.flush()
     if parcel.folder == folder:
         return parcel
     with no_space_named(quarantine):
@@ -162,7 +169,7 @@ def put_aside(parcel: Parcel, quarantine: str) -> Parcel:
         sync_filesystem(parcel.folder)
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(parcel.folder, folder)
-    return Parcel(folder, parcel.head, parcel.name)
+    return Parcel.at(folder, parcel.head, parcel.name)
 
 
 def waiting_parcels(quarantine: str) -> list[Parcel]:
@@ -177,26 +184,8 @@ def waiting_parcels(quarantine: str) -> list[Parcel]:
         except ValueError:
             continue
         if _hex(head) == name:
-            found.append(Parcel(f"{quarantine}/{name}", head, f"blake3:{name[:12]}.."))
+            found.append(Parcel.at(f"{quarantine}/{name}", head, f"blake3:{name[:12]}.."))
     return sorted(found, key=lambda one: (min(told.serial for told in one.head.registries), one.folder))
-
-
-def staged_files(parcel: Parcel, registry_id: str) -> Iterator[str]:
-    """Give the paths inside a registry's tree of what a pack brought and no object is."""
-    top = f"{parcel.folder}/{_TREE}/{MIRRORS}/{registry_id}"
-    for folder, _, names in os.walk(top):
-        for name in names:
-            yield os.path.relpath(f"{folder}/{name}", top)
-
-
-def read_staged(parcel: Parcel, registry_id: str, path: str, max_bytes: int = MAX_MEMBER_BYTES) -> bytes | None:
-    """Give a file of a registry's tree that the pack brought."""
-    return parcel.read(tree_path(registry_id, path), max_bytes)
-
-
-def refuse(parcel: Parcel, file: PackedFile | str, reason: str) -> PackRefusedError:
-    """Give the refusal of a member."""
-    return PackRefusedError(parcel.name, reason, file if isinstance(file, str) else file.path)
 
 
 def _hex(head: PackHead) -> str:
