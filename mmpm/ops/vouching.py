@@ -146,19 +146,24 @@ class Vouching:
     Attributes:
         checks: whether signatures are checked, and not the index's claim taken.
         known: what the snapshots of this machine say.
-        shows_unverified: whether some registry here vouches for something, so that "unverified" tells it apart.
     """
 
     context: Context
     checks: bool = False
     known: LocalReleases = field(init=False)
     policy: Policy = field(init=False)
-    shows_unverified: bool = field(init=False)
+    _shows_unverified: bool | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.known = LocalReleases(self.context)
         self.policy = self.context.settings.policy
-        self.shows_unverified = anybody_vouches(self.context, self.known)
+
+    @property
+    def shows_unverified(self) -> bool:
+        """Whether some registry here vouches for something, so that "unverified" tells a formula apart."""
+        if self._shows_unverified is None:
+            self._shows_unverified = anybody_vouches(self.context, self.known)
+        return self._shows_unverified
 
     def badge(self, level: str) -> str:
         """Give the level to show beside a formula; empty where it is the least one, and nobody here vouches at all."""
