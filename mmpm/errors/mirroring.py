@@ -31,13 +31,13 @@ class SelectionIncompleteError(MmpmError):
 
 
 class MirrorNoRoomError(MmpmError):
-    """The disk of a mirror has less room than what is to be fetched; nothing was fetched."""
+    """The disk of a mirror has less room than what is to be fetched and written; nothing was fetched."""
 
     code = "mirror-no-room"
 
     def __init__(self, folder: str, needed_bytes: int, free_bytes: int) -> None:
         super().__init__(
-            f"{size_text(needed_bytes)} are to be fetched, and {printable(folder)} has room for "
+            f"{size_text(needed_bytes)} of room are needed, some to spare, and {printable(folder)} has "
             f"{size_text(free_bytes)}",
             "free some space there, take fewer releases with `--lock` or `--only`, or put the mirror on another disk",
             {"folder": folder, "needed_bytes": needed_bytes, "free_bytes": free_bytes},

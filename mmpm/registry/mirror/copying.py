@@ -81,6 +81,7 @@ class Copying:
     _found: Found | None = None
     _state: VerifiedState | None = None
     _lacking: dict[str, int] = field(default_factory=dict)
+    _archive_bytes: int = 0  # of bundles whose ``download`` is to be written beside their files
 
     @property
     def registry_id(self) -> str:
@@ -182,6 +183,8 @@ class Copying:
         came = self._bring_documents(chosen)
         for release in self._releases(chosen):
             lacked = self._count_files(release)
+            if lacked and release.kind == "bundle":
+                self._archive_bytes += release.size
             self.counts.releases += 1
             self.counts.new += lacked or str(release.document) in came
         return self.counts
@@ -242,7 +245,7 @@ class Copying:
         total = sum(self._lacking.values())
         if not total:
             return
-        self._check_room(total)
+        self._check_room(total + self._archive_bytes)
         missing: dict[TreeFile, MissingFileError] = {}
         wanted = (
             TreeFile(path, length, object_id=ObjectId(path.removeprefix("objects/").replace("/", "", 1)))
