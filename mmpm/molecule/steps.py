@@ -1,0 +1,220 @@
+"""A step: the one form that every stage of cooking takes and gives, and that a proto holds.
+
+A formula's steps are a tree; here they are a flat tuple in the file's order, a parent before its children, each with
+its parent's id. Nothing that walks them recurses, and a chain of a thousand steps is as good as one of three.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+
+from mmpm.errors import quoted
+from mmpm.model.fields import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FanOut: TypeAlias = Literal["all-children", "any-children"]
+EdgeKind: TypeAlias = Literal["blocks", "conditional-blocks", "waits-for", "parent-child"]
+
+MAX_STEPS: Final = 20_000
+MAX_TEXT: Final = 4 * 1024 * 1024
+# A step's name becomes part of an id of an instance: every one of the real files' fits, dots included.
+_STEP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@#-]*")
+MAX_ID_LENGTH: Final = 512
+
+
+def is_step_id(text: str) -> bool:
+    """Tell whether `text` can be a step's id once every placeholder in it is filled."""
+    return len(text) <= MAX_ID_LENGTH and _STEP_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """One line of the graph: `step` waits for `on`, in one of four ways.
+
+    Attributes:
+        step: who waits.
+        on: for whom: a blocker, the spawner of a fan-out, or the parent.
+        kind: ``blocks``; ``conditional-blocks`` (runs only if `on` failed); ``waits-for`` (for the children that `on`
+            spawns); ``parent-child`` (`on` is the parent: it blocks only as long as it is blocked itself).
+        gate: of ``waits-for``: ``all-children`` or ``any-children``; else empty.
+    """
+
+    step: str
+    on: str
+    kind: EdgeKind
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsFor:
+    """A fan-out gate: the step waits for what another spawns at run time.
+
+    Attributes:
+        gate: whether all children have to be closed, or one.
+        spawner: id of the step whose children are meant. In a proto it is never empty.
+    """
+
+    gate: FanOut
+    spawner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What has to happen outside before a step may start.
+
+    Attributes:
+        kind: ``human``, ``timer``, ``mail``, ``gh:run``, ``gh:pr``, ``conditional``, or what else a file says.
+        id: what is awaited, as a run's name; may be empty.
+        timeout: as text with a unit, ``30m``; may be empty.
+        condition: an expression for the one who opens it; may be empty.
+    """
+
+    kind: str
+    id: str = ""
+    timeout: str = ""
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One piece of work.
+
+    Attributes:
+        id: in a proto the path below the root (``discovery.file-census``), unique; while cooking the file's own id.
+        title: never empty in a proto (the id where the file gives none).
+        parent: id of the step it is a child of; empty for a child of the root.
+        kind: the file's ``type``: task, bug, feature, epic, chore, human or what else it says.
+        priority: 0 to 4, or None where the file says none (beads takes 2).
+        labels: in the file's order, each once.
+        needs: ids of the steps that must be closed before it starts, each once: ``needs`` and ``depends_on``.
+        if_failed: ids of steps of which each must have *failed* before it starts.
+        waits_for: fan-out gates.
+        condition: text such as ``{{mode}} == fast``; empty for none, or where it was decided.
+        gate: what has to happen outside.
+        on_complete: what is bonded when it closes (``for_each``, ``bond``, ``vars``), as in the file.
+        attributes: whatever else the file says of it (JSON without floats), by key.
+        source: name of the formula in which it was written.
+    """
+
+    id: str
+    title: str = ""
+    description: str = ""
+    design: str = ""
+    acceptance: str = ""
+    notes: str = ""
+    assignee: str = ""
+    parent: str = ""
+    kind: str = "task"
+    priority: int | None = None
+    labels: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    if_failed: tuple[str, ...] = ()
+    waits_for: tuple[WaitsFor, ...] = ()
+    condition: str = ""
+    gate: Gate | None = None
+    on_complete: Mapping[str, Any] | None = field(default=None, hash=False)
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    source: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give its JSON form: what is empty or usual is left out."""
+        said: dict[str, Any] = {"id": self.id}
+        for key in TEXTS:
+            if value := getattr(self, key):
+                said[key] = value
+        if self.kind == "task":
+            del said["kind"]
+        for key in _LISTS:
+            if value := getattr(self, key):
+                said[key] = list(value)
+        if self.priority is not None:
+            said["priority"] = self.priority
+        if self.waits_for:
+            said["waits_for"] = [[wait.gate, wait.spawner] for wait in self.waits_for]
+        if self.gate is not None:
+            gate = self.gate
+            said["gate"] = {"kind": gate.kind, "id": gate.id, "timeout": gate.timeout, "condition": gate.condition}
+            said["gate"] = {key: value for key, value in said["gate"].items() if value}
+        if self.on_complete is not None:
+            said["on_complete"] = dict(self.on_complete)
+        if self.attributes:
+            said["attributes"] = dict(self.attributes)
+        return said
+
+    @classmethod
+    def of_dict(cls, value: object, what: str) -> Self:
+        """Read its JSON form.
+
+        Raises:
+            ValueError: it is not one; the sentence starts with `what`.
+        """
+        fields = Fields(value, what)
+        texts = {key: fields.optional(key, MAX_TEXT) or "" for key in TEXTS}
+        texts["kind"] = texts["kind"] or "task"
+        return cls(
+            id=_known_id(fields.text("id"), what),
+            **texts,
+            labels=fields.texts("labels"),
+            needs=fields.texts("needs"),
+            if_failed=fields.texts("if_failed"),
+            priority=_priority(value, what),
+            waits_for=tuple(_waits_for(item, what) for item in fields.items("waits_for")),
+            gate=_gate(fields.table("gate"), what),
+            on_complete=fields.table("on_complete") or None,
+            attributes=fields.table("attributes"),
+        )
+
+
+# The fields that are texts, in the order in which a person would read them.
+TEXTS: Final = (
+    *("title", "description", "design", "acceptance", "notes", "assignee", "parent", "kind", "condition", "source"),
+)
+_LISTS: Final = ("labels", "needs", "if_failed")
+
+
+def edges_of(steps: tuple[Step, ...]) -> tuple[Edge, ...]:
+    """Give the lines of the graph, a step's together, in the steps' order; its parent's first (none for the root's)."""
+    found: list[Edge] = []
+    for step in steps:
+        if step.parent:
+            found.append(Edge(step.id, step.parent, "parent-child"))
+        found.extend(Edge(step.id, need, "blocks") for need in step.needs)
+        found.extend(Edge(step.id, failed, "conditional-blocks") for failed in step.if_failed)
+        found.extend(Edge(step.id, wait.spawner, "waits-for", wait.gate) for wait in step.waits_for)
+    return tuple(found)
+
+
+def _known_id(text: str, what: str) -> str:
+    if not is_step_id(text):
+        raise ValueError(f"{what}: {quoted(text)} cannot be a step's id")
+    return text
+
+
+def _waits_for(item: object, what: str) -> WaitsFor:
+    if (
+        isinstance(item, list)
+        and len(item) == 2
+        and item[0] in ("all-children", "any-children")
+        and isinstance(item[1], str)
+        and item[1]
+    ):
+        return WaitsFor(cast("FanOut", item[0]), item[1])
+    raise ValueError(f"{what}: 'waits_for' is not a list of gates")
+
+
+def _gate(table: dict[str, object], what: str) -> Gate | None:
+    if not table:
+        return None
+    fields = Fields(table, f"the gate of {what}")
+    return Gate(fields.text("kind"), *(fields.optional(key) or "" for key in ("id", "timeout", "condition")))
+
+
+def _priority(value: object, what: str) -> int | None:
+    found = value.get("priority") if isinstance(value, dict) else None
+    if found is not None and (type(found) is not int or not 0 <= found <= 4):
+        raise ValueError(f"{what}: 'priority' is not a number from 0 to 4")
+    return found
