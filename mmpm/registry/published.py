@@ -31,8 +31,8 @@ def shown_serial(root: str) -> int:
 class PublishedTree(VerifiedState):
     """One state of a registry tree in the folder `root`; what is wrong with it, its owner has to mend.
 
-    Every method raises `DamagedRegistryError` for a file that is listed, but missing or of other bytes. Roots are given by
-    `roots`, not by `metadata`.
+    Every method raises `DamagedRegistryError` for a file that is listed, but missing or of other bytes. Roots are given
+    by `roots`, not by `metadata`.
     """
 
     def __init__(self, root: str, chain: Chain, timestamp: bytes) -> None:
