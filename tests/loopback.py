@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
@@ -27,7 +28,7 @@ class Loopback:
 
     Attributes:
         fault: what it does to each path, a name: a status, "garbage", "html", "empty", "truncated", "drip",
-            "no-length", "redirect", "flaky" (503 to every other request) or None; or a function of the path that
+            "endless", "no-length", "redirect", "flaky" (503 to every other request) or None; or a function of the path that
             gives one.
         asked: the paths asked for, in order, with their headers.
     """
@@ -89,6 +90,13 @@ class Loopback:
             handler.send_header("Location", f"{self.redirect_to}/{path}")
             handler.send_header("Content-Length", "0")
             handler.end_headers()
+        elif fault == "endless":
+            handler.send_response(200)
+            handler.close_connection = True
+            handler.end_headers()
+            with suppress(OSError):  # until whoever asked has had enough
+                while True:
+                    handler.wfile.write(b"[" * 65_536)
         elif fault == "drip":
             handler.send_response(200)
             handler.send_header("Content-Length", "500")
