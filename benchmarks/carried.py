@@ -65,7 +65,7 @@ class Carried:
                 full.write_bytes(data)
 
 
-class _Language:
+class Language:
     """Words after words, as in a text: what follows a word in the corpus may follow it here."""
 
     def __init__(self, text: str) -> None:
@@ -100,7 +100,7 @@ class _Language:
 def make_set(corpus: Corpus | None, packages: int = 1000, seed: int = 20_260_110) -> Carried:
     """Make the set; equal arguments (and corpora) give equal bytes."""
     source = random.Random(seed)
-    language = _Language(_text_of(corpus))
+    language = Language(text_of(corpus))
     names = [f"mol-carried-{number:04}" for number in range(packages)]
     changed = sorted(source.sample(names, packages // 10))
     versions: dict[tuple[str, str], dict[str, bytes]] = {}
@@ -113,14 +113,14 @@ def make_set(corpus: Corpus | None, packages: int = 1000, seed: int = 20_260_110
     return Carried(names, changed, versions)
 
 
-def _text_of(corpus: Corpus | None) -> str:
+def text_of(corpus: Corpus | None) -> str:
     if corpus is None:
         return " ".join(random.Random(1).choices(_WORDS.split(), k=20_000))
     newest = {str(line["name"]): str(line["path"]) for line in corpus.formulas}
     return "\n".join((corpus.folder / path).read_text(encoding="utf-8") for path in sorted(newest.values()))
 
 
-def _first(name: str, language: _Language, source: random.Random) -> dict[str, list[str]]:
+def _first(name: str, language: Language, source: random.Random) -> dict[str, list[str]]:
     texts = {"formula.toml": _formula(name, language, source), "README.md": language.lines(source, FILE_BYTES)}
     for number in range(source.choice(MORE_FILES)):
         path = f"scripts/step-{number}.sh" if number % 3 == 2 else f"templates/part-{number}.md"
@@ -128,7 +128,7 @@ def _first(name: str, language: _Language, source: random.Random) -> dict[str, l
     return texts
 
 
-def _formula(name: str, language: _Language, source: random.Random) -> list[str]:
+def _formula(name: str, language: Language, source: random.Random) -> list[str]:
     lines = [
         f'formula = "{name}"',
         "version = 1",
@@ -154,7 +154,7 @@ def _formula(name: str, language: _Language, source: random.Random) -> list[str]
     return lines
 
 
-def _edited(path: str, lines: list[str], language: _Language, source: random.Random) -> list[str]:
+def _edited(path: str, lines: list[str], language: Language, source: random.Random) -> list[str]:
     if path != "formula.toml" and source.random() < SHARE_OF_FILES_THAT_STAY:
         return lines
     lines = list(lines)
