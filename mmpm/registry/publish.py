@@ -80,7 +80,6 @@ class _Staged:
     """
 
     release: Release
-    line: CatalogLine
     download: ObjectId | str
     signatures: Mapping[str, bytes]
 
@@ -111,7 +110,7 @@ def publish(
     with TreeWriter(root) as writer:
         edit = _Addition(0 if is_taking_down(writer.root) else shown_serial(writer.root))
         for count, item in enumerate(items, 1):
-            edit.add(_stage(item, writer, sign))
+            edit.add(_stage(item, writer, sign), catalog_line(item.document))
             on_item(count)
         serial = commit(writer.root, how, edit, writer, renew=not edit.staged)
     new, unchanged = edit.outcome()
@@ -156,11 +155,11 @@ def _stage(item: PublishItem, writer: TreeWriter, sign: SigningKey | None) -> _S
         document=document_id,
     )
     if sign is None:
-        return _Staged(release, catalog_line(document), download, {})
+        return _Staged(release, download, {})
     path, data = sign_release(release, sign)
     require_room(writer, release, path, data)
     signed = replace(release, signatures=((sign.public.key_id, TargetFile.of(data).sha256),))
-    return _Staged(signed, catalog_line(document), download, {path: data})
+    return _Staged(signed, download, {path: data})
 
 
 def _stage_archive(item: PublishItem, writer: TreeWriter) -> tuple[int, Checksum, str]:
@@ -248,14 +247,15 @@ class _Addition:
     def __init__(self, began_at: int) -> None:
         self._began_at = began_at
         self.staged: dict[FormulaName, dict[str, _Staged]] = {}
+        self._catalog: dict[FormulaName, tuple[Release, CatalogLine]] = {}
         self._order: list[tuple[FormulaName, Version]] = []
         self._signatures: dict[str, bytes] = {}
         self._new: set[tuple[FormulaName, str]] = set()
         self._lines: dict[FormulaName, tuple[CatalogLine, tuple[Release, ...]]] = {}
         self._names_before = 0
 
-    def add(self, staged: _Staged) -> None:
-        """Take one more release; the same one again changes nothing."""
+    def add(self, staged: _Staged, line: CatalogLine) -> None:
+        """Take one more release; the same one again changes nothing. Of a formula's lines the latest one is kept."""
         release = staged.release
         versions = self.staged.setdefault(release.name, {})
         twin = versions.get(release.version.slot)
@@ -263,6 +263,9 @@ class _Addition:
             _require_equal(twin.release, release)
             return
         versions[release.version.slot] = staged
+        shown = self._catalog.get(release.name)
+        if shown is None or history.latest((shown[0], release)) is release:
+            self._catalog[release.name] = release, line
         for path, data in staged.signatures.items():
             if self._signatures.setdefault(path, data) != data:
                 raise SignatureTakenError(str(release.name), str(release.version))
@@ -306,8 +309,9 @@ class _Addition:
         grown = history.append(name, index, past, new, serial)
         prepare_index(grown, writer, targets)
         top = history.latest(grown.releases)
-        staged_top = self.staged[name].get(top.version.slot)
-        line = staged_top.line if staged_top else catalog_line(base.document(top))
+        shown, line = self._catalog[name]
+        if top.version.slot != shown.version.slot:
+            line = catalog_line(base.document(top))
         self._lines[name] = (line, grown.releases)
 
     def names(self) -> Iterable[FormulaName]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Self
 
 from mmpm.registry import layout
@@ -31,7 +32,7 @@ class TreeWriter:
         self.root = os.path.abspath(root)
         self._staging = f"{self.root}/{layout.STAGING}/{os.getpid()}-{os.urandom(6).hex()}"
         self._count = 0
-        self._written: set[str] = set()
+        self._written: set[bytes] = set()  # by their digests: a batch has hundreds of thousands
         self._prepared: list[tuple[str, str]] = []
         with no_space_named(self.root):
             os.makedirs(self._staging, exist_ok=True)
@@ -74,11 +75,12 @@ class TreeWriter:
 
     def put(self, path: str, data: bytes) -> None:
         """Make sure that the immutable file `path` is there with these bytes; a damaged one is replaced."""
-        if path in self._written:
+        key = _key(path)
+        if key in self._written:
             return
         if not self._holds(path, data):
             self.place(self.stage((data,)), path)
-        self._written.add(path)
+        self._written.add(key)
 
     def prepare(self, path: str, pieces: Iterable[bytes], mode: int = IMMUTABLE_MODE) -> None:
         """Stage a file that `reveal` puts at `path`: what may be seen only once the serial is claimed."""
@@ -136,7 +138,7 @@ class TreeWriter:
             os.rename(f"{self.root}/{path}", staged)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        self._written.discard(path)
+        self._written.discard(_key(path))
         return staged
 
     def flush(self) -> None:
@@ -161,3 +163,7 @@ class TreeWriter:
             except FileNotFoundError:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.replace(staged, target)
+
+
+def _key(path: str) -> bytes:
+    return blake2b(path.encode(), digest_size=16).digest()
