@@ -242,6 +242,18 @@ def fingerprint_of(data: bytes) -> str:
         raise UntrustedMetadataError("carried", f"it cannot be read: {printable(str(error))}") from None
 
 
+def is_as_written(data: bytes, *keys: RoleKeys) -> bool:
+    """Whether a document has the bytes that are written for what it says, and only signatures by `keys`, which hold.
+
+    Raises:
+        UntrustedMetadataError: it is no document.
+    """
+    held = frozenset[str]().union(*(signed_by(data, one) for one in keys))
+    metadata = Metadata[Any].from_bytes(data)
+    is_lower = all(one.signature == one.signature.lower() for one in metadata.signatures.values())
+    return is_lower and held == set(metadata.signatures) and metadata.to_bytes() == data
+
+
 def split_parts(data: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     """Give the signed part of a document, and its signatures (hex) by key id.
 

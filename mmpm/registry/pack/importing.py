@@ -236,7 +236,8 @@ class Importer:
             return parcel.read(tree_path(told.id, path), max_bytes)
 
         shown = look_at(destination.read, believed, told.id)
-        hold_roots(parcel.name, told.id, staged, destination, shown.state)
+        here = 0 if shown.state is None else shown.state.chain.root_version
+        hold_roots(parcel.name, told, staged, destination, here)
 
         def overlay(path: str, max_bytes: int) -> bytes | None:
             found = staged(path, max_bytes)

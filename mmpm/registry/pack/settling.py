@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from mmpm.errors import PackRefusedError
+from mmpm.errors import PackRefusedError, UntrustedMetadataError
 from mmpm.registry import layout
 from mmpm.registry.pack.completing import NAMED, Before, Completion, Wholeness
 from mmpm.registry.pack.format import tree_path
 from mmpm.registry.pack.selecting import choose_of, united
 from mmpm.registry.verified import MAX_ROOT_BYTES
+from mmpm.trust.documents import fingerprint_of, is_as_written
 from mmpm.trust.facts import ROOT
+from mmpm.trust.metadata import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mmpm.registry.pack.judging import Judgement
     from mmpm.registry.pack.waiting import Parcel
     from mmpm.registry.verified import Read, VerifiedState
+    from mmpm.trust.facts import RoleKeys
 
 Kind = Literal["shown", "extended", "same", "older", "waiting"]
 
@@ -184,17 +187,42 @@ class Ready:
         return arrival.told_as("same" if kind == "same" else "older", notes=self.notes)
 
 
-def hold_roots(pack: str, registry: str, staged: Read, destination: Destination, shown: VerifiedState | None) -> None:
-    """Hold the roots that a pack brings against those that were verified here: there is one of each version.
+def hold_roots(pack: str, told: PackedRegistry, staged: Read, destination: Destination, here: int) -> None:
+    """Hold the roots that a pack brings against those that lie here, and against the form in which roots are written.
+
+    Only the content of a root is signed: white space, or a signature that nobody needs, would otherwise come in with
+    the first medium and make every honest one after it look wrong.
+
+    Args:
+        pack: its name.
+        told: the registry.
+        staged: reads what the pack brings.
+        destination: reads what lies here.
+        here: the version of the highest root that is shown here; 0 where none is.
 
     Raises:
-        PackRefusedError: one is another. Nothing else would tell, for only its content is signed, not its bytes.
+        PackRefusedError: one is another than the one here, or has bytes that its publisher never wrote.
     """
-    for version in range(1, shown.chain.root_version + 1) if shown is not None else ():
+    former: tuple[RoleKeys, ...] = ()
+    for version in range(1, max(here, len(told.roots)) + 1):
         path = layout.role_file(ROOT, version)
-        brought = staged(path, MAX_ROOT_BYTES)
-        if brought is not None and brought != destination.read(path, MAX_ROOT_BYTES):
-            raise PackRefusedError(pack, "is another root than the one of that version here", tree_path(registry, path))
+        brought, ours = staged(path, MAX_ROOT_BYTES), destination.read(path, MAX_ROOT_BYTES)
+        data = ours if brought is None else brought
+        if data is None:
+            return  # what is missing is named when the roots are walked
+        try:
+            keys = Chain(data).keys_of(ROOT)
+            is_plain = len(data) <= MAX_ROOT_BYTES and is_as_written(data, keys, *former)
+            is_ours = version > here or ours is None or fingerprint_of(data) == fingerprint_of(ours)
+        except UntrustedMetadataError as error:
+            raise PackRefusedError(pack, f"is no root: {error.details['reason']}", tree_path(told.id, path)) from None
+        if brought is not None and not is_ours:
+            reason = "is another root than the one of that version here"
+            raise PackRefusedError(pack, reason, tree_path(told.id, path))
+        if brought is not None and not is_plain:
+            reason = "has other bytes than were signed: white space, or signatures that do not count"
+            raise PackRefusedError(pack, reason, tree_path(told.id, path))
+        former = (keys,)
 
 
 def is_superseded(told: PackedRegistry, shown: VerifiedState) -> bool:

@@ -196,6 +196,48 @@ def test_links_and_pipes_at_the_destination_are_not_followed(origin, far, tmp_pa
     assert same_as_origin(far, origin)
 
 
+def with_member(origin, name, change):
+    """A pack of the origin in which one metadata file is changed, and its line with it."""
+    made, path = pack_of(origin), f"mirrors/{HOST}/metadata/{name}"
+    made.members = [
+        (packed_file(path, change(data)), change(data)) if entry.path == path else (entry, data)
+        for entry, data in made.members
+    ]
+    return made.data()
+
+
+def superfluous(data):
+    return data.replace(b'"signatures":[', b'"signatures":[{"keyid":"' + b"0" * 64 + b'","sig":"' + b"0" * 128 + b'"},')
+
+
+def upper(data):
+    head, mark, tail = data.partition(b'"sig":"')
+    return head + mark + tail[:128].upper() + tail[128:]
+
+
+@pytest.mark.parametrize("change", [lambda data: data + b" ", superfluous, upper])
+def test_a_root_that_was_touched_where_nothing_is_signed_is_refused_on_the_first_carry(origin, far, change):
+    with pytest.raises(PackRefusedError, match=r"1\.root\.json has other bytes than were signed"):
+        far.receive(with_member(origin, "1.root.json", change))
+    assert far.verify() is None
+    far.receive(pack_of(origin).data())
+    assert same_as_origin(far, origin)
+    with pytest.raises(PackRefusedError, match=r"1\.root\.json has other bytes than were signed"):
+        far.receive(with_member(origin, "1.root.json", change))
+    assert same_as_origin(far, origin)
+
+
+@pytest.mark.parametrize("name", ["1.root.json", "timestamp.json"])
+def test_white_space_that_lies_here_is_mended_by_the_next_pack(origin, far, name):
+    far.receive(pack_of(origin).data())
+    path = far.tree / "metadata" / name
+    data = path.read_bytes() + b" "
+    path.unlink()
+    path.write_bytes(data)
+    far.receive(pack_of(origin).data())
+    assert same_as_origin(far, origin)
+
+
 def test_a_pack_that_waited_and_is_not_to_be_believed_goes_and_holds_up_nothing(origin, far):
     from mmpm.registry.pack.format import tree_path
 
