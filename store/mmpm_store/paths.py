@@ -86,7 +86,8 @@ def fold(path: str) -> str:
     Canonical caseless matching of The Unicode Standard, definition D145.
     """
     if path.isascii():
-        return path.lower()
+        folded = path.lower()
+        return path if folded == path else folded  # one string in place of two, for as long as either is kept
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 

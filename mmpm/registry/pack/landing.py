@@ -23,6 +23,7 @@ from mmpm.registry.prune import prune
 from mmpm.trust.facts import TIMESTAMP, parse_time
 from mmpm_store.durable import write_file_durably
 from mmpm_store.ids import ObjectId
+from mmpm_store.objects import BATCH_FILES
 from mmpm_store.writing import Writer
 
 if TYPE_CHECKING:
@@ -183,6 +184,8 @@ class StoreDestination:
         if object_id is None:
             self._copy.write(path, data)
         else:
+            if len(self._waiting) >= BATCH_FILES:  # the writer would commit by itself, and we would never forget
+                self._commit()
             self._waiting.add(self._writer.add(data, executable=False))
 
     def flush(self) -> None:
