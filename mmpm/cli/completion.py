@@ -98,6 +98,10 @@ def _operands(row: Row, session: Session) -> list[str]:
         from mmpm.project.config import load_registries
 
         return [registry.id for registry in load_registries(session.places)]
+    if row.completes == "molecules":
+        from mmpm.ops.mol_catalogue import read_catalogue
+
+        return [one.record.id for one in read_catalogue(session.places, session.cwd).templates()]
     if row.completes == "installed":
         from mmpm.project.files import read_project
 

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, TextIO
 from mmpm.errors import DeclinedError, QuestionUnansweredError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 LINE_LIMIT = 1 << 20
+_FANCY_TREE = ("├── ", "└── ", "│   ", "    ")
+_PLAIN_TREE = ("+-- ", "`-- ", "|   ", "    ")
 
 # The seed's marks, and what stands for them where the stream cannot show them.
 MARKS = {
@@ -49,6 +51,19 @@ def badge(out: Output, level: str) -> Styled:
     """Give a trust level as the seed shows it on standard output; a plain word where that has no such characters."""
     text = out.mark(level, out.out) if level in MARKS else level
     return Styled(text, "yellow" if level == "unverified" else "green")
+
+
+def stem(out: Output, lasts: Sequence[bool]) -> str:
+    """Give what stands before a line of a tree on standard output: lines down to its siblings and those of its parents.
+
+    Args:
+        out: the stream decides between drawn lines and plain characters.
+        lasts: for each level below the root, down to the line's own, whether it is the last of its siblings there.
+    """
+    if not lasts:
+        return ""
+    fork, last, through, blank = _FANCY_TREE if can_show(out.out, "└") else _PLAIN_TREE
+    return "".join(blank if is_last else through for is_last in lasts[:-1]) + (last if lasts[-1] else fork)
 
 
 class Output:

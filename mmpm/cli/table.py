@@ -23,7 +23,8 @@ class Row:
         target: `module:function` below `mmpm.cli.commands`.
         help: one line.
         aliases: other words for it, with their group: `remove`.
-        completes: what its operands are, for the shells: installed, locked, registries, settings, shells; empty: files.
+        completes: what its operands are, for the shells: installed, locked, molecules, registries, settings, shells;
+            empty: files.
         changes_tier: whether it changes what is asked, chosen or installed in a tier, which is then said first.
     """
 
@@ -41,6 +42,7 @@ GROUPS = {
     "registry publisher": "Who signs releases of a registry of yours.",
     "registry": "Registries: made here, or added by their pinned root.",
     "mirror": "Mirrors of registries, and packs that carry them across a gap.",
+    "mol": "Molecules: the catalogue of workflows that can be bonded.",
     "policy": "Which releases may be chosen and installed here.",
     "debug": "For bug reports and tests.",
     "store": "The objects of this machine: looked over, mended, cleared out.",
@@ -112,6 +114,8 @@ COMMANDS: tuple[Row, ...] = (
     Row("policy sign", "policy:sign", "Sign a policy for the machines of an enterprise."),
     Row("policy pin", "policy:pin", "Have a signed policy hold on this machine."),
     Row("policy unpin", "policy:unpin", "Take away a policy that you pinned."),
+    Row("mol list", "mol:list_command", "List the molecules of the catalogue, by label."),
+    Row("mol show", "mol:show", "Show a molecule and its steps as a tree.", completes="molecules"),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("mirror create", "mirror:create", "Copy registries, or what locks and ranges ask for, into a folder."),
     Row("mirror update", "mirror:update", "Bring a mirror up to date."),

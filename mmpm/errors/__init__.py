@@ -69,6 +69,7 @@ from mmpm.errors.mirroring import (
     MirrorUntrustedError,
     SelectionIncompleteError,
 )
+from mmpm.errors.molecules import MoleculeNotFoundError
 from mmpm.errors.project import (
     ChangedMeanwhileError,
     DocumentUnreadableError,
@@ -166,6 +167,7 @@ __all__ = [
     "MirrorUntrustedError",
     "MissingTreeFileError",
     "MmpmError",
+    "MoleculeNotFoundError",
     "NewerFormatError",
     "NoHomeError",
     "NoProjectError",

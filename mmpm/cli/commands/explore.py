@@ -1,6 +1,6 @@
 """Looking around from what is here, without a network: `tree`, `why`, `outdated`."""
 
-from mmpm.cli.output import Output, Styled, badge, can_show
+from mmpm.cli.output import Output, Styled, badge, stem
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
 from mmpm.ops.outdated import Outdated, Standing, find_outdated
@@ -8,8 +8,6 @@ from mmpm.ops.tree import DEEPEST, Branch, grow_tree
 from mmpm.ops.why import MOST_PATHS, Why, explain_presence
 
 _YELLOW = {"yanked", "not installed"}
-_FANCY = ("├── ", "└── ", "│   ", "    ")
-_PLAIN = ("+-- ", "`-- ", "|   ", "    ")
 NAMED_UNKNOWN = 5
 
 
@@ -26,20 +24,15 @@ def tree(*names: str, depth: int = DEEPEST, session: Session) -> None:
     context = session.context()
     out = session.output
     lines = grow_tree(context, names, depth=depth)
-    drawn = _FANCY if can_show(out.out, "└") else _PLAIN
     for line in lines:
-        out.result(*_tree_line(out, line, drawn))
+        out.result(*_tree_line(out, line))
     if not lines:
         out.say("Nothing is locked")
     out.document("mmpm.tree/1", {"tree": [_branch_json(line) for line in lines]})
 
 
-def _tree_line(out: Output, line: Branch, drawn: tuple[str, str, str, str]) -> list[str | Styled]:
-    fork, last, through, blank = drawn
-    stem = "".join(blank if is_last else through for is_last in line.is_last[1:-1])
-    if line.depth:
-        stem += last if line.is_last[-1] else fork
-    pieces: list[str | Styled] = [Styled(stem, "dim"), line.name]
+def _tree_line(out: Output, line: Branch) -> list[str | Styled]:
+    pieces: list[str | Styled] = [Styled(stem(out, line.is_last[1:]), "dim"), line.name]
     if line.version:
         pieces.append(f" {line.version}")
     if line.range and line.range != "*":
