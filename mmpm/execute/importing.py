@@ -112,6 +112,8 @@ def apply_import(context: Context, action: ImportPacks) -> ImportOutcome:
     hold(context.places.state, folder, context.progress)
     try:
         with landing_of(context, folder if action.folder else "") as landing:
+            if isinstance(landing, MirrorLanding):
+                landing.sweep()
             outcome = _import(context, action, landing)
         if context.settings.pinned:
             from mmpm.execute.policing import take_newer

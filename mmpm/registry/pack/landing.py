@@ -15,6 +15,7 @@ from mmpm.registry.belief import state_of
 from mmpm.registry.destination import TreeDestination, read_plain
 from mmpm.registry.local import LocalCopy
 from mmpm.registry.mirror.aliases import write_pages, write_release_aliases
+from mmpm.registry.mirror.copying import clear_staging
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror, tree_folder, trees_in, write_mirror
 from mmpm.registry.mirrored import MIRRORED_JSON, Mirrored
 from mmpm.registry.pack.format import POLICY_JSON
@@ -68,6 +69,11 @@ class MirrorLanding:
             tree.close()
         with suppress(OSError):
             os.rmdir(self.staging)
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed left staged; only whoever holds the mirror's lock may."""
+        for registry in self.registries():
+            clear_staging(tree_folder(self.folder, registry))
 
     def registries(self) -> list[str]:
         """Give the ids of the registries whose trees lie here."""

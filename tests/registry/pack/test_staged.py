@@ -7,6 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmpm.registry.pack.landing import MirrorLanding
 from mmpm.registry.pack.staged import StagedFiles
 
 _FILES = st.lists(st.tuples(st.text(min_size=1, max_size=20), st.binary(max_size=200)), max_size=12)
@@ -56,3 +57,12 @@ def test_a_line_that_promises_more_than_there_is_ends_what_can_be_read(tmp_path)
         assert StagedFiles(str(path)).get("a", 10) is None
     path.write_bytes(b"[" * 100_000)
     assert StagedFiles(str(path)).get("a", 10) is None
+
+
+def test_what_a_killed_import_left_staged_in_a_mirrors_tree_goes_with_the_next(tmp_path):
+    left = tmp_path / "mirrors" / "molmall.example.org" / ".staging" / "1-abc" / "7"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half of it")
+    with MirrorLanding(str(tmp_path)) as landing:
+        landing.sweep()
+        assert not left.exists()
