@@ -14,6 +14,7 @@ from mmpm.errors import FileInTheWayError, MmpmError, PolicyRefusedError
 from mmpm.project.policies import Pinned, own_path, pinned_files, read_pinned
 from mmpm.project.settings import SETTINGS, parse_setting
 from mmpm.registry.address import is_mirror, is_remote
+from mmpm.registry.destination import read_plain
 from mmpm.trust.signed_policy import MAX_BYTES, SignedPolicy
 from mmpm_store.durable import exclusive_create, fsync_path, write_file_durably
 
@@ -176,7 +177,6 @@ def read_at(
 
 def _read(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_plain(path, MAX_BYTES)  # a pipe on somebody's medium would be waited for
     except OSError:
         return None

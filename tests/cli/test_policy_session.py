@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 
@@ -266,6 +267,15 @@ def test_a_newer_policy_comes_with_a_pack(site, where):
     done(site, "mirror", "export", "../mirror", "-o", "one.pack")
     assert "policy acme: serial 1 -> 2" in done(site, "mirror", "import", "one.pack", *where, "--yes").err
     assert site.run("config", "get", "policy.min_level").out == "verified\n"
+
+
+def test_a_pipe_in_the_place_of_a_policy_is_not_waited_for(site):
+    done(site, "mirror", "create", "../mirror", "--from", "acme.example")
+    done(site, "policy", "pin", str(signed(site, 'min_level = "official"')), "--key", key_of(site, "chief"))
+    done(site, "mirror", "export", "../mirror", "-o", "one.pack")
+    (site.home / "there").mkdir()
+    os.mkfifo(site.home / "there" / "policy.json")
+    done(site, "mirror", "import", "one.pack", "--to", "../there", "--yes")
 
 
 def test_a_pinned_policy_that_cannot_be_read_stops_what_would_install(site):

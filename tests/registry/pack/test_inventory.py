@@ -54,6 +54,18 @@ def test_a_changed_inventory_is_refused_or_read_in_bounds(hashes, as_filter, dat
         assert len(Inventory.parse(bytes(text)).hashes) < 1 << 24
 
 
+@pytest.mark.parametrize("form", [HashFilter.of, lambda hashes: HashSet(frozenset(hashes))])
+def test_an_inventory_that_was_cut_off_or_is_of_an_unknown_form_is_refused(form):
+    data = Inventory((), form([number.to_bytes(32, "big") for number in range(1000)])).to_bytes()
+    head, _, payload = data.partition(b"\n")
+    for cut in (b"", payload[: len(payload) // 2 // 4 * 4]):
+        with pytest.raises(ValueError, match="inventory"):
+            Inventory.parse(head + b"\n" + cut)
+    unknown = head.replace(b'"hashes":"', b'"hashes":"un') + b"\n" + payload
+    with pytest.raises(ValueError, match="not known here"):
+        Inventory.parse(unknown)
+
+
 @pytest.fixture
 def mirror(tmp_path):
     tree = SignedTree(tmp_path / "mirrors" / "mall.example", "mall.example")
