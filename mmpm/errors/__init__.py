@@ -69,7 +69,7 @@ from mmpm.errors.mirroring import (
     MirrorUntrustedError,
     SelectionIncompleteError,
 )
-from mmpm.errors.molecules import MoleculeNotFoundError
+from mmpm.errors.molecules import CookError, MoleculeNotFoundError, VariablesRefusedError
 from mmpm.errors.project import (
     ChangedMeanwhileError,
     DocumentUnreadableError,
@@ -140,6 +140,7 @@ __all__ = [
     "ChangedMeanwhileError",
     "ClockBehindError",
     "ConfigSyntaxError",
+    "CookError",
     "DamagedRegistryError",
     "DeclinedError",
     "DocumentUnreadableError",
@@ -228,6 +229,7 @@ __all__ = [
     "UnpublishableError",
     "UntrustedMetadataError",
     "UsageError",
+    "VariablesRefusedError",
     "VersionTakenError",
     "printable",
     "quoted",

@@ -23,3 +23,54 @@ class MoleculeNotFoundError(MmpmError):
             "`mmpm mol list` shows what there is",
             {"id": record_id, "near": meant},
         )
+
+
+class CookError(MmpmError):
+    """A formula cannot be cooked.
+
+    Attributes:
+        formula: its name, or that of the one among those it is made of.
+        path: names of formulas or ids of steps that lead to the failure; may be empty.
+        problems: (key path, sentence) of each, where several things are wrong with a file.
+    """
+
+    code = "cook-failed"
+
+    def __init__(
+        self,
+        formula: str,
+        reason: str,
+        *,
+        path: Iterable[str] = (),
+        problems: Iterable[tuple[str, str]] = (),
+        remedy: str = "",
+    ) -> None:
+        self.formula = formula
+        self.reason = reason
+        self.path = tuple(path)
+        self.problems = tuple(problems)
+        super().__init__(
+            f"{printable(formula, 120)} cannot be cooked: {printable(reason, 2000)}",
+            remedy or "correct the formula, or ask its author; `mmpm mol check` on it names everything that is odd",
+            {
+                "formula": formula,
+                "reason": reason,
+                "path": list(self.path),
+                "problems": [{"key": key, "reason": reason} for key, reason in self.problems],
+            },
+        )
+
+
+class VariablesRefusedError(MmpmError):
+    """Values of variables are missing, or not what the formula allows."""
+
+    code = "variables-refused"
+
+    def __init__(self, formula: str, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        more = f" (and {len(self.problems) - 3} more)" if len(self.problems) > 3 else ""
+        super().__init__(
+            f"{printable(formula, 120)}: {printable('; '.join(self.problems[:3]), 2000)}{more}",
+            "give each as `--var name=value`",
+            {"formula": formula, "problems": list(self.problems)},
+        )
