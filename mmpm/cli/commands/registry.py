@@ -187,7 +187,9 @@ def _sentence(change: "NameChange") -> str:
         words.append(", ".join(change.published))
     if change.yanked:
         words.append(f"yanked {', '.join(change.yanked)}")
-    return " ".join(words) if len(words) > 1 else f"{change.name} changed"
+    if len(words) > 1:
+        return " ".join(words)
+    return f"{change.name} is new" if change.is_new else f"{change.name} changed"
 
 
 def _document(one: "Refreshed") -> dict[str, object]:
