@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import printable
-from mmpm.ops.vouching import NOBODY, signed_by_known, vouches, words_of
+from mmpm.ops.vouching import NOBODY, signed_by_known, unvouched, vouches, words_of
 from mmpm.trust.key_ids import short
 from mmpm.trust.levels import UNVERIFIED, judge_level, signed_serial
 
@@ -50,7 +50,7 @@ def vouchers_of(context: Context, config: RegistryConfig, snapshot: Snapshot, re
     if not vouches(snapshot):
         barred = policy.barrier(release, UNVERIFIED, snapshot.issued) or ""
         words = tuple(words_of(snapshot, release, NOBODY, UNVERIFIED))
-        return Vouchers(UNVERIFIED, NOBODY.sentences, words=words, barred=barred, urls=config.urls)
+        return Vouchers(UNVERIFIED, unvouched(snapshot).sentences, words=words, barred=barred, urls=config.urls)
     publishers, marks = snapshot.publishers(), snapshot.marks(release.name)
     checked: tuple[Checked, ...] = ()
     if signed_by_known(snapshot, [release]):

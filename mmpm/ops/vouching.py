@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from mmpm.trust.policy import Policy
 
 NOBODY: Final = Judged(UNVERIFIED, ("nobody vouches for it",))
+OF_PROJECT: Final = Judged(
+    UNVERIFIED,
+    ("only the project states its registry's root key: `mmpm registry add` accepts it, and then its word counts",),
+)
 MOST_WARNINGS: Final = 8
 UNKNOWN: Final = "what its registry says of it is not known here"
 
@@ -66,14 +70,23 @@ class Vouched:
 
 
 def vouches(snapshot: Snapshot) -> bool:
-    """Whether a registry vouches for anything: whether its role trust lists a publisher or a mark."""
-    return bool(snapshot.trust_version) and snapshot.evidence.says_anything()
+    """Whether a registry vouches for anything: whether its role trust lists a publisher or a mark.
+
+    One whose root key nobody but a project states vouches for nothing: else whatever is cloned would bring along the
+    auditor that a policy asks for.
+    """
+    return not snapshot.is_of_project and bool(snapshot.trust_version) and snapshot.evidence.says_anything()
+
+
+def unvouched(snapshot: Snapshot) -> Judged:
+    """Give what is said of a release of a registry that vouches for nothing."""
+    return OF_PROJECT if snapshot.is_of_project else NOBODY
 
 
 def judge_claim(snapshot: Snapshot, release: Release) -> Judged:
     """Give how far a release is trusted by what its index claims."""
     if not vouches(snapshot):
-        return NOBODY
+        return unvouched(snapshot)
     return judge_level(release, snapshot.publishers(), snapshot.marks(release.name))
 
 
@@ -92,7 +105,7 @@ def judge_checked(snapshot: Snapshot, release: Release, now: datetime) -> Judged
         SignatureBadError: a signature is there, and is not that key's over this release.
     """
     if not vouches(snapshot):
-        return NOBODY
+        return unvouched(snapshot)
     publishers = snapshot.publishers()
     good: set[str] = set()
     if release.signatures and publishers.publishers:

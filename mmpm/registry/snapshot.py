@@ -80,6 +80,11 @@ class Snapshot:
         return cls(copy, state, roles)
 
     @property
+    def is_of_project(self) -> bool:
+        """Whether only a project states the root key that this snapshot was verified from."""
+        return bool(self._copy.behind)
+
+    @property
     def evidence(self) -> Evidence:
         """What the role trust says, as far as it is here."""
         if self._evidence is None:

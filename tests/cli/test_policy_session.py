@@ -207,6 +207,27 @@ def test_nothing_goes_around_a_pinned_policy(site):
     done(site, "sync")
 
 
+def test_a_project_brings_no_auditor_of_its_own(site):
+    """What is cloned states its registry and root key, and that registry calls whatever it has audited."""
+    root = re.search(r"sha256:[0-9a-f]{64}", done(site, "registry", "list").out)[0]
+    done(site, "policy", "pin", str(signed(site, 'min_level = "audited"')), "--key", key_of(site, "chief"))
+    done(site, "install", "mol-a@1.0.0")
+    done(site, "registry", "remove", "acme.example")
+    shutil.rmtree(site.home / ".local" / "state" / "mmpm" / "trust")
+    registry = f'[[registries]]\nid = "acme.example"\nurl = "{site.home / "reg"}"\nroot = "{root}"\n'
+    clone = site.home / "clone"
+    clone.mkdir()
+    (clone / "mmpm.toml").write_text(f'[formulas]\nmol-a = "1"\n\n{registry}')
+    seen = site.run("sync", "--project", str(clone))
+    assert (seen.status, "it is unverified, not audited" in seen.err) == (3, True)
+    shutil.copy(site.cwd / "mmpm.lock", clone)
+    (clone / "mmpm.toml").write_text(f'[formulas]\n"mol-a" = "1.0.0"\n\n{registry}')
+    for words in (("sync", "--frozen"), ("sync", "--locked"), ("sync",)):
+        assert site.run(*words, "--project", str(clone)).status in {3, 4}, words
+    done(site, "registry", "add", "../reg", "--root", root)
+    done(site, "sync", "--project", str(clone))
+
+
 def test_a_no_op_sync_sees_that_policy_or_trust_changed(site):
     done(site, "install", "mol-u")
     assert done(site, "sync").both.endswith("Nothing to do\n")
