@@ -12,9 +12,12 @@ from mmpm.errors import (
     SignaturesMissingError,
     SigningRequestOutdatedError,
     SigningRequestRefusedError,
+    UsageError,
+    printable,
 )
 from mmpm.execute.passphrases import PERSON_VARIABLE, read_passphrase
 from mmpm.registry.commit import Committing
+from mmpm.registry.destination import read_plain
 from mmpm.registry.key_folder import (
     is_protected,
     load_every_key,
@@ -167,10 +170,12 @@ def read_request(path: str) -> SigningRequest:
 
     Raises:
         SigningRequestRefusedError: it is none.
+        UsageError: no plain file is there; a pipe on somebody's medium would be waited for.
         OSError: it cannot be read.
     """
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    data = read_plain(path, MAX_BYTES)
+    if data is None:
+        raise UsageError(f"there is no file {printable(path)}", "name the signing request that was carried here")
     try:
         return SigningRequest.parse(data)
     except SigningRequestRefusedError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -214,4 +215,11 @@ def test_a_file_that_is_no_request_is_refused(operator):
     (operator.cwd / "one.json").write_text("{}")
     assert operator.run("keys", "sign", "one.json", "--yes").status == 4
     assert operator.run("registry", "rotate", "reg", "--apply", "one.json", "--yes").status == 4
-    assert operator.run("keys", "sign", "nowhere.json", "--yes").status == 1
+
+
+def test_a_pipe_or_nothing_in_the_place_of_a_request_is_said_and_not_waited_for(operator):
+    os.mkfifo(operator.cwd / "pipe.json")
+    for name in ("pipe.json", "nothing.json"):
+        for words in (("keys", "sign", name), ("registry", "rotate", "reg", "--apply", name)):
+            seen = operator.run(*words, "--yes")
+            assert (seen.status, f"there is no file {operator.cwd / name}" in seen.err) == (2, True), seen.both
