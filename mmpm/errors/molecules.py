@@ -40,7 +40,6 @@ class CookError(MmpmError):
         self,
         formula: str,
         reason: str,
-        *,
         path: Iterable[str] = (),
         problems: Iterable[tuple[str, str]] = (),
         remedy: str = "",

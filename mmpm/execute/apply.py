@@ -43,6 +43,7 @@ HANDLERS: dict[str, str] = {
     "RefreshRegistries": "mmpm.execute.registries:apply_refresh",
     "CollectStore": "mmpm.execute.storing:apply_collect",
     "ClearQuarantine": "mmpm.execute.storing:apply_clear_quarantine",
+    "PutObject": "mmpm.execute.storing:apply_put_object",
     "RepairStore": "mmpm.execute.storing:apply_repair",
     "SetConfig": "mmpm.project.config_file:apply_set_config",
 }

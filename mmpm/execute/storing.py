@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mmpm.execute.context import Context
-    from mmpm.plan import ClearQuarantine, CollectStore, RepairStore
+    from mmpm.plan import ClearQuarantine, CollectStore, PutObject, RepairStore
     from mmpm_store.check import Variant
 
 
@@ -89,3 +89,8 @@ def apply_repair(context: Context, action: RepairStore) -> Repaired:
 
 def _variants(texts: Iterable[str]) -> tuple[Variant, ...]:
     return tuple((ObjectId.parse(text.removesuffix("-x")), text.endswith("-x")) for text in texts)
+
+
+def apply_put_object(context: Context, action: PutObject) -> ObjectId:
+    """Put an object; one that is there already stays."""
+    return context.store.put(action.data)

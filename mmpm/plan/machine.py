@@ -75,6 +75,26 @@ class RepairStore:
 
 
 @dataclass(frozen=True, slots=True)
+class PutObject:
+    """Put bytes into the store.
+
+    Attributes:
+        id: ``blake3:..`` of `data`.
+        data: at most a few megabytes: a proto.
+        what: for the sentence.
+    """
+
+    id: str
+    data: bytes
+    what: str
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"put {self.what} into the store as {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
 class SetConfig:
     """Set (or, with None, unset) a value in a settings file."""
 
@@ -90,4 +110,4 @@ class SetConfig:
         return f"set {self.key} = {self.value} in {self.path}"
 
 
-MachineAction = WriteFiles | CollectStore | ClearQuarantine | RepairStore | SetConfig
+MachineAction = WriteFiles | CollectStore | ClearQuarantine | RepairStore | PutObject | SetConfig

@@ -1,0 +1,149 @@
+"""`mmpm mol cook` and `mol check`."""
+
+import os
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from mmpm.cli.output import Output, Styled, stem
+from mmpm.cli.plans import run_plan
+from mmpm.cli.session import Session
+from mmpm.errors import UsageError
+from mmpm.molecule.proto import Proto
+from mmpm.molecule.variables import parse_assignment
+from mmpm.ops.mol_check import check_formula
+from mmpm.ops.mol_cook import Dish, cook_formula, plan_cook
+
+
+def cook(
+    formula: str,
+    /,
+    *,
+    var: tuple[str, ...] = (),
+    store: bool = False,
+    output: Annotated[str | None, Parameter(alias="-o")] = None,
+    force: bool = False,
+    session: Session,
+) -> None:
+    """Cook a formula: show the steps that it becomes, or keep its proto.
+
+    Args:
+        formula: The name of an installed formula, or a file.
+        var: A variable's value, NAME=VALUE; with any, all of them are put in and checked.
+        store: Put the proto into the store.
+        output: Write the proto to this file; - is standard output.
+        force: Write over a file that is there.
+        session: This run.
+    """
+    context = session.context()
+    values = dict(_assignment(text) for text in var) if var else None
+    dish = cook_formula(context, session.cwd, formula, values)
+    for note in dish.cooked.notes:
+        session.output.warn(note)
+    if output == "-":
+        session.output.raw(dish.proto.to_bytes())
+        return
+    plan = plan_cook(dish, store=store, output=session.path(output) if output else None, force=force)
+    if plan.is_empty:
+        _print(session.output, dish)
+        session.output.document("mmpm.mol-cook/1", _body(dish))
+        return
+    shown = f"Cooked {dish.proto.name}: {dish.proto.object_id}"
+    run_plan(session, context, plan, schema="mmpm.mol-cook/1", done=shown, body=lambda _: _body(dish))
+
+
+def check(*formulas: str, session: Session) -> int:
+    """Say whether formulas cook alike under bd, gt and mmpm, and name what differs; exit 1 if something does.
+
+    Args:
+        formulas: Names of installed formulas, or files.
+        session: This run.
+    """
+    if not formulas:
+        raise UsageError("nothing to check", "name a formula or a file, as in `mmpm mol check mol-review`")
+    out = session.output
+    reports = []
+    for operand in formulas:
+        report = check_formula(session.context(), session.cwd, operand)
+        reports.append(report)
+        if report.failure:
+            out.result(operand, ": ", Styled(report.failure, "red"))
+        elif report.is_alike:
+            out.result(operand, ": cooks alike under bd, gt and mmpm")
+        else:
+            tools = sorted({one.tool for one in report.differences if one.when == "cook"})
+            out.result(operand, f": cooks otherwise under {' and '.join(tools)}")
+        for one in report.differences:
+            place = f"{one.formula}: {one.key}" if one.key else one.formula
+            out.result("  ", Styled(f"{one.tool}, {one.when} [{one.code}]", "yellow"), f" {place}: {one.sentence}")
+    body = [
+        {
+            "formula": operand,
+            "alike": report.is_alike,
+            "failure": report.failure or None,
+            "differences": [
+                {key: getattr(one, key) for key in ("tool", "when", "code", "formula", "key", "sentence")}
+                for one in report.differences
+            ],
+        }
+        for operand, report in zip(formulas, reports, strict=True)
+    ]
+    out.document("mmpm.mol-check/1", {"formulas": body})
+    return 0 if all(report.is_alike for report in reports) else 1
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    try:
+        return parse_assignment(text)
+    except ValueError as error:
+        raise UsageError(f"--var: {error}", "write --var name=value") from None
+
+
+def _body(dish: Dish) -> dict[str, object]:
+    proto = dish.proto
+    return {
+        "object": str(proto.object_id),
+        "graph": str(proto.graph_id),
+        "path": dish.path,
+        "groups": [list(group) for group in proto.groups],
+        "values": dict(sorted(dish.bound.values.items())) if dish.bound else None,
+        "proto": proto.to_dict(),
+    }
+
+
+def _print(out: Output, dish: Dish) -> None:
+    proto = dish.proto
+    waves = len(proto.groups)
+    words = f"  {proto.kind}, {_count(len(proto.steps), 'step')} in {_count(waves, 'group')}"
+    out.result(Styled(proto.name, "bold"), f" {proto.version}" if proto.version else "", Styled(words, "dim"))
+    for line in _tree(out, proto):
+        out.result(*line)
+    out.say(Styled(f"  object  {proto.object_id}", "dim"))
+    for source in proto.sources:
+        about = f" {source.version}" if source.version else ""
+        out.say(Styled(f"  from    {source.name}{about} ({source.origin}, {source.checksum})", "dim"))
+    out.detail(f"  file    {os.path.relpath(dish.path)}")
+
+
+def _tree(out: Output, proto: Proto) -> list[list[str | Styled]]:
+    children: dict[str, list[int]] = {}
+    for index, step in enumerate(proto.steps):
+        children.setdefault(step.parent, []).append(index)
+    lasts: dict[str, tuple[bool, ...]] = {"": ()}
+    lines: list[list[str | Styled]] = []
+    for index, step in enumerate(proto.steps):
+        lasts[step.id] = (*lasts[step.parent], children[step.parent][-1] == index)
+        name = step.id.removeprefix(f"{step.parent}.") if step.parent else step.id
+        pieces: list[str | Styled] = [Styled(stem(out, lasts[step.id]), "dim"), Styled(name, "bold")]
+        pieces.append(f"  {step.title}" if step.title != name else "")
+        marks = [f"needs {', '.join(step.needs)}"] if step.needs else []
+        marks += [f"waits for {wait.gate} of {wait.spawner}" for wait in step.waits_for]
+        marks += [f"gate {step.gate.kind}"] if step.gate else []
+        marks += [f"if {step.condition}"] if step.condition else []
+        pieces.append(Styled(f"  [{'; '.join(marks)}]" if marks else "", "dim"))
+        lines.append(pieces)
+    return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

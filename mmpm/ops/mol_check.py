@@ -1,0 +1,61 @@
+"""`mol check`: does this formula cook alike under bd, gt and mmpm?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mmpm.errors import CookError
+from mmpm.model.names import FormulaName
+from mmpm.molecule.compatibility import Difference, differences
+from mmpm.molecule.cooking import cook
+from mmpm.ops.mol_cook import Kitchen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmpm.execute.context import Context
+    from mmpm.molecule.inheritance import Ingredient
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is known of one formula.
+
+    Attributes:
+        differences: that touch it.
+        failure: why mmpm itself cannot cook it; empty where it can.
+    """
+
+    differences: tuple[Difference, ...]
+    failure: str = ""
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether the same steps and edges come out of all three."""
+        return not self.failure and all(one.when != "cook" for one in self.differences)
+
+
+def check_formula(context: Context, cwd: str, operand: str) -> Compared:
+    """Look at a formula by name or path.
+
+    Raises:
+        NotFoundHereError, PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: there is no such formula.
+    """
+    kitchen = Kitchen(context, cwd)
+    ingredient, _ = kitchen.find(operand)
+    base = FormulaName.parse(ingredient.formula.name).base
+    tables: dict[str, Mapping[str, Any]] = {base: ingredient.formula.tables}
+
+    def load(name: str) -> Ingredient | None:
+        found = kitchen.load(name)
+        if found is not None:
+            tables[FormulaName.parse(name).base] = found.formula.tables
+        return found
+
+    overlay = kitchen.overlay(base)
+    try:
+        cooked = cook(ingredient, load, (overlay,) if overlay else ())
+    except CookError as error:
+        return Compared((), error.fact)
+    return Compared(differences(cooked.proto, tables))

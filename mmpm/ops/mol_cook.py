@@ -1,0 +1,226 @@
+"""Cooking what is installed or lies in a file: `mol cook`, `mol check`, and what bonding takes from a formula.
+
+A name is found as bd and gt find it (project, user, town, system; the first hit wins). What a file names lies beside
+it, else it is found by its name. The proto says what it was cooked from: the release with its checksum where the file
+is as it was installed, else the file's own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mmpm.errors import NotFoundHereError, PayloadRefusedError, printable
+from mmpm.model.checksums import Checksum
+from mmpm.model.formula import parse_formula
+from mmpm.model.names import FormulaName
+from mmpm.model.toml_text import MAX_TOML_BYTES
+from mmpm.molecule.cooking import Bound, Cooked, bound, cook
+from mmpm.molecule.inheritance import Ingredient
+from mmpm.molecule.overlays import Overlay, parse_overlay
+from mmpm.molecule.proto import Source
+from mmpm.plan import Plan, PutObject, WriteFiles
+from mmpm.project.files import content_id, read_optional, read_project, real_path
+from mmpm.project.tiers import search_order
+from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmpm.execute.context import Context
+    from mmpm.molecule.proto import Proto
+    from mmpm.project.tiers import Project
+    from mmpm.receipt import Installed
+
+_OVERLAYS: Final = "formula-overlays"
+
+
+@dataclass(frozen=True, slots=True)
+class Dish:
+    """A formula, cooked.
+
+    Attributes:
+        cooked: with its variables still in it.
+        bound: with the values that were given; None where none were.
+        path: of the formula's file.
+        ingredient: the formula itself.
+        overlay: what the town or the rig says, or None.
+    """
+
+    cooked: Cooked
+    bound: Bound | None
+    path: str
+    ingredient: Ingredient
+    overlay: Overlay | None
+
+    @property
+    def proto(self) -> Proto:
+        """What was asked for."""
+        return self.bound.proto if self.bound else self.cooked.proto
+
+
+class Kitchen:
+    """Finds formulas from one working folder, each file read once."""
+
+    def __init__(self, context: Context, cwd: str) -> None:
+        self._context = context
+        self._cwd = cwd
+        chosen = context.project.root if context.project.chosen.startswith("--") else None
+        self._tiers = search_order(context.places, cwd, chosen)
+        self._receipts: dict[str, tuple[Installed, ...]] = {}
+        self._beside = ""
+
+    def find(self, operand: str) -> tuple[Ingredient, str]:
+        """Give the formula that a person means, and the path of its file.
+
+        Raises:
+            NotFoundHereError: no tier has a formula of the name.
+            PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: it is no formula.
+        """
+        path = os.path.normpath(os.path.join(self._cwd, operand))
+        if os.path.isdir(path) and os.path.isfile(os.path.join(path, BUNDLE_FORMULA)):
+            path = os.path.join(path, BUNDLE_FORMULA)
+        is_path = operand.endswith(".toml") or operand.startswith((".", "/")) or os.path.isfile(path)
+        if is_path:
+            data = _read(path)
+            if data is None:
+                raise PayloadRefusedError(operand, "there is no such file")
+            self._beside = os.path.dirname(path)
+            return _ingredient(data, path, "file"), path
+        found = self._installed(operand)
+        if found is None:
+            raise NotFoundHereError(operand, "*", [f"{tier.tier}: {tier.formulas}" for tier in self._tiers])
+        return found
+
+    def load(self, name: str) -> Ingredient | None:
+        """Find a formula by the name that another gives it; this is what cooking takes."""
+        if self._beside:
+            base = FormulaName.parse(name).base
+            path = os.path.join(self._beside, base + FLAT_SUFFIX)
+            data = _read(path)
+            if data is not None:
+                return _ingredient(data, path, "file")
+        found = self._installed(name)
+        return found[0] if found else None
+
+    def overlay(self, base: str) -> Overlay | None:
+        """Give what the rig says of a formula, else the town, else None.
+
+        Raises:
+            FormulaSyntaxError, FormulaInvalidError: it is no overlay.
+        """
+        town = self._context.places.town
+        places = [("town", os.path.join(town, _OVERLAYS))]
+        rig = self._rig(town)
+        if rig:
+            places.insert(0, (f"rig {rig}", os.path.join(town, rig, _OVERLAYS)))
+        for who, folder in places:
+            path = os.path.join(folder, f"{base}.toml")
+            data = _read(path)
+            if data is not None:
+                source = Source(f"overlay of {who}", "", str(Checksum.of(data)), "overlay")
+                return parse_overlay(data, path, source)
+        return None
+
+    def _rig(self, town: str) -> str:
+        """Give the rig that this is about: `$GT_RIG`, else the folder of the town in which the working folder lies."""
+        said = self._context.environ.get("GT_RIG", "")
+        if said and "/" not in said and not said.startswith("."):
+            return said
+        real, root = os.path.realpath(self._cwd), os.path.realpath(town).rstrip("/") + "/"
+        first = real.removeprefix(root).split("/")[0] if real.startswith(root) else ""
+        return "" if first.startswith(".") else first
+
+    def _installed(self, text: str) -> tuple[Ingredient, str] | None:
+        try:
+            name = FormulaName.parse(text)
+        except ValueError as error:
+            raise PayloadRefusedError(text, str(error)) from None
+        for tier in self._tiers:
+            formulas = real_path(tier, tier.formulas)
+            entries = self._entries(tier)
+            for entry in entries:
+                if entry.name == text:  # under another name, perhaps
+                    found = self._read_installed(formulas, entry.installed_name, entries)
+                    if found is not None:
+                        return found
+            found = self._read_installed(formulas, name.base, entries)
+            if found is not None and (name.scope is None or found[0].formula.name == text):
+                return found
+        return None
+
+    def _read_installed(
+        self, formulas: str, base: str, entries: tuple[Installed, ...]
+    ) -> tuple[Ingredient, str] | None:
+        for relative in (base + FLAT_SUFFIX, f"{base}/{BUNDLE_FORMULA}"):
+            path = os.path.join(formulas, relative)
+            data = _read(path)
+            if data is None:
+                continue
+            ingredient = _ingredient(data, path, "file")
+            entry = next((one for one in entries if one.installed_name == base), None)
+            if entry is not None and (relative, content_id(data)) in {(file.path, file.id) for file in entry.files}:
+                source = Source(entry.name, entry.version, entry.checksum, "release")
+                return Ingredient(ingredient.formula, source), path
+            return ingredient, path
+        return None
+
+    def _entries(self, tier: Project) -> tuple[Installed, ...]:
+        if tier.tier == "system":
+            return ()
+        if tier.root not in self._receipts:
+            self._receipts[tier.root] = tuple(read_project(tier).receipt.entries)
+        return self._receipts[tier.root]
+
+
+def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, str] | None = None) -> Dish:
+    """Cook a formula by name or path, with the overlay that counts here.
+
+    Args:
+        context: its places say where the tiers are.
+        cwd: absolute path of the working folder.
+        operand: a name, or a path of a formula file or bundle.
+        values: of variables; None leaves them in the texts, an empty mapping puts the defaults in.
+
+    Raises:
+        NotFoundHereError, PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: there is no such formula.
+        CookError, VariablesRefusedError: it cannot be cooked.
+    """
+    kitchen = Kitchen(context, cwd)
+    ingredient, path = kitchen.find(operand)
+    overlay = kitchen.overlay(FormulaName.parse(ingredient.formula.name).base)
+    cooked = cook(ingredient, kitchen.load, (overlay,) if overlay else (), values)
+    return Dish(cooked, None if values is None else bound(cooked.proto, values), path, ingredient, overlay)
+
+
+def plan_cook(dish: Dish, *, store: bool, output: str | None, force: bool) -> Plan:
+    """Plan what is kept of a dish: an object in the store, a file with the proto's text.
+
+    Args:
+        dish: what was cooked.
+        store: whether the store gets it.
+        output: absolute path of a file to write, or None.
+        force: write over a file that is there.
+    """
+    data = dish.proto.to_bytes()
+    actions: list[PutObject | WriteFiles] = []
+    if store:
+        actions.append(PutObject(content_id(data), data, f"the proto of {dish.proto.name}"))
+    if output is not None:
+        actions.append(WriteFiles(((output, data, 0o644),), overwrite=force))
+    return Plan(tuple(actions))
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        return read_optional(path)
+    except NotADirectoryError:
+        return None
+    except OSError as error:
+        raise PayloadRefusedError(path, f"it cannot be read: {printable(error.strerror or str(error))}") from None
+
+
+def _ingredient(data: bytes, path: str, origin: str) -> Ingredient:
+    formula = parse_formula(data[: MAX_TOML_BYTES + 1], os.path.basename(path))
+    return Ingredient(formula, Source(formula.name, str(formula.version), str(Checksum.of(data)), origin))
