@@ -29,8 +29,6 @@ def commands_named_in(text):
 
 # Also names what is still to come: the table says of each row whether it works now (see the next test).
 WITH_LATER_COMMANDS = "docs/seeds.md"
-# The remedy of `fragment` says which command will install one.
-ANNOUNCED = (["mol"],)
 
 
 def test_documents_name_only_commands_that_exist():
@@ -39,7 +37,7 @@ def test_documents_name_only_commands_that_exist():
         for path in tracked("*.md")
         if path != CHECKOUT / WITH_LATER_COMMANDS
         for words in commands_named_in(path.read_text())
-        if words not in ANNOUNCED and not knows_command(words)
+        if not knows_command(words)
     ]
     assert unknown == []
 

@@ -55,7 +55,7 @@ class FragmentError(MmpmError):
     def __init__(self, name: str, version: str) -> None:
         super().__init__(
             f"{name} {version} is a fragment of molecules: it belongs into a catalogue, not among the formulas",
-            "this version publishes and carries fragments; installing them comes with `mmpm mol`",
+            f"run `mmpm mol install {printable(name)}`",
             {"name": name, "version": version},
         )
 

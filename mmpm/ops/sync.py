@@ -23,6 +23,7 @@ from mmpm.execute.install import begin_change
 from mmpm.execute.remembering import trust_files
 from mmpm.execute.trees import read_trees
 from mmpm.lock import Lockfile, format_lock, parse_lock
+from mmpm.ops.fragments import plan_fragments
 from mmpm.ops.receipts import lock_from_receipt, speaks_alone, standing_lock, with_files
 from mmpm.ops.vouching import hold_policy
 from mmpm.plan import (
@@ -178,30 +179,33 @@ def plan_lockfile(
     paths = [file.path for one in (after, receipt) for entry in one.entries for file in entry.files]
     observed = observe(files.formulas, paths, installed_identities(state_file, receipt))
     actions = reconcile(after, receipt, observed)
-    texts = _texts(context, files, receipt, after)
+    fragments = plan_fragments(context, lock, sources)
+    texts = [*_texts(context, files, receipt, after), *fragments.texts]
     if writes_lock:
         texts += _text("lock", context.project.lock_path, format_lock(lock), read_optional(context.project.lock_path))
     if manifest is not None:
         path = context.project.manifest_path
         texts += _text("manifest", path, manifest.encode(), read_optional(path))
     linked = [action for action in actions if isinstance(action, (InstallTree, ReplaceTree)) and action.link]
-    if linked and not (is_judged or context.settings.bars_nothing):
-        names = {action.release.name for action in linked}
+    if (linked or fragments.fresh) and not (is_judged or context.settings.bars_nothing):
+        names = {action.release.name for action in linked}.union(fragments.fresh)
         hold_policy(context, [one for one in lock.releases if one.name in names], receipt, was_checked=False)
     try:
-        noted = NoteState("Nothing to do", _watched(context, after, sources))
+        noted = NoteState("Nothing to do", (*_watched(context, after, sources), *fragments.watched))
     except TrustStateUnreadableError:
         noted, notes = NoteState("", ()), False  # the next one looks again
     if not (actions or texts):
         if notes and not dry_run:
             around = surroundings(context.environ)
             note(context.places.state, context.project.root, noted.sentence, list(noted.paths), around)
-        return Plan(folder=files.formulas)
-    root = SetRoot(f"{files.formulas}/{FILE_NAME}", tuple(sorted({entry.tree for entry in after.entries})))
+        return Plan(folder=files.formulas, notes=fragments.notes)
+    root = SetRoot(
+        f"{files.formulas}/{FILE_NAME}", tuple(sorted({*fragments.trees, *(entry.tree for entry in after.entries)}))
+    )
     # A checksum follows from the tree: where the receipt has another one for the same tree, one of them is wrong.
     told = {(entry.tree, entry.checksum) for entry in receipt.entries}
     old_trees = {tree for tree, _ in told}
-    names = {action.release.name for action in linked}
+    names = {action.release.name for action in linked}.union(fragments.names)
     names |= {one.name for one in after.entries if one.tree in old_trees and (one.tree, one.checksum) not in told}
     first_time = unproved(context.places.state, [locked for locked in lock.releases if locked.name in names])
     missing = _missing(context, linked, None if dry_run else {locked.name for locked in first_time})
@@ -212,7 +216,8 @@ def plan_lockfile(
         fetch=tuple(missing),
         sources=sources,
         unproved=first_time,
-        lock=b"" if observed or receipt.entries or open_ends(lock) else format_lock(lock),
+        lock=b"" if observed or receipt.entries or fragments.watched or open_ends(lock) else format_lock(lock),
+        notes=fragments.notes,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import LockMissingError, NotInstalledError, StillRequiredError
 from mmpm.execute.install import begin_change
-from mmpm.lock import Lockfile
+from mmpm.lock import SECTIONS, Lockfile
 from mmpm.ops.receipts import speaks_alone, standing_lock
 from mmpm.ops.sync import plan_lockfile
 from mmpm.project.files import read_project
@@ -38,11 +38,13 @@ def plan_uninstall(context: Context, names: Sequence[str], *, dry_run: bool = Fa
     gone = set()
     for name in names:
         full = _full_name(lock, name)
-        if full is None and manifest.find(name) is None:
+        if full is None and not any(manifest.find(name, section) for section in SECTIONS):
             raise NotInstalledError(name, context.project.root)
         gone.add(full or name)
     for name in sorted(gone):
-        text = parse_manifest(text, manifest.path).without_requirement(name) if text else text
+        for section in SECTIONS:
+            if manifest.find(name, section):
+                text = parse_manifest(text, manifest.path).without_requirement(name, section)
     left = drop(lock, gone)
     return plan_lockfile(context, left, files=files, manifest=text if text != manifest.text else None, dry_run=dry_run)
 

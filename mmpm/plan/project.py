@@ -91,7 +91,7 @@ class WriteText:
     """Write one of the project's own text files, as a whole, atomically.
 
     Attributes:
-        role: ``manifest``, ``lock``, ``receipt``, ``installed`` (gt's list), ``gitignore`` or ``file``.
+        role: ``manifest``, ``lock``, ``receipt``, ``installed`` (gt's list), ``gitignore``, ``catalogue`` or ``file``.
         path: absolute.
         text: the new content.
         replaces: ``blake3:..`` of what the plan was made over, empty where there was no file; a file that a person

@@ -10,8 +10,6 @@ from terminal import CHECKOUT
 
 from mmpm.model.formula import parse_formula
 
-OWN = ("mol-code-review", "mol-engineer-in-box", "mol-polecat-arm", "mol-security-scan", "mol-witness-patrol")
-
 
 @pytest.fixture
 def catalogues(terminal):

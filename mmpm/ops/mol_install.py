@@ -1,0 +1,51 @@
+"""`mol install`, `mol uninstall`: releases of molecules, chosen and locked like any other, merged into a catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mmpm.errors import UsageError
+from mmpm.ops.change import Change, edited, plan_change
+from mmpm.project.manifest import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmpm.execute.context import Context
+    from mmpm.lock import Lockfile
+    from mmpm.model.references import Reference
+    from mmpm.project.manifest import Manifest
+
+
+def prepare_mol_install(context: Context, references: Sequence[Reference], *, dry_run: bool = False) -> Change:
+    """Plan that the tier of `context` has these releases of molecules, and their records in its catalogue.
+
+    Raises:
+        UsageError: a name twice, or a release that is no molecules.
+        MmpmError: as for `plan_change`.
+    """
+    names = [str(reference.name) for reference in references]
+    if len(set(names)) != len(names):
+        raise UsageError("a release is named twice", "name each once")
+
+    def edit(manifest: Manifest, _old: Lockfile | None) -> Manifest:
+        for reference in references:
+            wanted = _wanted(reference, manifest.find(str(reference.name), "molecules"))
+            if wanted != manifest.find(wanted.name, "molecules"):
+                manifest = edited(manifest, manifest.with_requirement(wanted))
+        return manifest
+
+    change = plan_change(context, edit, dry_run=dry_run)
+    for name in names:
+        locked = change.resolved.lock.get(name)
+        if locked is not None and locked.kind != "molecules":
+            raise UsageError(f"{name} {locked.version} is a {locked.kind}", f"run `mmpm install {name}`")
+    return change
+
+
+def _wanted(reference: Reference, before: Wanted | None) -> Wanted:
+    registry = str(reference.registry) if reference.registry else (before.registry if before else None)
+    if before is not None and reference.range.is_any:
+        return replace(before, registry=registry)
+    return Wanted("molecules", str(reference.name), str(reference.range), registry)

@@ -1,0 +1,176 @@
+"""Releases of molecules as a person sees them: into the catalogue, and out of it again."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from mmpm.execute import install
+
+pytestmark = pytest.mark.usefixtures("fragments")
+
+
+@pytest.fixture
+def fragments(mall, terminal):
+    """Publish two releases of molecules beside the formulas `mol-a` and `mol-b`."""
+    assert mall
+    terminal.environ["NO_COLOR"] = "1"
+
+    def publish(name, version, *records):
+        path = terminal.folder / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(one) + "\n" for one in records))
+        done = terminal.run("publish", str(path), "--version", version, "--to", "../reg", "--yes")
+        assert done.status == 0, done.both
+
+    publish("mol-scan", "1.0.0", {"id": "scan", "title": "One", "labels": ["template", "plugin"]}, {"id": "scan.1"})
+    publish("mol-scan", "1.1.0", {"id": "scan", "title": "Two", "labels": ["template", "plugin"]}, {"id": "scan.x"})
+
+
+def catalogue(terminal, tier="user"):
+    return ({"user": terminal.home, "project": terminal.cwd}[tier] / ".beads" / "molecules.jsonl").read_text()
+
+
+def ids(text):
+    return [json.loads(line)["id"] for line in text.splitlines()]
+
+
+def done(terminal, *words):
+    seen = terminal.run(*words)
+    assert seen.status == 0, seen.both
+    return seen
+
+
+def test_molecules_are_installed_into_the_user_s_catalogue_and_taken_out(terminal):
+    own = '{"id": "mine",  "title": "with blanks"}\nnot json\n'
+    (terminal.home / ".beads").mkdir()
+    (terminal.home / ".beads" / "molecules.jsonl").write_text(own)
+    seen = done(terminal, "mol", "install", "mol-scan@1.0.0")
+    assert seen.out == "Installed: mol-scan@1.0.0\n"
+    text = catalogue(terminal)
+    assert text.startswith(own)
+    assert ids(text.removeprefix(own)) == ["scan", "scan.1"]
+    assert 'mol-scan = "1.0.0"' in (terminal.home / "mmpm.toml").read_text().partition("[molecules]")[2]
+    assert '"molecules"' in (terminal.home / "mmpm.lock").read_text()
+    assert "scan One [plugin] (user)" in done(terminal, "mol", "list", "--label", "plugin").out
+    again = done(terminal, "mol", "install", "mol-scan")
+    assert "already" in again.err
+    done(terminal, "mol", "uninstall", "mol-scan")
+    assert catalogue(terminal) == own
+    assert "mol-scan" not in (terminal.home / "mmpm.lock").read_text()
+    assert "mol-scan" not in (terminal.home / "mmpm.toml").read_text()
+
+
+def test_an_upgrade_replaces_what_was_put_in_and_nothing_else(terminal):
+    done(terminal, "mol", "install", "mol-scan@1.0.0")
+    done(terminal, "mol", "install", "mol-scan@^1.1")
+    assert ids(catalogue(terminal)) == ["scan", "scan.x"]
+    assert '"Two"' in catalogue(terminal)
+
+
+def test_a_record_of_the_person_s_own_stays_and_it_is_said(terminal):
+    (terminal.home / ".beads").mkdir()
+    (terminal.home / ".beads" / "molecules.jsonl").write_text('{"id":"scan","title":"mine"}\n')
+    seen = done(terminal, "mol", "install", "mol-scan@1.0.0")
+    assert "scan of mol-scan@1.0.0 is left out" in seen.err
+    assert ids(catalogue(terminal)) == ["scan", "scan.1"]
+    assert '"mine"' in catalogue(terminal)
+
+
+def test_a_project_has_its_own_and_a_clone_gets_them_by_sync(terminal):
+    done(terminal, "mol", "install", "mol-scan", "--tier", "project")
+    text = catalogue(terminal, "project")
+    assert ids(text) == ["scan", "scan.x"]
+    (terminal.cwd / ".beads" / "molecules.jsonl").unlink()
+    done(terminal, "sync", "--frozen", "--offline")
+    assert catalogue(terminal, "project") == text
+    assert done(terminal, "sync").out == ""
+    assert done(terminal, "sync", "--check").status == 0
+
+
+def test_the_store_keeps_what_a_catalogue_was_made_from(terminal):
+    done(terminal, "mol", "install", "mol-scan")
+    done(terminal, "store", "prune", "--yes")
+    (terminal.home / ".beads" / "molecules.jsonl").unlink()
+    (terminal.home / "reg").rename(terminal.home / "gone")
+    done(terminal, "sync", "--tier", "user", "--frozen", "--offline")
+    assert ids(catalogue(terminal)) == ["scan", "scan.x"]
+
+
+def test_a_dry_run_writes_nothing(terminal):
+    seen = done(terminal, "mol", "install", "mol-scan", "--dry-run")
+    assert "would write" in seen.out
+    assert not (terminal.home / ".beads").exists()
+    assert not (terminal.home / "mmpm.toml").exists()
+
+
+def test_each_kind_is_sent_to_its_own_command(terminal):
+    seen = terminal.run("mol", "install", "mol-a")
+    assert (seen.status, "run `mmpm install mol-a`" in seen.err) == (2, True)
+    seen = terminal.run("install", "mol-scan")
+    assert (seen.status, "mmpm mol install mol-scan" in seen.err) == (1, True)
+    assert not (terminal.home / "mmpm.toml").exists()
+
+
+def test_formulas_and_molecules_of_one_tier_do_not_disturb_each_other(terminal):
+    done(terminal, "mol", "install", "mol-scan", "--tier", "project")
+    done(terminal, "install", "mol-b@1.0.0")
+    assert ids(catalogue(terminal, "project")) == ["scan", "scan.x"]
+    done(terminal, "mol", "uninstall", "mol-scan", "--tier", "project")
+    assert catalogue(terminal, "project") == ""
+    assert (terminal.cwd / ".beads" / "formulas" / "mol-b.formula.toml").exists()
+    assert done(terminal, "verify").status == 0
+
+
+def test_a_damaged_list_or_catalogue_is_refused_and_nothing_changes(terminal):
+    done(terminal, "mol", "install", "mol-scan@1.0.0")
+    (terminal.home / ".beads" / "molecules.jsonl").write_bytes(b'{"id":"x"}\n\xff\n')
+    seen = terminal.run("mol", "install", "mol-scan@^1.1")
+    assert "not UTF-8" in seen.err
+    (terminal.home / ".beads" / "molecules.jsonl").unlink()
+    (terminal.home / ".beads" / "mmpm" / "catalogue.json").write_text("{}")
+    seen = terminal.run("mol", "install", "mol-scan@^1.1")
+    assert "document-unreadable" in seen.err
+    assert not (terminal.home / ".beads" / "molecules.jsonl").exists()
+
+
+def test_a_lock_that_was_tampered_with_is_seen_before_the_catalogue_changes(terminal):
+    done(terminal, "mol", "install", "mol-scan@1.0.0", "--tier", "project")
+    old = json.loads((terminal.cwd / "mmpm.lock").read_text())["releases"][0]["tree"]
+    done(terminal, "mol", "install", "mol-scan@1.1.0", "--tier", "project")
+    before = catalogue(terminal, "project")
+    lock = json.loads((terminal.cwd / "mmpm.lock").read_text())
+    lock["releases"][0]["tree"] = old
+    (terminal.cwd / "mmpm.lock").write_text(json.dumps(lock))
+    seen = terminal.run("sync", "--frozen")
+    assert seen.status == 4
+    assert "error[checksum-mismatch]" in seen.err
+    assert catalogue(terminal, "project") == before
+
+
+def test_killed_at_every_instant_the_same_command_completes_it(terminal):
+    """The process is ended at each checkpoint in turn; then the command is typed again."""
+    for instant in range(100):
+        child = os.fork()
+        if not child:
+            left = [instant]
+
+            def stop(_name, left=left):
+                left[0] -= 1
+                if left[0] < 0:
+                    os._exit(9)
+
+            install.checkpoint = stop
+            os._exit(terminal.run("mol", "install", "mol-scan@1.0.0").status)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        there = terminal.home / ".beads" / "molecules.jsonl"
+        assert ids(there.read_text() if there.exists() else "") in ([], ["scan", "scan.1"])
+        done(terminal, "mol", "install", "mol-scan@1.0.0")
+        assert ids(catalogue(terminal)) == ["scan", "scan.1"]
+        done(terminal, "mol", "uninstall", "mol-scan")
+        assert catalogue(terminal) == ""
+        if status == 0:
+            break
+    assert status == 0
+    assert instant > 5
