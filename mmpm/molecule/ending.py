@@ -1,0 +1,110 @@
+"""What ends with a step: parents whose last child it was, and what only its failure would have run.
+
+Rule: nothing ends early. A parent ends by itself only where nobody started it and nothing holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mmpm.errors import quoted
+from mmpm.molecule.events import Closed, Skipped
+from mmpm.molecule.readiness import Outcome, View
+from mmpm.molecule.state import Molecule, is_failure
+from mmpm.molecule.transitions import has_run, next_state
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmpm.molecule.events import Event
+
+
+def endings(
+    molecule: Molecule, step_id: str, reason: str, now: str, others: Mapping[str, Outcome] | None = None
+) -> tuple[Event, ...]:
+    """Give the events of closing a step, itself first; each of them fits the state after those before it."""
+    ending = _Ending(molecule, now, others)
+    ending.end(step_id, "close", reason)
+    ending.follow()
+    return tuple(ending.events)
+
+
+class _Ending:
+    """A molecule in which steps are ending. What holds a step is only ever released here, never added."""
+
+    def __init__(self, molecule: Molecule, now: str, others: Mapping[str, Outcome] | None) -> None:
+        self.events: list[Event] = []
+        self._now = now
+        self._before = View(molecule, now, others)
+        self._steps = dict(molecule.steps)
+        self._molecule = replace(molecule, steps=self._steps)
+        self._view = View(self._molecule, now, others)
+        self._queue: list[str] = []
+        self._open: dict[str, int] = {}  # by parent: children that have to end, less those that the queue came to
+        self._free: set[str] = set()
+        self._only_after: dict[str, list[str]] = {}
+        for one, record in molecule.steps.items():
+            for cause in record.if_failed:
+                self._only_after.setdefault(cause, []).append(one)
+
+    def end(self, step_id: str, verb: str, reason: str) -> None:
+        record = self._steps[step_id]
+        after = next_state(record.state, verb)
+        assert after is not None, "a step ends only where the table allows it"
+        self._steps[step_id] = replace(record, state=after, closed_at=self._now, reason=reason)
+        self.events.append(Closed(step_id, reason) if verb == "close" else Skipped(step_id, reason))
+        self._queue.append(step_id)
+
+    def follow(self) -> None:
+        """End what ends with what has ended, until nothing more does."""
+        at = 0
+        while at < len(self._queue):
+            step_id = self._queue[at]
+            at += 1
+            record = self._steps[step_id]
+            if not (has_run(record.state) and is_failure(record.reason)):
+                for waiting in self._only_after.get(step_id, ()):
+                    self._skip(waiting, f"{quoted(step_id)} did not fail")
+            self._parent_of(step_id)
+
+    def _skip(self, step_id: str, reason: str) -> None:
+        """Skip a step and all below it."""
+        waiting = [step_id]
+        while waiting:
+            current = waiting.pop()
+            if next_state(self._steps[current].state, "skip") is not None:
+                self.end(current, "skip", reason)
+                waiting.extend(reversed(self._molecule.children.get(current, ())))
+
+    def _parent_of(self, step_id: str) -> None:
+        """End the parent if this was its last child."""
+        parent = self._steps[step_id].step.parent
+        if not parent or (step_id in self._molecule.arms and parent in self._before.spawners()):
+            return
+        if parent not in self._open:
+            self._open[parent] = self._before.open_children(parent)
+        self._open[parent] -= 1
+        if self._open[parent] or next_state(self._steps[parent].state, "skip") is None:
+            return
+        if not self._view.is_container(parent) or not self._is_free(parent):
+            return
+        children = [self._steps[one] for one in self._molecule.children.get(parent, ())]
+        failed = sum(1 for one in children if has_run(one.state) and is_failure(one.reason))
+        told = f"failed: {failed} of {len(children)} children failed" if failed else "all its children have ended"
+        self.end(parent, "close", told)
+
+    def _is_free(self, step_id: str) -> bool:
+        """Tell whether nothing holds a step; what was found free once is not walked again."""
+        self._view.recount()
+        if self._view.root_hold() is not None:
+            return False
+        path: list[str] = []
+        while step_id and step_id not in self._free:
+            record = self._steps[step_id]
+            if next_state(record.state, "start") is not None and next(self._view.own_holds(record), None) is not None:
+                return False
+            path.append(step_id)
+            step_id = record.step.parent
+        self._free.update(path)
+        return True

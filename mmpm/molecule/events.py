@@ -1,0 +1,370 @@
+"""What happened to a molecule: events, and the one line of text that an operation is.
+
+Rule: one operation is one line, whole or not there. A line has one text, canonical JSON, and only that text is read;
+what a newer program writes is refused with that sentence and never guessed.
+
+Ids in a line are below the molecule: ``arm-ace.load`` stands for ``<molecule>.arm-ace.load``, the empty text for
+the root.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, ClassVar, Final, Self, TypeAlias
+
+from mmpm.errors import quoted
+from mmpm.model.canonical import MAX_JSON_BYTES, canonical_json, parse_json
+from mmpm.model.capabilities import Capabilities
+from mmpm.model.fields import Fields
+from mmpm.molecule.proto import Source
+from mmpm.molecule.steps import MAX_TEXT, Step, is_step_id
+
+FORMAT: Final = 1
+MAX_LINE_BYTES: Final = MAX_JSON_BYTES
+MAX_EVENTS: Final = 200_000  # of one line: closing one step may close or skip all that is around it
+MAX_ACTOR: Final = 256
+PHASES: Final = ("mol", "wisp")
+INNER_EDGES: Final = ("blocks", "conditional-blocks")
+CONNECTIONS: Final = ("sequential", "parallel", "conditional")
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_ROOT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+MAX_ROOT: Final = 128
+
+
+def check_moment(text: str) -> str:
+    """Give `text` if it is a moment as all our documents write it: RFC 3339, UTC, whole seconds, ``Z`` at its end.
+
+    Raises:
+        ValueError: it is not one, or no such day is in the calendar.
+    """
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a moment such as 2026-01-10T15:30:00Z")
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a moment such as 2026-01-10T15:30:00Z") from None
+    return text
+
+
+def is_molecule_id(text: str) -> bool:
+    """Tell whether `text` can be the id of a molecule: no dot, so that the first dot of a full id ends it."""
+    return len(text) <= MAX_ROOT and _ROOT.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which proto something was bonded from.
+
+    Attributes:
+        name: of the formula.
+        version: its text; empty where the catalogue gives none.
+        checksum: ``sha256:..`` of the formula; may be empty.
+        object_id: ``blake3:..`` of the proto's text.
+        sources: all that it was cooked from.
+    """
+
+    name: str
+    version: str = ""
+    checksum: str = ""
+    object_id: str = ""
+    sources: tuple[Source, ...] = ()
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give its JSON form: what is empty is left out."""
+        said: dict[str, Any] = {
+            key: value for key in ("name", "version", "checksum", "object_id") if (value := getattr(self, key))
+        }
+        if self.sources:
+            said["sources"] = [[one.name, one.version, one.checksum, one.origin] for one in self.sources]
+        if self.capabilities:
+            said["capabilities"] = self.capabilities.to_document()
+        return said
+
+    @classmethod
+    def of_dict(cls, value: object, what: str) -> Self:
+        """Read its JSON form.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        table = Fields(value, what)
+        sources = table.items("sources")
+        if not all(
+            isinstance(one, list) and len(one) == 4 and all(isinstance(text, str) for text in one) for one in sources
+        ):
+            raise ValueError(f"{what}: a source is a name, a version, a checksum and an origin")
+        return cls(
+            name=table.text("name"),
+            version=table.optional("version") or "",
+            checksum=table.optional("checksum") or "",
+            object_id=table.optional("object_id") or "",
+            sources=tuple(Source(*one) for one in sources),  # type: ignore[misc]  # four texts, looked at above
+            capabilities=Capabilities.of_document(table.table("capabilities")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bonded:
+    """A molecule began; the first event of a log.
+
+    Attributes:
+        id: of the molecule.
+        phase: ``mol`` or ``wisp``.
+        values: of its variables, defaults put in.
+    """
+
+    kind: ClassVar[str] = "bonded"
+    id: str
+    phase: str
+    provenance: Provenance
+    title: str = ""
+    description: str = ""
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StepsAdded:
+    """Steps came, a parent before its children, their variables put in."""
+
+    kind: ClassVar[str] = "steps-added"
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAdded:
+    """A proto was bonded to a running molecule; the step `step` (in the same line) is its root.
+
+    Attributes:
+        step: id of the arm.
+        spawners: ids of steps whose fan-out gates wait for this arm, beside its parent's.
+    """
+
+    kind: ClassVar[str] = "arm-added"
+    step: str
+    provenance: Provenance
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
+    spawners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeAdded:
+    """The step `step` waits for `on`, of the same molecule, from now on; `edge` is one of `INNER_EDGES`."""
+
+    kind: ClassVar[str] = "edge-added"
+    step: str
+    on: str
+    edge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """This molecule stands with another one, `on`: one of `CONNECTIONS`."""
+
+    kind: ClassVar[str] = "connected"
+    on: str
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Somebody works on a step."""
+
+    kind: ClassVar[str] = "started"
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A step ended; its reason says whether it failed."""
+
+    kind: ClassVar[str] = "closed"
+    step: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A step will not run, because what it was to run after did not fail."""
+
+    kind: ClassVar[str] = "skipped"
+    step: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateOpened:
+    """Somebody opened the gate of a step."""
+
+    kind: ClassVar[str] = "gate-opened"
+    step: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Squashed:
+    """The molecule ended in a digest, whose root this is."""
+
+    kind: ClassVar[str] = "squashed"
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Burned:
+    """The molecule ended in nothing; only the audit log holds this."""
+
+    kind: ClassVar[str] = "burned"
+    id: str
+    reason: str = ""
+
+
+Event: TypeAlias = (
+    Bonded | StepsAdded | ArmAdded | EdgeAdded | Connected | Started | Closed | Skipped | GateOpened | Squashed | Burned
+)
+
+_KINDS: Final[dict[str, type[Event]]] = {
+    one.kind: one
+    for one in (
+        *(Bonded, StepsAdded, ArmAdded, EdgeAdded, Connected, Started, Closed, Skipped, GateOpened, Squashed, Burned),
+    )
+}
+_NAMES: Final = {kind: tuple(one.name for one in fields(event)) for kind, event in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One operation.
+
+    Attributes:
+        at: the moment, RFC 3339, UTC, whole seconds.
+        actor: who did it.
+        operation: the verb (``pour``, ``attach``, ``close`` ..).
+        events: at least one.
+        nonce: what makes two equal bonds two molecules; empty for other operations.
+    """
+
+    at: str
+    actor: str
+    operation: str
+    events: tuple[Event, ...]
+    nonce: str = ""
+
+    def to_bytes(self) -> bytes:
+        """Give its one text, without the line feed.
+
+        Raises:
+            ValueError: it would be longer than a line may be.
+        """
+        said: dict[str, Any] = {
+            "format": FORMAT,
+            "at": self.at,
+            "actor": self.actor,
+            "operation": self.operation,
+            "events": [_event_dict(event) for event in self.events],
+        }
+        if self.nonce:
+            said["nonce"] = self.nonce
+        data = canonical_json(said)
+        if len(data) > MAX_LINE_BYTES:
+            raise ValueError(f"this operation has {len(data)} bytes, more than the {MAX_LINE_BYTES} of a line")
+        return data
+
+
+def parse_line(data: bytes) -> Line:
+    """Read one line, with or without its line feed.
+
+    Raises:
+        ValueError: it is not the one text of a line; one sentence, which says so where a newer program wrote it.
+    """
+    data = data.removesuffix(b"\n")
+    table = parse_json(data, "it", max_bytes=MAX_LINE_BYTES)
+    said = Fields(table, "it")
+    form = table.get("format")
+    if type(form) is int and form > FORMAT:
+        raise ValueError(f"it has format {form}, and this mmpm reads format {FORMAT}: a newer mmpm wrote it, upgrade")
+    said.require_format(FORMAT)
+    events = said.items("events")
+    if not 0 < len(events) <= MAX_EVENTS:
+        raise ValueError(f"it has {len(events)} events, and a line has 1 to {MAX_EVENTS}")
+    line = Line(
+        at=check_moment(said.text("at")),
+        actor=said.text("actor", MAX_ACTOR),
+        operation=said.text("operation", 64),
+        events=tuple(_event(one) for one in events),
+        nonce=said.optional("nonce", 128) or "",
+    )
+    if line.to_bytes() != data:
+        raise ValueError("it is not the one text that its contents have")
+    return line
+
+
+def _event_dict(event: Event) -> dict[str, Any]:
+    said: dict[str, Any] = {"kind": event.kind}
+    for name in _NAMES[event.kind]:
+        value = getattr(event, name)
+        if isinstance(value, Provenance):
+            said[name] = value.to_dict()
+        elif isinstance(event, StepsAdded):
+            said[name] = [step.to_dict() for step in event.steps]
+        elif value:
+            said[name] = dict(value) if isinstance(value, Mapping) else value
+    return said
+
+
+def _event(value: object) -> Event:
+    said = Fields(value, "an event")
+    kind = said.text("kind", 64)
+    if kind not in _KINDS:
+        raise ValueError(f"it tells of {quoted(kind)}, which this mmpm does not know: a newer mmpm wrote it, upgrade")
+    match kind:
+        case Bonded.kind:
+            return Bonded(
+                id=_molecule(said.text("id")),
+                phase=_one_of(said.text("phase"), PHASES),
+                provenance=Provenance.of_dict(said.table("provenance"), "what it was bonded from"),
+                title=said.optional("title", MAX_TEXT) or "",
+                description=said.optional("description", MAX_TEXT) or "",
+                values=said.mapping("values"),
+            )
+        case StepsAdded.kind:
+            return StepsAdded(tuple(Step.of_dict(one, "a step") for one in said.items("steps")))
+        case ArmAdded.kind:
+            provenance = Provenance.of_dict(said.table("provenance"), "what it was bonded from")
+            spawners = tuple(_step(one) for one in said.texts("spawners"))
+            return ArmAdded(_step(said.text("step")), provenance, said.mapping("values"), spawners)
+        case EdgeAdded.kind:
+            return EdgeAdded(_step(said.text("step")), _step(said.text("on")), _one_of(said.text("edge"), INNER_EDGES))
+        case Connected.kind:
+            return Connected(_molecule(said.text("on")), _one_of(said.text("connection"), CONNECTIONS))
+        case Started.kind:
+            return Started(_step(said.text("step")))
+        case Squashed.kind:
+            return Squashed(said.text("root"))
+        case Burned.kind:
+            return Burned(_molecule(said.text("id")), said.optional("reason", MAX_TEXT) or "")
+    step, reason = _step(said.text("step")), said.optional("reason", MAX_TEXT) or ""
+    if kind == Closed.kind:
+        return Closed(step, reason)
+    return Skipped(step, reason) if kind == Skipped.kind else GateOpened(step, reason)
+
+
+def _step(text: str) -> str:
+    if not is_step_id(text):
+        raise ValueError(f"{quoted(text)} cannot be a step's id")
+    return text
+
+
+def _molecule(text: str) -> str:
+    if not is_molecule_id(text):
+        raise ValueError(f"{quoted(text)} cannot be a molecule's id")
+    return text
+
+
+def _one_of(text: str, allowed: tuple[str, ...]) -> str:
+    if text not in allowed:
+        raise ValueError(f"{quoted(text)} is none of {', '.join(allowed)}")
+    return text

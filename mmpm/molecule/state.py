@@ -1,0 +1,283 @@
+"""The state of a molecule: the fold of its lines, and nothing else.
+
+Rule: folding never refuses. Two branches of a repository may each have added lines to one log, and a person may have
+edited it: an event that does not fit the state is left out and said (`Molecule.problems`); the first that fits holds.
+Time and memory grow with the lines; nothing recurses over steps.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from mmpm.errors import quoted
+from mmpm.molecule.events import (
+    ArmAdded,
+    Bonded,
+    Burned,
+    Closed,
+    Connected,
+    EdgeAdded,
+    Event,
+    GateOpened,
+    Line,
+    Provenance,
+    Skipped,
+    Squashed,
+    Started,
+    StepsAdded,
+)
+from mmpm.molecule.steps import Edge, edges_of
+from mmpm.molecule.transitions import next_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mmpm.molecule.steps import Step
+
+MAX_PROBLEMS: Final = 100
+# The words of beads; whole words, so that "unblocked" is none of them.
+_FAILURE = re.compile(
+    r"\b(?:failed|failure|rejected|wont[ -]?fix|won't fix|cancell?ed|abandoned|blocked|error|timeout|aborted)\b",
+    re.IGNORECASE,
+)
+
+
+def is_failure(reason: str) -> bool:
+    """Tell whether a close reason says that the work failed."""
+    return _FAILURE.search(reason) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step and what became of it.
+
+    Attributes:
+        state: ``open``, ``in_progress``, ``closed`` or ``skipped``.
+        added_at: the moment of its bond.
+        started_at: empty until it was started; likewise `started_by`.
+        closed_at: empty until it was closed or skipped; likewise `closed_by` and `reason`.
+        is_gate_open: whether somebody opened its gate.
+        added_needs: edges that came after its bond: (id, one of `events.INNER_EDGES`).
+    """
+
+    step: Step
+    state: str = "open"
+    added_at: str = ""
+    started_at: str = ""
+    started_by: str = ""
+    closed_at: str = ""
+    closed_by: str = ""
+    reason: str = ""
+    is_gate_open: bool = False
+    added_needs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Ids of the steps that must be over before it starts."""
+        if not self.added_needs:
+            return self.step.needs
+        return (*self.step.needs, *(on for on, kind in self.added_needs if kind == "blocks"))
+
+    @property
+    def if_failed(self) -> tuple[str, ...]:
+        """Ids of the steps that must have failed before it starts."""
+        if not self.added_needs:
+            return self.step.if_failed
+        return (*self.step.if_failed, *(on for on, kind in self.added_needs if kind == "conditional-blocks"))
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What was bonded to a running molecule: see `events.ArmAdded`."""
+
+    provenance: Provenance
+    values: Mapping[str, str]
+    spawners: tuple[str, ...]
+    at: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Molecule:
+    """A molecule as it stands.
+
+    Attributes:
+        state: ``flowing``, ``squashed`` or ``burned`` (``none`` before its first line).
+        steps: by id below the molecule, in the order in which they came: a parent before its children.
+        children: ids directly below an id; those of the root under the empty text.
+        arms: by the id of their root step.
+        spawned: ids of arms that the fan-out gates of a step wait for, by that step, beside its children.
+        connections: to other molecules.
+        root: of its digest; empty until it is squashed.
+        problems: what was left out of its log, at most `MAX_PROBLEMS` sentences.
+    """
+
+    id: str = ""
+    phase: str = "mol"
+    state: str = "none"
+    provenance: Provenance = field(default_factory=lambda: Provenance(""))
+    title: str = ""
+    description: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    children: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    arms: Mapping[str, Arm] = field(default_factory=dict)
+    spawned: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    connections: tuple[Connected, ...] = ()
+    bonded_at: str = ""
+    bonded_by: str = ""
+    ended_at: str = ""
+    ended_by: str = ""
+    root: str = ""
+    problems: tuple[str, ...] = ()
+
+    def full_id(self, step: str) -> str:
+        """Give the id by which people name a step; of the empty text the molecule's own."""
+        return f"{self.id}.{step}" if step else self.id
+
+    def step_of(self, full_id: str) -> str | None:
+        """Give the id below this molecule; the empty text for its own; None where it names nothing here."""
+        if full_id == self.id:
+            return ""
+        step = full_id.removeprefix(f"{self.id}.")
+        return step if step != full_id and step in self.steps else None
+
+    def edges(self) -> tuple[Edge, ...]:
+        """Every line of its graph as it stands now, the arms that gates wait for among them."""
+        found = list(edges_of(tuple(record.step for record in self.steps.values())))
+        for step_id, record in self.steps.items():
+            found.extend(
+                Edge(step_id, on, "blocks" if kind == "blocks" else "conditional-blocks")
+                for on, kind in record.added_needs
+            )
+            for wait in record.step.waits_for:
+                found.extend(Edge(step_id, arm, "blocks") for arm in self.spawned.get(wait.spawner, ()))
+        return tuple(found)
+
+
+def fold(lines: Iterable[Line]) -> Molecule:
+    """Give the state after all lines, in their order; a molecule of state ``none`` where there are none."""
+    folding = _Folding(Molecule())
+    for line in lines:
+        folding.take(line)
+    return folding.molecule()
+
+
+def apply(molecule: Molecule, line: Line) -> Molecule:
+    """Give the state after one more line. Costs a copy of the tables: for many lines `fold` is right."""
+    folding = _Folding(molecule)
+    folding.take(line)
+    return folding.molecule()
+
+
+class _Folding:
+    """A molecule whose tables are still being written."""
+
+    def __init__(self, start: Molecule) -> None:
+        self._head = start
+        self._steps = dict(start.steps)
+        self._children = {parent: list(ids) for parent, ids in start.children.items()}
+        self._arms = dict(start.arms)
+        self._spawned = {step: list(arms) for step, arms in start.spawned.items()}
+        self._problems = list(start.problems)
+
+    def molecule(self) -> Molecule:
+        return replace(
+            self._head,
+            steps=self._steps,
+            children=self._children,
+            arms=self._arms,
+            spawned=self._spawned,
+            problems=tuple(self._problems),
+        )
+
+    def take(self, line: Line) -> None:
+        for event in line.events:
+            problem = self._event(event, line)
+            if problem and len(self._problems) < MAX_PROBLEMS:
+                self._problems.append(f"{line.operation} at {line.at}: {problem}")
+
+    def _event(self, event: Event, line: Line) -> str:
+        """Take one event in; give a sentence where it does not fit."""
+        if isinstance(event, Bonded):
+            return self._bonded(event, line)
+        verb = "squash" if isinstance(event, Squashed) else "burn" if isinstance(event, Burned) else "work"
+        after = next_state(self._head.state, verb) if self._head.state != "none" else None
+        if after is None:
+            return f"nothing can be done here: the molecule is {self._head.state}"
+        match event:
+            case StepsAdded():
+                return self._added(event, line)
+            case ArmAdded():
+                return self._arm(event, line)
+            case EdgeAdded():
+                return self._edge(event)
+            case Connected():
+                if event not in self._head.connections:
+                    self._head = replace(self._head, connections=(*self._head.connections, event))
+            case Started():
+                return self._step(event.step, "start", started_at=line.at, started_by=line.actor)
+            case Closed():
+                return self._over(event.step, "close", event.reason, line)
+            case Skipped():
+                return self._over(event.step, "skip", event.reason, line)
+            case GateOpened():
+                return self._step(event.step, "open-gate", is_gate_open=True)
+            case Squashed():
+                self._head = replace(self._head, state=after, root=event.root, ended_at=line.at, ended_by=line.actor)
+            case Burned():
+                self._head = replace(self._head, state=after, ended_at=line.at, ended_by=line.actor)
+        return ""
+
+    def _bonded(self, event: Bonded, line: Line) -> str:
+        after = next_state(self._head.state, "bond")
+        if after is None:
+            return "it is bonded already"
+        self._head = replace(
+            self._head,
+            **{name: getattr(event, name) for name in ("id", "phase", "provenance", "title", "description", "values")},
+            state=after,
+            bonded_at=line.at,
+            bonded_by=line.actor,
+        )
+        return ""
+
+    def _added(self, event: StepsAdded, line: Line) -> str:
+        for step in event.steps:
+            if step.id in self._steps:
+                return f"there are two steps {quoted(step.id)}"
+            if step.parent and step.parent not in self._steps:
+                return f"{quoted(step.id)} has no parent {quoted(step.parent)}"
+            self._steps[step.id] = StepRecord(step, added_at=line.at)
+            self._children.setdefault(step.parent, []).append(step.id)
+        return ""
+
+    def _arm(self, event: ArmAdded, line: Line) -> str:
+        if event.step not in self._steps or event.step in self._arms:
+            return f"{quoted(event.step)} is not a new arm"
+        self._arms[event.step] = Arm(event.provenance, event.values, event.spawners, line.at, line.actor)
+        for spawner in event.spawners:
+            self._spawned.setdefault(spawner, []).append(event.step)
+        return ""
+
+    def _edge(self, event: EdgeAdded) -> str:
+        if event.on not in self._steps:
+            return f"there is no step {quoted(event.on)}"
+        found = self._steps.get(event.step)
+        needs = (*(found.added_needs if found else ()), (event.on, event.edge))
+        return self._step(event.step, "wait", added_needs=needs)
+
+    def _over(self, step_id: str, verb: str, reason: str, line: Line) -> str:
+        return self._step(step_id, verb, closed_at=line.at, closed_by=line.actor, reason=reason)
+
+    def _step(self, step_id: str, verb: str, **changes: object) -> str:
+        found = self._steps.get(step_id)
+        if found is None:
+            return f"there is no step {quoted(step_id)}"
+        after = next_state(found.state, verb)
+        if after is None:
+            return f"{quoted(step_id)} is {found.state}"
+        self._steps[step_id] = replace(found, state=after, **changes)  # type: ignore[arg-type]  # names of its fields
+        return ""
