@@ -217,7 +217,10 @@ class _Update:
         shown = look_at(tree.read, believed, registry)
         if shown.state is not None:
             self._shown[registry] = shown.state
-        config = replace(find_registry(context, registry), urls=carried.urls)
+        config = find_registry(context, registry)
+        # Whoever can write into a mirror's folder must not be sent what was meant for the registry.
+        from_others = config.from_project | frozenset(carried.unnamed)
+        config = replace(config, urls=carried.urls, from_project=from_others)
         source = source_of(context, config)
         origin = Origin(source, believed, shown, context.now, age_policy(context))
         self._stack.enter_context(destination)

@@ -249,7 +249,8 @@ def plan_update(
         kept = source.kept if source is not None else carried.origins
         configured = find_registry(context, registry).urls
         urls = _once((*kept, *configured))
-        registries.append(_carried(registry, carried, urls, kept, fingerprint))
+        unnamed = () if source is not None else tuple(url for url in kept if url not in configured)
+        registries.append(replace(_carried(registry, carried, urls, kept, fingerprint), unnamed=unnamed))
     return _plan(context, UpdateMirror(folder, tuple(registries)), dry_run=dry_run)
 
 

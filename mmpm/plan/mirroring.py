@@ -27,6 +27,8 @@ class CarriedRegistry:
         locks: what locks want of it.
         only: requirements, as text.
         everything: whether all of its releases are carried.
+        unnamed: those of `urls` that only ``mirror.json`` states, and nobody on this machine: no token or key is
+            shown there.
     """
 
     registry: str
@@ -36,6 +38,7 @@ class CarriedRegistry:
     locks: tuple[CarriedLock, ...] = ()
     only: tuple[str, ...] = ()
     everything: bool = True
+    unnamed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import os
 import subprocess
 
 import pytest
+from loopback import Loopback
 from world import DONE, FORESEEN, UNREACHABLE, UNTRUSTED, USAGE, World, copy_folder, read_tree
 
 from mmpm.registry.destination import TreeDestination
@@ -296,3 +297,22 @@ def test_one_waits_for_the_other_and_says_so(world, here):
     assert holder.wait(60) == 0
     holder.communicate()
     assert "4 releases: 0 copied" in second.out
+
+
+def test_no_token_goes_where_only_the_mirrors_own_list_says(world, here):
+    here.run("mirror", "create", "mirror", "--from", "acme")
+    world.registry("acme").release("mol-a", "1.2.0")
+    world.settle()
+    here.extra["MMPM_TOKEN"] = here.extra["MMPM_TOKEN_ACME_EXAMPLE"] = "secret"
+    listed = here.project / "mirror" / "mirror.json"
+    with Loopback(world.registry("acme").folder) as server:
+        text = json.loads(listed.read_text())
+        text["registries"]["acme.example"]["from"] = [server.url]
+        listed.unlink()
+        listed.write_text(json.dumps(text))
+        assert "1 copied" in here.run("mirror", "update", "mirror").out
+        assert server.asked
+        assert not [path for path, headers in server.asked if "authorization" in headers]
+        del server.asked[:]
+        here.run("mirror", "update", "mirror", "--from", server.url)
+        assert any("authorization" in headers for _, headers in server.asked)
