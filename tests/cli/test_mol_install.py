@@ -174,3 +174,13 @@ def test_killed_at_every_instant_the_same_command_completes_it(terminal):
             break
     assert status == 0
     assert instant > 5
+
+
+def test_upgrade_moves_molecules_like_anything_else(terminal):
+    done(terminal, "mol", "install", "mol-scan@<1.1")
+    assert ids(catalogue(terminal)) == ["scan", "scan.1"]
+    done(terminal, "mol", "install", "mol-scan@^1")
+    assert ids(catalogue(terminal)) == ["scan", "scan.1"]
+    done(terminal, "upgrade", "mol-scan", "--tier", "user", "--yes")
+    assert ids(catalogue(terminal)) == ["scan", "scan.x"]
+    assert '"Two"' in catalogue(terminal)
