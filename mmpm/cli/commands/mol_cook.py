@@ -20,6 +20,7 @@ def cook(
     /,
     *,
     var: tuple[str, ...] = (),
+    raw: bool = False,
     store: bool = False,
     output: Annotated[str | None, Parameter(alias="-o")] = None,
     force: bool = False,
@@ -30,8 +31,9 @@ def cook(
     Args:
         formula: The name of an installed formula, or a file.
         var: A variable's value, NAME=VALUE; with any, all of them are put in and checked.
+        raw: Print the proto's own text, byte for byte, and nothing else.
         store: Put the proto into the store.
-        output: Write the proto to this file; - is standard output.
+        output: Write the proto to this file.
         force: Write over a file that is there.
         session: This run.
     """
@@ -40,7 +42,7 @@ def cook(
     dish = cook_formula(context, session.cwd, formula, values)
     for note in dish.cooked.notes:
         session.output.warn(note)
-    if output == "-":
+    if raw:
         session.output.raw(dish.proto.to_bytes())
         return
     plan = plan_cook(dish, store=store, output=session.path(output) if output else None, force=force)
