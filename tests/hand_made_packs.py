@@ -12,19 +12,8 @@ from pathlib import Path
 import zstandard
 
 from mmpm.registry import layout
-from mmpm.registry.pack.format import (
-    FILES,
-    HEAD,
-    WINDOW_LOG,
-    PackedFile,
-    PackedRegistry,
-    PackHead,
-    Patch,
-    PatchBase,
-    patch_member,
-    proof_of_path,
-    tree_path,
-)
+from mmpm.registry.pack.entries import FILES, PackedFile, Patch, PatchBase, patch_member, proof_of_path, tree_path
+from mmpm.registry.pack.format import HEAD, WINDOW_LOG, PackedRegistry, PackHead
 from mmpm.trust.metadata import Chain
 from mmpm_store.ids import ObjectId
 from mmpm_store.tar import read_tar

@@ -32,7 +32,8 @@ from mmpm.registry.pack.acknowledgement import (
     sign_acknowledgement,
 )
 from mmpm.registry.pack.contents import Contents, lay_out
-from mmpm.registry.pack.format import POLICY_JSON, Base
+from mmpm.registry.pack.entries import POLICY_JSON
+from mmpm.registry.pack.format import Base
 from mmpm.registry.pack.inventory import MAX_INVENTORY_BYTES, HeldState, Inventory
 from mmpm.registry.pack.receiver import Receiver, find_old_state
 from mmpm.registry.pack.stocktaking import Stock, stock_bytes, take_stock, trees_of

@@ -13,7 +13,7 @@ from mmpm.model.references import Requirement
 from mmpm.ops.registries import fingerprint_of
 from mmpm.plan import Plan
 from mmpm.plan.mirrors import ExportPack, WriteAcknowledgement, WriteInventory
-from mmpm.registry.pack.format import Patch
+from mmpm.registry.pack.entries import Patch
 from mmpm.registry.pack.gathering import gather_packs
 from mmpm.registry.pack.reading import PackReader, entries_of
 from mmpm.registry.person_keys import find_person_key
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from mmpm.execute.context import Context
-    from mmpm.registry.pack.format import PackedFile, PackHead
+    from mmpm.registry.pack.entries import PackedFile
+    from mmpm.registry.pack.format import PackHead
 
 _SIZE: Final = re.compile(r"([1-9][0-9]{0,14})\s*([KMGT]?)(i?B)?", re.IGNORECASE)
 _POWERS: Final = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}

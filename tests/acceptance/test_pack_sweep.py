@@ -18,7 +18,7 @@ from registry_tree import HOST, FolderRegistry, bundle, formula
 
 from mmpm.errors import UNTRUSTED, MmpmError, PackRefusedError
 from mmpm.registry.mirror.origin import Believed
-from mmpm.registry.pack.format import Patch
+from mmpm.registry.pack.entries import Patch
 from mmpm.registry.publish import publish
 from mmpm.trust.keys import SigningKey
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from mmpm.registry import layout
 from mmpm.registry.documents import registry_json
 from mmpm.registry.mirrored import MIRRORED_JSON, Mirrored
-from mmpm.registry.pack.format import PackedFile, PatchBase, tree_path
+from mmpm.registry.pack.entries import PackedFile, PatchBase, tree_path
 from mmpm.registry.pack.novelty import MAX_PATCHED_BYTES, add_new_releases, files_of, is_new
 from mmpm.registry.verified import TreeFile
 from mmpm.trust.facts import BINS, SNAPSHOT, TARGETS, TIMESTAMP, TRUST

@@ -19,15 +19,7 @@ from mmpm.errors import UNTRUSTED, MissingTreeFileError, MmpmError, PackRefusedE
 from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed, look_at
 from mmpm.registry.pack import waiting
-from mmpm.registry.pack.format import (
-    POLICY_JSON,
-    PackedFile,
-    PackedRegistry,
-    Patch,
-    proof_of_path,
-    registry_of_path,
-    tree_path,
-)
+from mmpm.registry.pack.entries import POLICY_JSON, PackedFile, Patch, proof_of_path, registry_of_path, tree_path
 from mmpm.registry.pack.judging import Judgement, judge
 from mmpm.registry.pack.reading import MAX_MEMBER_BYTES, PackReader, is_proved, unpatch
 from mmpm.registry.pack.selecting import selections_of
@@ -41,6 +33,7 @@ if TYPE_CHECKING:
     from mmpm.registry.destination import Destination
     from mmpm.registry.mirror.selection import Selection
     from mmpm.registry.objects import FetchProgress
+    from mmpm.registry.pack.format import PackedRegistry
     from mmpm.registry.pack.settling import Landing
     from mmpm.registry.pack.waiting import Parcel
     from mmpm.registry.verified import VerifiedState

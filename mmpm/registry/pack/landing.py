@@ -18,7 +18,7 @@ from mmpm.registry.mirror.aliases import write_pages, write_release_aliases
 from mmpm.registry.mirror.copying import clear_staging
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror, tree_folder, trees_in, write_mirror
 from mmpm.registry.mirrored import MIRRORED_JSON, Mirrored
-from mmpm.registry.pack.format import POLICY_JSON
+from mmpm.registry.pack.entries import POLICY_JSON
 from mmpm.registry.pack.stocktaking import take_stock
 from mmpm.registry.prune import prune
 from mmpm.trust.facts import TIMESTAMP, parse_time

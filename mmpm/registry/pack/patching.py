@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mmpm.registry.pack.format import MAX_PATCH_FILES, WINDOW_LOG, PackedFile, Patch, PatchBase
+from mmpm.registry.pack.entries import MAX_PATCH_FILES, PackedFile, Patch, PatchBase
+from mmpm.registry.pack.format import WINDOW_LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

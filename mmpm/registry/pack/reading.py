@@ -15,17 +15,8 @@ from typing import TYPE_CHECKING, Final
 from blake3 import blake3
 
 from mmpm.errors import PackRefusedError
-from mmpm.registry.pack.format import (
-    FILES,
-    HEAD,
-    MAX_HEAD_BYTES,
-    WINDOW_LOG,
-    Entry,
-    PackedFile,
-    PackHead,
-    Patch,
-    read_entries,
-)
+from mmpm.registry.pack.entries import FILES, Entry, PackedFile, Patch, read_entries
+from mmpm.registry.pack.format import HEAD, MAX_HEAD_BYTES, WINDOW_LOG, PackHead
 from mmpm_store.archive import read_archive
 from mmpm_store.errors import ArchiveError
 from mmpm_store.ids import ObjectId

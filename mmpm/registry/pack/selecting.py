@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import PackRefusedError
 from mmpm.registry.mirror.selected import Mirror
 from mmpm.registry.mirror.selection import Chosen, LockSelection, Selection, choose
-from mmpm.registry.pack.format import MIRROR_JSON
+from mmpm.registry.pack.entries import MIRROR_JSON
 from mmpm.registry.pack.reading import MAX_MEMBER_BYTES
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from mmpm.errors import PackRefusedError, UntrustedMetadataError
 from mmpm.registry import layout
 from mmpm.registry.pack.completing import NAMED, Before, Completion, Wholeness
-from mmpm.registry.pack.format import tree_path
+from mmpm.registry.pack.entries import tree_path
 from mmpm.registry.pack.selecting import choose_of, united
 from mmpm.registry.verified import MAX_ROOT_BYTES
 from mmpm.trust.documents import fingerprint_of, is_as_written

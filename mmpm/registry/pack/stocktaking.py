@@ -19,7 +19,7 @@ from mmpm.registry import layout
 from mmpm.registry.destination import read_plain
 from mmpm.registry.documents import parse_registry_json
 from mmpm.registry.mirror.selected import tree_folder, trees_in
-from mmpm.registry.pack.format import proof_of_path, tree_path
+from mmpm.registry.pack.entries import proof_of_path, tree_path
 from mmpm.registry.pack.inventory import HashFilter, HashSet, HeldState, Inventory
 from mmpm.trust.facts import OURS, SNAPSHOT
 

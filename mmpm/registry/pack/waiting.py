@@ -20,13 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from mmpm.registry.destination import read_plain
-from mmpm.registry.pack.format import (
-    FILES,
-    HEAD,
-    MAX_HEAD_BYTES,
-    PackHead,
-    Patch,
-)
+from mmpm.registry.pack.entries import FILES, Patch
+from mmpm.registry.pack.format import HEAD, MAX_HEAD_BYTES, PackHead
 from mmpm.registry.pack.reading import MAX_LIST_BYTES, entries_of
 from mmpm.registry.pack.staged import StagedFiles
 from mmpm_store.durable import no_space_named, sync_filesystem, write_all, write_file_durably

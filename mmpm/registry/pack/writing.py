@@ -14,19 +14,16 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from blake3 import blake3
 
-from mmpm.registry.pack.format import (
+from mmpm.registry.pack.entries import (
     FILES,
-    HEAD,
     MIRROR_JSON,
-    WINDOW_LOG,
     PackedFile,
-    PackedRegistry,
-    PackHead,
     Patch,
     patch_member,
     read_entries,
     registry_of_path,
 )
+from mmpm.registry.pack.format import HEAD, WINDOW_LOG, PackedRegistry, PackHead
 from mmpm.registry.pack.patching import group, make_patch
 from mmpm.registry.verified import TreeFile
 from mmpm_store.canonical import member_header
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mmpm.registry.pack.contents import Contents, Part
-    from mmpm.registry.pack.format import PatchBase
+    from mmpm.registry.pack.entries import PatchBase
     from mmpm.registry.pack.volumes import PackSink
 
 FULL_LEVEL: Final = 10

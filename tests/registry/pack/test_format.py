@@ -4,17 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpm.registry.pack.format import (
-    MAX_LINE_BYTES,
-    Base,
-    PackedFile,
-    PackedRegistry,
-    PackHead,
-    Patch,
-    PatchBase,
-    proof_of_path,
-    read_entries,
-)
+from mmpm.registry.pack.entries import MAX_LINE_BYTES, PackedFile, Patch, PatchBase, proof_of_path, read_entries
+from mmpm.registry.pack.format import Base, PackedRegistry, PackHead
 from mmpm_store.ids import ObjectId
 
 DIGITS = st.text("0123456789abcdef", min_size=64, max_size=64)

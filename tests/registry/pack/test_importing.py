@@ -134,7 +134,7 @@ def test_a_medium_that_is_cut_off_leaves_its_objects_and_shows_nothing(origin, f
 
 
 def test_patches_are_applied_and_their_results_are_the_origin_s_bytes(origin, far):
-    from mmpm.registry.pack.format import tree_path
+    from mmpm.registry.pack.entries import tree_path
 
     far.receive(pack_of(origin).data())
     before = {path: Path(origin.root, path) for path in tree_files(Path(origin.root), HOST, far.belief)}
@@ -152,7 +152,7 @@ def test_patches_are_applied_and_their_results_are_the_origin_s_bytes(origin, fa
 
 
 def test_a_pack_whose_bases_come_later_waits_and_is_then_shown(origin, far):
-    from mmpm.registry.pack.format import tree_path
+    from mmpm.registry.pack.entries import tree_path
 
     first = pack_of(origin).data()
     known = set(tree_files(Path(origin.root), HOST, far.belief))
@@ -239,7 +239,7 @@ def test_white_space_that_lies_here_is_mended_by_the_next_pack(origin, far, name
 
 
 def test_a_pack_that_waited_and_is_not_to_be_believed_goes_and_holds_up_nothing(origin, far):
-    from mmpm.registry.pack.format import tree_path
+    from mmpm.registry.pack.entries import tree_path
 
     first = pack_of(origin).data()
     base = Path(origin.root, "metadata/1.root.json").read_bytes()

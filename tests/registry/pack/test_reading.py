@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from registry_tree import HOST, FolderRegistry, bundle, formula
 
 from mmpm.errors import PackRefusedError
-from mmpm.registry.pack.format import Patch
+from mmpm.registry.pack.entries import Patch
 from mmpm.registry.pack.reading import PackReader, unpatch
 
 

@@ -18,7 +18,7 @@ from mmpm.model.names import FormulaName
 from mmpm.model.versions import Version
 from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed
-from mmpm.registry.pack.format import Patch, registry_of_path
+from mmpm.registry.pack.entries import Patch, registry_of_path
 from mmpm.registry.pack.reading import PackReader, entries_of
 from mmpm.registry.sign import add_signature, with_key
 from mmpm.trust.keys import SigningKey
