@@ -86,9 +86,11 @@ def ready(molecule: Molecule, now: str, others: Mapping[str, Outcome] | None = N
         return ()
     held: set[str] = set()
     for step_id, record in molecule.steps.items():
-        if next_state(record.state, "start") is None:
+        if record.step.parent in held:
+            held.add(step_id)  # also one that was started: what is below it waits with those above it
+        elif next_state(record.state, "start") is None:
             continue
-        if record.step.parent in held or next(view.own_holds(record), None) is not None:
+        elif next(view.own_holds(record), None) is not None:
             held.add(step_id)
         elif not (view.is_container(step_id) and view.open_children(step_id)):
             found.append(ReadyStep(step_id, record.step.title, record.step.parent))

@@ -245,6 +245,15 @@ def test_steps_that_would_wait_for_each_other_are_refused():
     assert ids(life) == ["b"]
 
 
+def test_what_is_below_a_started_step_waits_with_those_above_it():
+    life = Life(Proto("p", title="p", steps=(Step("a", "a"), Step("a.b", "b", parent="a"), Step("c", "c"))))
+    life.arm("arm", parent="a.b", proto=linear("load"))
+    life.do("start", "a.b.arm")
+    life.do("order", "a", "c", "sequential")
+    assert ids(life) == ["c"]
+    assert why_blocked(life.now, "a.b.arm.load", ANN.at)
+
+
 @pytest.mark.parametrize(("verb", "operands"), [("squash", ("done", {})), ("burn", ("no use",))])
 def test_nothing_happens_after_a_molecule_has_ended(verb, operands):
     life = Life(PATROL)
