@@ -105,7 +105,7 @@ def _variables(tables: Mapping[str, Any]) -> Iterator[Finding]:
                 yield Finding(
                     "required-with-default",
                     key,
-                    f"{quoted(name)} is required, so that its default never applies",
+                    f"{quoted(name)} is required and has a default, which bd refuses; here the default applies",
                 )
             elif table == "vars" and not value.get("required") and "default" not in value:
                 yield Finding("no-default", key, f"{quoted(name)} is neither required nor has a default")

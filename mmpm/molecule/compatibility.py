@@ -71,7 +71,7 @@ def differences(proto: Proto, tables: Mapping[str, Mapping[str, Any]]) -> tuple[
     found: list[Difference] = []
     counts: dict[tuple[str, str, str], int] = {}
     for name, document in tables.items():
-        for one in _of_document(name, document):
+        for one in _of_document(name, document, tables):
             key = (one.tool, one.code, one.formula)
             counts[key] = counts.get(key, 0) + 1
             if counts[key] <= MAX_OF_ONE_CODE:
@@ -86,7 +86,9 @@ def differences(proto: Proto, tables: Mapping[str, Mapping[str, Any]]) -> tuple[
     return tuple(sorted(found, key=lambda one: (order[one.when], one.tool)))
 
 
-def _of_document(name: str, document: Mapping[str, Any]) -> Iterator[Difference]:
+def _of_document(
+    name: str, document: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Difference]:
     def said(tool: Tool, when: When, code: str, key: str, sentence: str) -> Difference:
         return Difference(tool, when, code, name, key, sentence)
 
@@ -97,6 +99,13 @@ def _of_document(name: str, document: Mapping[str, Any]) -> Iterator[Difference]
     for build in (_head, _variables, _steps, _composition):
         for tool, when, code, key, sentence in build(document):
             yield said(tool, when, code, key, sentence)
+    parents = [tables.get(text.rpartition("/")[2].partition("@")[0], {}) for text in _list(document.get("extends"))]
+    if any(isinstance(parent.get("compose"), dict) for parent in parents):
+        compose = document.get("compose")
+        for key in ("branch", "gate", "aspects"):
+            if isinstance(compose, dict) and compose.get(key):
+                sentence = f"bd drops compose.{key} where a parent has a compose of its own"
+                yield said("bd", "cook", "extends-loses", f"compose.{key}", sentence)
 
 
 _Row: TypeAlias = tuple[Tool, When, str, str, str]
@@ -262,9 +271,6 @@ def _composition(document: Mapping[str, Any]) -> Iterator[_Row]:
     for key in ("map", "branch", "gate", "aspects"):
         if compose.get(key):
             yield "gt", "cook", f"gt-ignores-{key}", f"compose.{key}", f"gt does not act on compose.{key}"
-            if document.get("extends") and key != "map":
-                sentence = f"bd drops compose.{key} where a parent has a compose of its own"
-                yield "bd", "cook", "extends-loses", f"compose.{key}", sentence
     if compose.get("map"):
         yield (
             "bd",

@@ -78,3 +78,11 @@ def test_a_thousand_steps_with_one_fault_are_told_five_times():
     steps = ", ".join(f'{{id = "s{n}"}}' for n in range(1000))
     tables = ingredient(formula(f"steps = [{steps}]")).formula.tables
     assert len(differences(Proto("mol-x"), {"mol-x": tables})) == 5
+
+
+def test_rules_of_composition_are_lost_only_where_a_parent_has_some_too():
+    child = ingredient(formula('extends = ["base"]\ncompose = {aspects = ["x"]}')).formula.tables
+    lost = Proto("mol-x"), {"mol-x": child, "base": {"compose": {"aspects": ["y"]}}}
+    kept = Proto("mol-x"), {"mol-x": child, "base": {}}
+    assert [one.code for one in differences(*lost) if one.tool == "bd"] == ["extends-loses"]
+    assert [one.code for one in differences(*kept) if one.tool == "bd"] == []
