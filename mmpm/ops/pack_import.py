@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from mmpm.execute.context import Context
-    from mmpm.registry.pack.format import PackedRegistry
+    from mmpm.registry.pack.format import PackedRegistry, PackHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def look_into(context: Context, request: ImportRequest) -> tuple[Brought, ...]:
                 with pack.open() as stream:
                     heads.append((PackReader(cast("BinaryIO", stream), pack.name).head, pack.name))
     found: dict[str, Brought] = {}
+    _check_given(given, heads)
     for head, name in heads:
         for told in head.registries:
             one = _brought(context, told, name, given)
@@ -82,6 +83,19 @@ def look_into(context: Context, request: ImportRequest) -> tuple[Brought, ...]:
                 one if told.id not in found or one.told.serial > found[told.id].told.serial else found[told.id]
             )
     return tuple(found.values())
+
+
+def _check_given(given: Sequence[str], heads: Sequence[tuple[PackHead, str]]) -> None:
+    """Refuse a fingerprint that is that of nothing here: whoever gave it expects another registry.
+
+    Raises:
+        RootMismatchError: no registry of any pack has such a root.
+    """
+    told = [(one, name) for head, name in heads for one in head.registries]
+    for root in given:
+        if told and not any(root in one.roots for one, _ in told):
+            (first, name) = told[0]
+            raise RootMismatchError(first.id, root, first.roots[0], name)
 
 
 def _brought(context: Context, told: PackedRegistry, pack: str, given: Sequence[str]) -> Brought:

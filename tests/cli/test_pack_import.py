@@ -48,6 +48,8 @@ def test_the_first_pack_needs_a_root_key_that_somebody_vouches_for(world, carrie
     far.run("registry", "add", str(tmp_path / "mirror"))
     far.run("init")
     far.run("install", "mol-tree", "mol-bundle")
+    # Also once a key is accepted, a fingerprint that is that of nothing here is not passed over.
+    far.run("mirror", "import", str(carried), "--to", str(tmp_path / "mirror"), "--root", "0" * 64, status=UNTRUSTED)
 
 
 def test_into_the_store_and_then_without_a_network(world, carried):
