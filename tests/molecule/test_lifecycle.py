@@ -245,6 +245,17 @@ def test_steps_that_would_wait_for_each_other_are_refused():
     assert ids(life) == ["b"]
 
 
+def test_a_parent_that_waits_does_not_end_with_its_last_child():
+    life = Life(Proto("p", title="p", steps=(Step("a", "a"), Step("a.b", "b", parent="a"), Step("c", "c"))))
+    life.do("start", "a.b")
+    life.do("order", "a", "c", "sequential")
+    life.close("a.b")
+    assert life.now.steps["a"].state == "open"
+    assert ids(life) == ["c"]
+    life.close("c")
+    assert ids(life) == ["a"]
+
+
 def test_what_is_below_a_started_step_waits_with_those_above_it():
     life = Life(Proto("p", title="p", steps=(Step("a", "a"), Step("a.b", "b", parent="a"), Step("c", "c"))))
     life.arm("arm", parent="a.b", proto=linear("load"))
