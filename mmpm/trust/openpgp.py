@@ -89,18 +89,6 @@ def read_certificate(data: bytes) -> tuple[str, str]:
     return fingerprint, text
 
 
-def issuer_of(signature: bytes) -> str | None:
-    """Give the fingerprint of the (sub)key that a signature says it was made with; None where it says none.
-
-    Raises:
-        ValueError: the library is missing, or this is no signature.
-    """
-    if not is_available():
-        raise ValueError(MISSING)
-    with _plain_errors():
-        return _signature(signature).issuer_fingerprint
-
-
 def _certificate(text: str) -> Cert:
     return _certificate_of(text.encode("ascii", "replace"))
 

@@ -129,7 +129,6 @@ class Publishers:
 
     publishers: tuple[Publisher, ...] = ()
     _keys: Mapping[str, tuple[Publisher, PublisherKey]] = field(init=False, repr=False, compare=False)
-    _owners: Mapping[str, Publisher] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.publishers))
@@ -150,7 +149,6 @@ class Publishers:
                 owners[owned] = one
         object.__setattr__(self, "publishers", ordered)
         object.__setattr__(self, "_keys", keys)
-        object.__setattr__(self, "_owners", owners)
 
     def find(self, publisher_id: str) -> Publisher | None:
         """Give the publisher of that id."""
@@ -159,11 +157,6 @@ class Publishers:
     def key(self, key_id: str) -> tuple[Publisher, PublisherKey] | None:
         """Give a key and whose it is; None where nobody's."""
         return self._keys.get(key_id)
-
-    def owner_of(self, name: FormulaName) -> Publisher | None:
-        """Give whose name it is: who owns it by name, else who owns its scope."""
-        by_scope = self._owners.get(f"@{name.scope}") if name.scope is not None else None
-        return self._owners.get(str(name), by_scope)
 
     def is_revoked(self, publisher: Publisher, key_id: str, serial: int) -> str | None:
         """Give why a signature by a key of `publisher` does not count at `serial`; None where it does."""

@@ -200,14 +200,6 @@ def test_an_official_name_is_official_whoever_signed_it():
     assert level_of(line("@acme/mol-b"), marks=marks) == "unverified"
 
 
-def test_the_owner_of_a_name_is_whom_it_was_given_to_before_the_owner_of_its_scope():
-    other = Publisher("other", "Other", names=("@acme/mol-b",))
-    publishers = Publishers((acme(), other))
-    assert publishers.owner_of(FormulaName.parse("@acme/mol-b")) == other
-    assert publishers.owner_of(FormulaName.parse("@acme/mol-a")) == acme()
-    assert publishers.owner_of(FormulaName.parse("mol-b")) is None
-
-
 @pytest.mark.parametrize(
     ("publishers", "reason"),
     [
