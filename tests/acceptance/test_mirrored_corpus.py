@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from corpus import bundle_batch, formula_batch
-from world import World
+from corpus_shop import whole_corpus
 
 from mmpm.lock import parse_lock
 from mmpm.registry.destination import TreeDestination
@@ -17,14 +16,7 @@ pytestmark = pytest.mark.corpus
 @pytest.fixture(scope="module")
 def shop(corpus, tmp_path_factory):
     """Two registries: every formula of the corpus in one, every bundle in the other."""
-    folder = tmp_path_factory.mktemp("shop")
-    unpacked = corpus.unpack_bundles(folder / "bundles")
-    with World(folder) as world:
-        for name, lines in (("formulas", formula_batch(corpus)), ("bundles", bundle_batch(corpus, unpacked))):
-            registry = world.registry(name)
-            batch = folder / f"{name}.jsonl"
-            batch.write_text(lines)
-            registry.publisher.run("publish", "--batch", str(batch), "--to", str(registry.folder), "--yes")
+    with whole_corpus(corpus, tmp_path_factory.mktemp("shop")) as world:
         yield world
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from corpus import bundle_batch, formula_batch
-from world import World, read_tree
+from corpus_shop import whole_corpus
+from world import read_tree
 
 pytestmark = pytest.mark.corpus
 
@@ -14,15 +14,7 @@ pytestmark = pytest.mark.corpus
 @pytest.fixture(scope="module")
 def shop(corpus, tmp_path_factory):
     """Two registries: all 467 formula versions in one, all 196 bundle versions in the other, each in one batch."""
-    folder = tmp_path_factory.mktemp("shop")
-    unpacked = corpus.unpack_bundles(folder / "bundles")
-    with World(folder) as world:
-        for name, lines in (("formulas", formula_batch(corpus)), ("bundles", bundle_batch(corpus, unpacked))):
-            registry = world.registry(name)
-            batch = folder / f"{name}.jsonl"
-            batch.write_text(lines)
-            registry.publisher.run("publish", "--batch", str(batch), "--to", str(registry.folder), "--yes")
-        world.unpacked = unpacked
+    with whole_corpus(corpus, tmp_path_factory.mktemp("shop")) as world:
         yield world
 
 
