@@ -43,7 +43,7 @@ def check_formula(context: Context, cwd: str, operand: str) -> Compared:
         NotFoundHereError, PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: there is no such formula.
     """
     kitchen = Kitchen(context, cwd)
-    ingredient, _ = kitchen.find(operand)
+    ingredient = kitchen.find(operand).ingredient
     base = FormulaName.parse(ingredient.formula.name).base
     tables: dict[str, Mapping[str, Any]] = {base: ingredient.formula.tables}
 

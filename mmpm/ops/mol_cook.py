@@ -1,6 +1,7 @@
 """Cooking what is installed or lies in a file: `mol cook`, `mol check`, and what bonding takes from a formula.
 
-A name is found as bd and gt find it (project, user, town, system; the first hit wins). What a file names lies beside
+A name is found as bd and gt find it (project, user, town, system; the first hit wins), and among the molecules of the
+catalogue, layer beside tier. What a file names lies beside
 it, else it is found by its name. The proto says what it was cooked from: the release with its checksum where the file
 is as it was installed, else the file's own.
 """
@@ -20,20 +21,25 @@ from mmpm.molecule.cooking import Bound, Cooked, bound, cook
 from mmpm.molecule.inheritance import Ingredient
 from mmpm.molecule.overlays import Overlay, parse_overlay
 from mmpm.molecule.proto import Source
+from mmpm.molecule.record_protos import of_records
+from mmpm.ops.mol_catalogue import read_catalogue
 from mmpm.plan import Plan, PutObject, WriteFiles
 from mmpm.project.files import content_id, read_optional, read_project, real_path
-from mmpm.project.tiers import search_order
+from mmpm.project.tiers import TIERS, search_order
 from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
+    from mmpm.molecule.catalogue import Entry
     from mmpm.molecule.proto import Proto
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed
 
 _OVERLAYS: Final = "formula-overlays"
+_LAYERS: Final = ("project", "user", "town", "built-in")
+"""Of the catalogue, beside `TIERS` of formulas: the first that has a name is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +50,14 @@ class Dish:
         cooked: with its variables still in it.
         bound: with the values that were given; None where none were.
         path: of the formula's file.
-        ingredient: the formula itself.
+        ingredient: the formula itself; None for a molecule of a catalogue, which is cooked already.
         overlay: what the town or the rig says, or None.
     """
 
     cooked: Cooked
     bound: Bound | None
     path: str
-    ingredient: Ingredient
+    ingredient: Ingredient | None
     overlay: Overlay | None
 
     @property
@@ -60,19 +66,27 @@ class Dish:
         return self.bound.proto if self.bound else self.cooked.proto
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A formula, where its file is, and of which tier; the tier is empty for a file that a person named."""
+
+    ingredient: Ingredient
+    path: str
+    tier: str = ""
+
+
 class Kitchen:
     """Finds formulas from one working folder, each file read once."""
 
     def __init__(self, context: Context, cwd: str) -> None:
         self._context = context
         self._cwd = cwd
-        chosen = context.project.root if context.project.chosen.startswith("--") else None
-        self._tiers = search_order(context.places, cwd, chosen)
+        self._tiers = search_order(context.places, cwd, chosen_folder(context))
         self._receipts: dict[str, tuple[Installed, ...]] = {}
         self._beside = ""
 
-    def find(self, operand: str) -> tuple[Ingredient, str]:
-        """Give the formula that a person means, and the path of its file.
+    def find(self, operand: str) -> Found:
+        """Give the formula that a person means.
 
         Raises:
             NotFoundHereError: no tier has a formula of the name.
@@ -87,7 +101,7 @@ class Kitchen:
             if data is None:
                 raise PayloadRefusedError(operand, "there is no such file")
             self._beside = os.path.dirname(path)
-            return _ingredient(data, path, "file"), path
+            return Found(_ingredient(data, path, "file"), path)
         found = self._installed(operand)
         if found is None:
             raise NotFoundHereError(operand, "*", [f"{tier.tier}: {tier.formulas}" for tier in self._tiers])
@@ -102,7 +116,7 @@ class Kitchen:
             if data is not None:
                 return _ingredient(data, path, "file")
         found = self._installed(name)
-        return found[0] if found else None
+        return found.ingredient if found else None
 
     def overlay(self, base: str) -> Overlay | None:
         """Give what the rig says of a formula, else the town, else None.
@@ -132,27 +146,25 @@ class Kitchen:
         first = real.removeprefix(root).split("/")[0] if real.startswith(root) else ""
         return "" if first.startswith(".") else first
 
-    def _installed(self, text: str) -> tuple[Ingredient, str] | None:
+    def _installed(self, text: str) -> Found | None:
         try:
             name = FormulaName.parse(text)
         except ValueError as error:
             raise PayloadRefusedError(text, str(error)) from None
         for tier in self._tiers:
             formulas = real_path(tier, tier.formulas)
-            entries = self._entries(tier)
-            for entry in entries:
+            for entry in self._entries(tier):
                 if entry.name == text:  # under another name, perhaps
-                    found = self._read_installed(formulas, entry.installed_name, entries)
+                    found = self._read_installed(tier, formulas, entry.installed_name)
                     if found is not None:
                         return found
-            found = self._read_installed(formulas, name.base, entries)
-            if found is not None and (name.scope is None or found[0].formula.name == text):
+            found = self._read_installed(tier, formulas, name.base)
+            if found is not None and (name.scope is None or found.ingredient.formula.name == text):
                 return found
         return None
 
-    def _read_installed(
-        self, formulas: str, base: str, entries: tuple[Installed, ...]
-    ) -> tuple[Ingredient, str] | None:
+    def _read_installed(self, tier: Project, formulas: str, base: str) -> Found | None:
+        entries = self._entries(tier)
         for relative in (base + FLAT_SUFFIX, f"{base}/{BUNDLE_FORMULA}"):
             path = os.path.join(formulas, relative)
             data = _read(path)
@@ -162,8 +174,8 @@ class Kitchen:
             entry = next((one for one in entries if one.installed_name == base), None)
             if entry is not None and (relative, content_id(data)) in {(file.path, file.id) for file in entry.files}:
                 source = Source(entry.name, entry.version, entry.checksum, "release")
-                return Ingredient(ingredient.formula, source), path
-            return ingredient, path
+                return Found(Ingredient(ingredient.formula, source), path, tier.tier)
+            return Found(ingredient, path, tier.tier)
         return None
 
     def _entries(self, tier: Project) -> tuple[Installed, ...]:
@@ -174,8 +186,13 @@ class Kitchen:
         return self._receipts[tier.root]
 
 
+def chosen_folder(context: Context) -> str | None:
+    """Give the project's root where ``--project`` names it, else None: then the working folder decides."""
+    return context.project.root if context.project.chosen.startswith("--project") else None
+
+
 def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, str] | None = None) -> Dish:
-    """Cook a formula by name or path, with the overlay that counts here.
+    """Cook a formula by name or path, with the overlay that counts here; else give a molecule of the catalogue.
 
     Args:
         context: its places say where the tiers are.
@@ -188,10 +205,35 @@ def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, 
         CookError, VariablesRefusedError: it cannot be cooked.
     """
     kitchen = Kitchen(context, cwd)
-    ingredient, path = kitchen.find(operand)
+    found: Found | None = None
+    missing: NotFoundHereError | None = None
+    try:
+        found = kitchen.find(operand)
+    except NotFoundHereError as error:
+        missing = error
+    if found is None or found.tier:
+        entry, made = _of_catalogue(context, cwd, operand, found)
+        if entry is not None and made is not None:
+            return Dish(Cooked(made), None if values is None else bound(made, values), entry.path, None, None)
+    if found is None:
+        raise missing or AssertionError
+    ingredient, path = found.ingredient, found.path
     overlay = kitchen.overlay(FormulaName.parse(ingredient.formula.name).base)
     cooked = cook(ingredient, kitchen.load, (overlay,) if overlay else (), values)
     return Dish(cooked, None if values is None else bound(cooked.proto, values), path, ingredient, overlay)
+
+
+def _of_catalogue(context: Context, cwd: str, operand: str, found: Found | None) -> tuple[Entry | None, Proto | None]:
+    """Give the molecule of that id where its layer comes before the formula's tier; of ours, where both have it."""
+    catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
+    entry = catalogue.get(operand)
+    if entry is None:
+        return None, None
+    if found is not None:
+        layer, tier = _LAYERS.index(entry.layer), TIERS.index(found.tier)
+        if tier < layer or (tier == layer and entry.layer != _LAYERS[-1]):
+            return None, None
+    return entry, of_records(catalogue, operand)
 
 
 def plan_cook(dish: Dish, *, store: bool, output: str | None, force: bool) -> Plan:

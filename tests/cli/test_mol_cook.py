@@ -191,3 +191,9 @@ def test_check_says_whether_all_three_cook_alike(terminal):
     assert {("bd", "run", "gate-opens-early"), ("bd", "bond", "unchecked")} <= found
     assert {("bd", "bond", "bond-forgets-defaults")} <= found
     assert not [one for one in report["differences"] if (one["tool"], one["when"]) == ("bd", "cook")]
+
+
+def test_a_molecule_of_the_catalogue_is_cooked_already(terminal):
+    seen = terminal.run("mol", "cook", "mol-engineer-in-box", "--var", "feature_name=auth")
+    assert seen.out.startswith("mol-engineer-in-box  workflow, 5 steps in 5 groups\n")
+    assert "(catalogue, sha256:" in seen.err

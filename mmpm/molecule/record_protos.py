@@ -1,0 +1,209 @@
+"""Protos and records: a molecule of a catalogue as a proto, and a proto as the records that beads reads.
+
+A record's full id is ``<root>.<step>``; one that does not begin with its root's id keeps its own. beads keeps a gate
+as an issue of its own that blocks the step, and a fan-out gate as an edge with metadata; so does what is written here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from mmpm.errors import CookError, quoted
+from mmpm.model.checksums import Checksum
+from mmpm.molecule.proto import Proto, Source, UnsoundProtoError
+from mmpm.molecule.records import BLOCKS, PARENT_CHILD, TEMPLATE, Edge, Record
+from mmpm.molecule.steps import MAX_STEPS, Gate, Step, WaitsFor, is_step_id
+from mmpm.molecule.variables import Variable, names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mmpm.molecule.catalogue import Catalogue
+    from mmpm.molecule.steps import FanOut
+
+_GATE: Final = "gate"
+_FAN_OUT: Final[dict[str, FanOut]] = {"all-children": "all-children", "any-children": "any-children"}
+_TEXTS: Final = (
+    ("design", "design"),
+    ("acceptance_criteria", "acceptance"),
+    ("notes", "notes"),
+    ("assignee", "assignee"),
+)
+_USUAL_PRIORITY: Final = 2
+
+
+def of_records(catalogue: Catalogue, record_id: str) -> Proto:
+    """Give a molecule of a catalogue as a proto.
+
+    Its variables are those that its root names behind ``Vars:``; each has to be given.
+
+    Raises:
+        CookError: there is no such record, or its records make no sound proto; the reason names the path.
+    """
+    root: Record | None = None
+    names: dict[str, str] = {}
+    parents: list[str] = []
+    rows: list[tuple[Record, str]] = []
+    lines: list[bytes] = []
+    for depth, entry in catalogue.tree(record_id):
+        record = entry.record
+        lines.append(record.to_bytes())
+        del parents[depth:]
+        if root is None:
+            root = record
+            parents.append("")
+            continue
+        if len(rows) >= MAX_STEPS:
+            raise CookError(record_id, f"it has more than {MAX_STEPS} steps")
+        own = record.id.removeprefix(f"{root.id}.")
+        if not is_step_id(own):
+            raise CookError(record_id, f"{quoted(own)} cannot be a step's id", path=(record.id,))
+        names[record.id] = own
+        rows.append((record, parents[-1]))
+        parents.append(own)
+    if root is None:
+        raise CookError(record_id, "no catalogue here has it", remedy="`mmpm mol list` shows what there is")
+    try:
+        return Proto(
+            name=root.id,
+            title=root.title or root.id,
+            description=root.description,
+            steps=tuple(_step(record, parent, names, root.id) for record, parent in rows),
+            variables=_variables(root.description),
+            sources=(Source(root.id, "", str(Checksum.of(b"\n".join(lines))), "catalogue"),),
+            attributes={"labels": [label for label in root.labels if label != TEMPLATE]}
+            if len(root.labels) > 1
+            else {},
+        )
+    except UnsoundProtoError as error:
+        path = error.problems[0].path if error.problems else ()
+        raise CookError(root.id, str(error), path=path) from None
+
+
+def to_records(proto: Proto) -> tuple[Record, ...]:
+    """Give the records that a catalogue holds for a proto: the root, marked as a template, then its steps."""
+    labels = proto.attributes.get("labels", [])
+    root = Record(
+        proto.name,
+        title=proto.title or proto.name,
+        description=proto.description,
+        labels=tuple(dict.fromkeys((TEMPLATE, *labels))),
+        issue_type="epic",
+    )
+    parents = {step.parent for step in proto.steps}
+    return (root, *(record for step in proto.steps for record in _records(proto.name, step, step.id in parents)))
+
+
+def _step(record: Record, parent: str, names: Mapping[str, str], root: str) -> Step:
+    needs: list[str] = []
+    failed: list[str] = []
+    waits: list[WaitsFor] = []
+    for edge in record.dependencies:
+        if edge.issue_id != record.id or edge.type == PARENT_CHILD:
+            continue
+        # What is not below the root stays named as it is, and is then found to lead nowhere.
+        on = names.get(edge.depends_on_id, edge.depends_on_id)
+        if edge.type == BLOCKS:
+            needs.append(on)
+        elif edge.type == "conditional-blocks":
+            failed.append(on)
+        elif edge.type == "waits-for":
+            waits.append(WaitsFor(_fan_out(edge.metadata), on))
+    if not waits and needs:
+        said = [_FAN_OUT[label[5:]] for label in record.labels if label[:5] == "gate:" and label[5:] in _FAN_OUT]
+        waits = [WaitsFor(one, needs[0]) for one in said[:1]]
+    extra = {key: value for key, value in record.extra.items() if isinstance(value, str) and len(value) <= 1 << 20}
+    gate = None
+    if record.issue_type == _GATE or extra.get("await_type"):
+        gate = Gate(
+            str(extra.get("await_type") or "human"), str(extra.get("await_id", "")), str(extra.get("timeout", ""))
+        )
+    texts = {ours: str(extra.get(theirs, "")) for theirs, ours in _TEXTS}
+    return Step(
+        id=names[record.id],
+        title=record.title or names[record.id],
+        description=record.description,
+        design=texts["design"],
+        acceptance=texts["acceptance"],
+        notes=texts["notes"],
+        assignee=texts["assignee"],
+        parent=parent,
+        kind=record.issue_type,
+        priority=record.priority if 0 <= record.priority <= 4 and record.priority != _USUAL_PRIORITY else None,
+        labels=tuple(label for label in record.labels if label != TEMPLATE),
+        needs=tuple(dict.fromkeys(needs)),
+        if_failed=tuple(dict.fromkeys(failed)),
+        waits_for=tuple(dict.fromkeys(waits)),
+        gate=gate,
+        source=root,
+    )
+
+
+def _fan_out(metadata: str) -> FanOut:
+    """Read the metadata of a waits-for edge; without any, all children are meant, as beads takes it."""
+    try:
+        said = json.loads(metadata) if metadata else {}
+    except ValueError:
+        return "all-children"
+    gate = said.get("gate") if isinstance(said, dict) else None
+    return _FAN_OUT.get(gate, "all-children") if isinstance(gate, str) else "all-children"
+
+
+def _variables(description: str) -> tuple[Variable, ...]:
+    """Give the variables behind ``Vars:``: a list, a line each with what it is, or names on one line."""
+    found: dict[str, Variable] = {}
+    listed = False
+    for line in description.split("\n"):
+        plain = line.strip()
+        if plain.startswith("Vars:"):
+            listed = True
+        elif listed and not plain:
+            break
+        if listed:
+            for name in names_in(plain):
+                about = plain.partition("}}")[2].lstrip(" -:") if plain.startswith("- ") else ""
+                found.setdefault(name, Variable(name, required=True, description=about[:1000]))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _records(root: str, step: Step, is_parent: bool) -> Iterator[Record]:
+    own = f"{root}.{step.id}"
+    above = f"{root}.{step.parent}" if step.parent else root
+    edges = [Edge(own, above, PARENT_CHILD)]
+    edges += [Edge(own, f"{root}.{need}", BLOCKS) for need in step.needs]
+    edges += [Edge(own, f"{root}.{one}", "conditional-blocks") for one in step.if_failed]
+    for wait in step.waits_for:
+        metadata = json.dumps({"gate": wait.gate}, separators=(",", ":"))
+        edges.append(Edge(own, f"{root}.{wait.spawner}", "waits-for", metadata))
+    texts = {theirs: value for theirs, ours in _TEXTS if (value := getattr(step, ours))}
+    gate = step.gate
+    if gate is not None and step.kind != _GATE:
+        gate_id = f"{above}.gate-{step.id.rpartition('.')[2]}"
+        edges.append(Edge(own, gate_id, BLOCKS))
+        yield Record(
+            gate_id,
+            title=f"Gate: {gate.kind} {gate.id}".rstrip(),
+            description=gate.condition or f"Gate of {own}",
+            issue_type=_GATE,
+            dependencies=(Edge(gate_id, above, PARENT_CHILD),),
+            extra=_awaited(gate),
+        )
+    yield Record(
+        own,
+        title=step.title,
+        description=step.description,
+        labels=(
+            *step.labels,
+            *(f"gate:{wait.gate}" for wait in step.waits_for if f"gate:{wait.gate}" not in step.labels),
+        ),
+        issue_type="epic" if is_parent and step.kind == "task" else step.kind,
+        priority=_USUAL_PRIORITY if step.priority is None else step.priority,
+        dependencies=tuple(edges),
+        extra={**texts, **(_awaited(gate) if gate is not None and step.kind == _GATE else {})},
+    )
+
+
+def _awaited(gate: Gate) -> dict[str, object]:
+    said = {"await_type": gate.kind, "await_id": gate.id, "timeout": gate.timeout}
+    return {key: value for key, value in said.items() if value}
