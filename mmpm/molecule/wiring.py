@@ -74,10 +74,13 @@ def without(steps: Sequence[Step], gone: set[str]) -> tuple[Step, ...]:
             kept.append(step)
     if not removed:
         return tuple(steps)
-    return tuple(_bridged(step, removed) for step in kept)
+    below: dict[str, list[str]] = {}
+    for step in removed.values():
+        below.setdefault(step.parent, []).append(step.id)
+    return tuple(_bridged(step, removed, below) for step in kept)
 
 
-def _bridged(step: Step, removed: Mapping[str, Step]) -> Step:
+def _bridged(step: Step, removed: Mapping[str, Step], below: Mapping[str, Sequence[str]]) -> Step:
     if not any(other in removed for other in (*step.needs, *step.if_failed, *(w.spawner for w in step.waits_for))):
         return step
     needs: dict[str, None] = {}
@@ -90,9 +93,9 @@ def _bridged(step: Step, removed: Mapping[str, Step]) -> Step:
         elif need not in seen:
             seen.add(need)
             gone = removed[need]
-            # Whoever needed a child that is gone with its parent needs what the parent needed.
+            # A child waited with its parent, and a parent was done when its children were.
             above = removed[gone.parent].needs if gone.parent in removed else ()
-            waiting.extend(reversed((*gone.needs, *above)))
+            waiting.extend(reversed((*gone.needs, *above, *below.get(gone.id, ()))))
     needs.pop(step.id, None)
     return replace(
         step,
