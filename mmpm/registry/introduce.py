@@ -58,7 +58,7 @@ def introduce(place: Transport) -> Introduction:
     try:
         data = place.get(path, MAX_ROOT_BYTES)
     except NotFound as error:
-        if isinstance(place, FolderTransport):
+        if isinstance(place, FolderTransport) and not place.has(layout.TIMESTAMP):
             raise NotARegistryError(place.folder) from None
         raise RegistryUnreachableError(place.origin, error.cause) from None
     except TransportError as error:

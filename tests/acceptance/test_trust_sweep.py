@@ -130,6 +130,8 @@ class Sweep:
         """An older timestamp that is valid is not used; where files are missing, the newest whole state is; both said."""
         if case.how == "missing" and kind_of(case.path).name == "signature":
             return "Level: " in seen.both or case.verb != "install"  # what it would have vouched for is not said of it
+        if case.how == "older" and case.verb == "registry add" and case.path == "metadata/timestamp.json":
+            return True  # whoever meets a registry for the first time has seen nothing newer
         if "warning" not in seen.both:
             return False
         return case.how == "missing" or (case.how == "older" and is_same)

@@ -205,7 +205,9 @@ ODD = st.sampled_from(
 
 @given(
     st.dictionaries(
-        st.sampled_from([*LINE, "requires", "soft", "signatures", "signed_later", "yanked", "tombstone", "new"]), ODD, max_size=3
+        st.sampled_from([*LINE, "requires", "soft", "signatures", "signed_later", "yanked", "tombstone", "new"]),
+        ODD,
+        max_size=3,
     ),
     st.sets(st.sampled_from(sorted(LINE)), max_size=1),
 )
