@@ -270,7 +270,7 @@ class SweptMirror:
         """Bytes of another file of its kind: a neighbour's, a stranger's, an older one's."""
         kind = kind_of(path)
         assert kind is not None
-        trees = {"swapped": self.states[2:], "foreign": [self.foreign], "older": self.states[1::-1]}[how]
+        trees = {"swapped": self.states[2:], "foreign": [self.foreign], "older": self.states[:2]}[how]
         for tree in trees:
             for other in sorted(files_in(tree), reverse=True):
                 found = (tree / other).read_bytes() if kind_of(other) == kind and _fits(path, other, how) else data
