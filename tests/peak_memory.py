@@ -3,16 +3,13 @@
 Not `ru_maxrss`: on Linux a process inherits that from the one that started it, which here is the whole test run.
 """
 
+import atexit
 import resource
 import runpy
 import sys
 
-file = sys.argv[1]
-del sys.argv[:2]
-sys.path[0] = sys.argv[0].rpartition("/")[0]
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-finally:
+
+def note(file: str) -> None:
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             peak = int(status.read().partition("VmHWM:")[2].split()[0]) * 1024
@@ -20,3 +17,9 @@ finally:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
     with open(file, "w", encoding="ascii") as out:
         out.write(str(peak))
+
+
+atexit.register(note, sys.argv[1])  # a command ends its process itself, once what is registered here was called
+del sys.argv[:2]
+sys.path[0] = sys.argv[0].rpartition("/")[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
