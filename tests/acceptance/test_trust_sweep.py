@@ -143,6 +143,8 @@ class Sweep:
         digits = case.path.removeprefix("objects/").replace("/", "")
         own = case.path.split("/")[1] if case.path.startswith("formulas/") else name
         words = [name, digits[:12], own, *kind.words, *["not a complete copy"] * (case.how == "missing")]
+        if case.how == "older":
+            words.append("holds an older copy")
         if case.how == "older" and case.verb == "mirror verify":
             words.append("do not belong there")  # an older state is valid, and what came later is foreign beside it
         return any(word in said for word in words)
