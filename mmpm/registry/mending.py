@@ -2,7 +2,8 @@
 
 Rule: whoever is about to write aliases notes their formulas in a file under `.staging/` first, flushed with them, and
 removes it after the timestamp. A note that is still there when somebody else holds the newest claim is of a
-publisher that died; the copies of its formulas are then made anew from what is signed.
+publisher that died, or of one that is just past its timestamp and about to remove it; the copies of its formulas are
+then made anew from what is signed, which changes nothing in the second case.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ def note_aliases(writer: TreeWriter, serial: int, names: Iterable[FormulaName]) 
 
 def forget_note(root: str, serial: int) -> None:
     """Remove the note: timestamp and copies agree."""
-    with suppress(FileNotFoundError):
-        os.unlink(f"{root}/{layout.STAGING}/{_PREFIX}{serial}.json")
+    _remove(f"{root}/{layout.STAGING}/{_PREFIX}{serial}.json")
 
 
 def mend_aliases(base: PublishedTree, writer: TreeWriter) -> bool:
@@ -53,16 +53,23 @@ def mend_aliases(base: PublishedTree, writer: TreeWriter) -> bool:
     if notes:
         writer.replace(layout.FORMULAS_LISTING, _listing(base))
         for note in notes:
-            os.unlink(f"{folder}/{note}")
+            _remove(f"{folder}/{note}")
     return bool(notes)
 
 
+def _remove(note: str) -> None:
+    with suppress(FileNotFoundError):  # the one who wrote it and the next publisher may both get here
+        os.unlink(note)
+
+
 def _noted(path: str) -> list[FormulaName]:
-    with open(path, "rb") as file:
-        try:
+    try:
+        with open(path, "rb") as file:
             return [FormulaName.parse(name) for name in json.loads(file.read())]
-        except (ValueError, TypeError, AttributeError):
-            return []  # the power went while it was written; then no copy was written either
+    except FileNotFoundError:
+        return []  # its writer lives: the timestamp is in place since, and so are the copies
+    except (ValueError, TypeError, AttributeError):
+        return []  # the power went while it was written; then no copy was written either
 
 
 def _mend(base: PublishedTree, name: FormulaName, writer: TreeWriter) -> None:
