@@ -165,6 +165,17 @@ def fold(lines: Iterable[Line]) -> Molecule:
     return folding.molecule()
 
 
+def fold_with_effects(lines: Iterable[Line]) -> tuple[Molecule, tuple[bool, ...]]:
+    """Give the state after all lines, and for each line whether it changed anything but `problems`."""
+    folding = _Folding(Molecule())
+    effects: list[bool] = []
+    for line in lines:
+        folding.has_changed = False
+        folding.take(line)
+        effects.append(folding.has_changed)
+    return folding.molecule(), tuple(effects)
+
+
 def apply(molecule: Molecule, line: Line) -> Molecule:
     """Give the state after one more line. Costs a copy of the tables: for many lines `fold` is right."""
     folding = _Folding(molecule)
@@ -173,9 +184,10 @@ def apply(molecule: Molecule, line: Line) -> Molecule:
 
 
 class _Folding:
-    """A molecule whose tables are still being written."""
+    """A molecule whose tables are still being written; `has_changed` says that something was, since it was reset."""
 
     def __init__(self, start: Molecule) -> None:
+        self.has_changed = False
         self._head = start
         self._steps = dict(start.steps)
         self._children = {parent: list(ids) for parent, ids in start.children.items()}
@@ -216,7 +228,7 @@ class _Folding:
                 return self._edge(event)
             case Connected():
                 if event not in self._head.connections:
-                    self._head = replace(self._head, connections=(*self._head.connections, event))
+                    self._set(connections=(*self._head.connections, event))
             case Started():
                 return self._step(event.step, "start", started_at=line.at, started_by=line.actor)
             case Closed():
@@ -226,17 +238,20 @@ class _Folding:
             case GateOpened():
                 return self._step(event.step, "open-gate", is_gate_open=True)
             case Squashed():
-                self._head = replace(self._head, state=after, root=event.root, ended_at=line.at, ended_by=line.actor)
+                self._set(state=after, root=event.root, ended_at=line.at, ended_by=line.actor)
             case Burned():
-                self._head = replace(self._head, state=after, ended_at=line.at, ended_by=line.actor)
+                self._set(state=after, ended_at=line.at, ended_by=line.actor)
         return ""
+
+    def _set(self, **changes: object) -> None:
+        self._head = replace(self._head, **changes)  # type: ignore[arg-type]  # names of its fields
+        self.has_changed = True
 
     def _bonded(self, event: Bonded, line: Line) -> str:
         after = next_state(self._head.state, "bond")
         if after is None:
             return "it is bonded already"
-        self._head = replace(
-            self._head,
+        self._set(
             **{name: getattr(event, name) for name in ("id", "phase", "provenance", "title", "description", "values")},
             state=after,
             bonded_at=line.at,
@@ -251,12 +266,14 @@ class _Folding:
             if step.parent and step.parent not in self._steps:
                 return f"{quoted(step.id)} has no parent {quoted(step.parent)}"
             self._steps[step.id] = StepRecord(step, added_at=line.at)
+            self.has_changed = True
             self._children.setdefault(step.parent, []).append(step.id)
         return ""
 
     def _arm(self, event: ArmAdded, line: Line) -> str:
         if event.step not in self._steps or event.step in self._arms:
             return f"{quoted(event.step)} is not a new arm"
+        self.has_changed = True
         self._arms[event.step] = Arm(event.provenance, event.values, event.spawners, line.at, line.actor)
         for spawner in event.spawners:
             self._spawned.setdefault(spawner, []).append(event.step)
@@ -279,5 +296,7 @@ class _Folding:
         after = next_state(found.state, verb)
         if after is None:
             return f"{quoted(step_id)} is {found.state}"
-        self._steps[step_id] = replace(found, state=after, **changes)  # type: ignore[arg-type]  # names of its fields
+        made = replace(found, state=after, **changes)  # type: ignore[arg-type]  # names of its fields
+        self.has_changed = self.has_changed or made != found
+        self._steps[step_id] = made
         return ""
