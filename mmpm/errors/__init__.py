@@ -69,7 +69,14 @@ from mmpm.errors.mirroring import (
     MirrorUntrustedError,
     SelectionIncompleteError,
 )
-from mmpm.errors.molecules import CookError, MoleculeNotFoundError, VariablesRefusedError
+from mmpm.errors.molecules import (
+    CookError,
+    MoleculeLogError,
+    MoleculeNotFoundError,
+    MoleculeNotHereError,
+    MoleculeRefusedError,
+    VariablesRefusedError,
+)
 from mmpm.errors.project import (
     ChangedMeanwhileError,
     DocumentUnreadableError,
@@ -168,7 +175,10 @@ __all__ = [
     "MirrorUntrustedError",
     "MissingTreeFileError",
     "MmpmError",
+    "MoleculeLogError",
     "MoleculeNotFoundError",
+    "MoleculeNotHereError",
+    "MoleculeRefusedError",
     "NewerFormatError",
     "NoHomeError",
     "NoProjectError",

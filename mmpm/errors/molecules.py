@@ -73,3 +73,44 @@ class VariablesRefusedError(MmpmError):
             "give each as `--var name=value`",
             {"formula": formula, "problems": list(self.problems)},
         )
+
+
+class MoleculeNotHereError(MmpmError):
+    """No mol or wisp of the name lies below this root."""
+
+    code = "molecule-not-here"
+
+    def __init__(self, operand: str, root: str, near: Iterable[str] = ()) -> None:
+        meant = list(near)
+        also = f"; did you mean {' or '.join(printable(one, 200) for one in meant)}?" if meant else ""
+        super().__init__(
+            f"there is no molecule or step {printable(operand, 200)} in {printable(root)}{also}",
+            "`mmpm mol list --running` shows the molecules that are there; `--project DIR` looks elsewhere",
+            {"id": operand, "root": root, "near": meant},
+        )
+
+
+class MoleculeRefusedError(MmpmError):
+    """A molecule, as it stands, does not allow what was asked for."""
+
+    code = "molecule-refused"
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(
+            printable(reason, 2000),
+            remedy or "`mmpm mol show` of the molecule says how it stands",
+            {"reason": reason},
+        )
+
+
+class MoleculeLogError(MmpmError):
+    """The log or the digest of a molecule cannot be used as it lies there."""
+
+    code = "molecule-log-unusable"
+
+    def __init__(self, path: str, reason: str, remedy: str = "") -> None:
+        super().__init__(
+            f"{printable(path)}: {printable(reason, 1000)}",
+            remedy or "restore the file, from version control for one, or move it away",
+            {"path": path, "reason": reason},
+        )

@@ -45,6 +45,10 @@ HANDLERS: dict[str, str] = {
     "ClearQuarantine": "mmpm.execute.storing:apply_clear_quarantine",
     "PutObject": "mmpm.execute.storing:apply_put_object",
     "RepairStore": "mmpm.execute.storing:apply_repair",
+    "AppendLine": "mmpm.execute.molecules:apply_append",
+    "SquashMolecule": "mmpm.execute.molecules:apply_squash",
+    "BurnMolecule": "mmpm.execute.molecules:apply_burn",
+    "CompactLog": "mmpm.execute.molecules:apply_compact",
     "SetConfig": "mmpm.project.config_file:apply_set_config",
 }
 

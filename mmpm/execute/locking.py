@@ -45,7 +45,7 @@ def journal_path(state: str, folder: str) -> str:
 
 def hold_at_once(state: str, folder: str) -> bool:
     """Keep others from `folder` until `release`, if nobody changes it now."""
-    return folder in _held or _take(state, folder, lambda _path, _fd: None)
+    return folder in _held or _take(_path(state, folder), folder, lambda _path, _fd: None)
 
 
 def hold(state: str, folder: str, progress: Progress, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -62,14 +62,22 @@ def hold(state: str, folder: str, progress: Progress, wait_seconds: float = WAIT
     Raises:
         LockedByOtherError: another process kept it for longer.
     """
+    hold_file(_path(state, folder), folder, progress, wait_seconds)
+
+
+def hold_file(path: str, folder: str, progress: Progress, wait_seconds: float = WAIT_SECONDS) -> None:
+    """Do as `hold` does, with `path` as the file that is locked: for folders whose lock lies among themselves."""
     if folder not in _held:
-        _take(state, folder, lambda path, fd: _wait(path, fd, folder, progress, wait_seconds))
+        _take(path, folder, lambda path, fd: _wait(path, fd, folder, progress, wait_seconds))
 
 
-def _take(state: str, folder: str, wait: Callable[[str, int], BaseFileLock | None]) -> bool:
+def _path(state: str, folder: str) -> str:
+    return f"{state}/locks/{folder_key(folder)}"
+
+
+def _take(path: str, folder: str, wait: Callable[[str, int], BaseFileLock | None]) -> bool:
     """Take the lock; where another has it `wait` decides: what it gives holds the lock, None gives up."""
-    os.makedirs(f"{state}/locks", exist_ok=True)
-    path = f"{state}/locks/{folder_key(folder)}"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     lock = None
     try:

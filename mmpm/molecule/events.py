@@ -35,6 +35,10 @@ _ROOT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 MAX_ROOT: Final = 128
 
 
+class NewerLineError(ValueError):
+    """A line tells of what this program does not know: it is not to be guessed, and nothing written after it."""
+
+
 def check_moment(text: str) -> str:
     """Give `text` if it is a moment as all our documents write it: RFC 3339, UTC, whole seconds, ``Z`` at its end.
 
@@ -278,14 +282,16 @@ def parse_line(data: bytes) -> Line:
     """Read one line, with or without its line feed.
 
     Raises:
-        ValueError: it is not the one text of a line; one sentence, which says so where a newer program wrote it.
+        ValueError: it is not the one text of a line; one sentence. `NewerLineError` where a newer program wrote it.
     """
     data = data.removesuffix(b"\n")
     table = parse_json(data, "it", max_bytes=MAX_LINE_BYTES)
     said = Fields(table, "it")
     form = table.get("format")
     if type(form) is int and form > FORMAT:
-        raise ValueError(f"it has format {form}, and this mmpm reads format {FORMAT}: a newer mmpm wrote it, upgrade")
+        raise NewerLineError(
+            f"it has format {form}, and this mmpm reads format {FORMAT}: a newer mmpm wrote it, upgrade"
+        )
     said.require_format(FORMAT)
     events = said.items("events")
     if not 0 < len(events) <= MAX_EVENTS:
@@ -319,7 +325,9 @@ def _event(value: object) -> Event:
     said = Fields(value, "an event")
     kind = said.text("kind", 64)
     if kind not in _KINDS:
-        raise ValueError(f"it tells of {quoted(kind)}, which this mmpm does not know: a newer mmpm wrote it, upgrade")
+        raise NewerLineError(
+            f"it tells of {quoted(kind)}, which this mmpm does not know: a newer mmpm wrote it, upgrade"
+        )
     match kind:
         case Bonded.kind:
             return Bonded(

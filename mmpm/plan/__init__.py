@@ -35,6 +35,7 @@ from mmpm.plan.mirroring import (
     UpdateMirror,
 )
 from mmpm.plan.mirrors import ImportPacks, MirrorAction
+from mmpm.plan.molecules import AppendLine, BurnMolecule, CompactLog, MoleculeAction, SquashMolecule
 from mmpm.plan.policies import PinPolicy, PolicyAction, SignPolicy, UnpinPolicy
 from mmpm.plan.project import (
     PROJECT_ACTIONS,
@@ -72,11 +73,14 @@ __all__ = [
     "Action",
     "AddRegistry",
     "AdoptFile",
+    "AppendLine",
     "ApplySigned",
+    "BurnMolecule",
     "CarriedLock",
     "CarriedRegistry",
     "ClearQuarantine",
     "CollectStore",
+    "CompactLog",
     "CopyCount",
     "CreateKey",
     "ImportPacks",
@@ -104,6 +108,7 @@ __all__ = [
     "SignCarried",
     "SignPolicy",
     "SignRelease",
+    "SquashMolecule",
     "UnpinPolicy",
     "UpdateMirror",
     "WriteFiles",
@@ -113,7 +118,16 @@ __all__ = [
     "to_json",
 ]
 
-Action = ProjectAction | MachineAction | MirroringAction | RegistryAction | MirrorAction | TrustAction | PolicyAction
+Action = (
+    ProjectAction
+    | MachineAction
+    | MirroringAction
+    | RegistryAction
+    | MirrorAction
+    | TrustAction
+    | PolicyAction
+    | MoleculeAction
+)
 
 
 @dataclass(frozen=True, slots=True)

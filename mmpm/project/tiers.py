@@ -85,6 +85,19 @@ def choose_project(places: Places, start: str, *, tier: str | None = None, folde
     return Project("user", places.home, "no mmpm.toml here, and no town")
 
 
+def choose_beads(places: Places, start: str, *, tier: str | None = None, folder: str | None = None) -> Project:
+    """Say whose molecules a command is about: as `choose_project`, but a folder with `.beads/` alone is a project, too.
+
+    Raises:
+        UsageError, NoProjectError: as `choose_project`.
+    """
+    if tier is None and folder is None:
+        nearest = nearest_root(start, places.home, places.town)
+        if nearest is not None:
+            return Project("project", nearest[0], "the nearest folder with .beads, mmpm.toml or mmpm.lock")
+    return choose_project(places, start, tier=tier, folder=folder)
+
+
 def search_order(places: Places, start: str, folder: str | None = None) -> tuple[Project, ...]:
     """Give the tiers in which a name is looked up from `start`, first hit first; only those that exist.
 

@@ -1,0 +1,256 @@
+"""The molecules of one root, as they lie there: what every verb about running work reads and decides over.
+
+Rule: whoever writes calls `Workspace.begin` before anything is read; readers need no lock. A digest's file is the
+squash: a log beside it that still flows counts as squashed everywhere.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedError, UsageError
+from mmpm.execute import locking
+from mmpm.model.spelling import closest
+from mmpm.molecule.digest import MAX_DIGEST_BYTES, Digest, verify_digest
+from mmpm.molecule.events import MAX_ACTOR, Burned, Line, Squashed, is_molecule_id, parse_line
+from mmpm.molecule.lifecycle import Refusal, Stamp
+from mmpm.molecule.readiness import Outcome
+from mmpm.molecule.state import Molecule, apply, fold, is_failure
+from mmpm.molecule.transitions import has_run, is_live, is_over
+from mmpm.project.files import real_path
+from mmpm.project.mol_log import MolPlaces, list_logs, make_folders, read_log
+from mmpm.project.tiers import choose_beads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmpm.execute.context import Context
+    from mmpm.molecule.lifecycle import Answer, Change
+
+_NO_PREFIX = re.compile(r"[^a-z0-9]+")
+MAX_PREFIX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a full id names.
+
+    Attributes:
+        step: id below the molecule; empty for the molecule itself.
+    """
+
+    molecule: Molecule
+    step: str
+
+    @property
+    def id(self) -> str:
+        """The full id."""
+        return self.molecule.full_id(self.step)
+
+
+class Workspace:
+    """The molecules of one root; each log is read once, until `begin` or `forget`."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.places = MolPlaces(context.project.root)
+        self._molecules: dict[str, Molecule | None] = {}
+
+    @classmethod
+    def of(cls, context: Context, cwd: str, *, tier: str | None = None, folder: str | None = None) -> Workspace:
+        """Choose the root as `project.tiers.choose_beads` does.
+
+        Raises:
+            UsageError, NoProjectError: as there.
+        """
+        return cls(replace(context, project=choose_beads(context.places, cwd, tier=tier, folder=folder)))
+
+    def begin(self) -> None:
+        """Keep other writers of this root away until the command ends, and forget what was read.
+
+        Raises:
+            LeadsOutsideError: a folder of molecules is a link out of the project.
+            LockedByOtherError: another process kept the root for too long.
+        """
+        for folder in (self.places.mols, self.places.wisps, self.places.digests):
+            real_path(self.context.project, folder)
+        make_folders(self.places, "wisp")
+        lock = os.path.join(self.places.wisps, ".lock")
+        locking.hold_file(lock, os.path.realpath(self.places.mols), self.context.progress)
+        self._molecules.clear()
+
+    def forget(self, molecule_id: str) -> None:
+        """Read a molecule anew the next time: its log was changed."""
+        self._molecules.pop(molecule_id, None)
+
+    def ids(self) -> tuple[str, ...]:
+        """Give the ids of all molecules that have a log here, sorted."""
+        return tuple(dict.fromkeys(log.id for log in list_logs(self.places)))
+
+    def molecule(self, molecule_id: str) -> Molecule | None:
+        """Give a molecule as it stands; None where it has no log here.
+
+        Raises:
+            MoleculeLogError: its log or its digest cannot be used.
+        """
+        if molecule_id not in self._molecules:
+            self._molecules[molecule_id] = self._read(molecule_id)
+        return self._molecules[molecule_id]
+
+    def find(self, operand: str) -> Address | None:
+        """Give what a full id names: the first dot ends the molecule's own; None where it names nothing here."""
+        molecule_id = operand.partition(".")[0]
+        molecule = self.molecule(molecule_id) if is_molecule_id(molecule_id) else None
+        step = molecule.step_of(operand) if molecule else None
+        return Address(molecule, step) if molecule is not None and step is not None else None
+
+    def address(self, operand: str) -> Address:
+        """Do as `find`.
+
+        Raises:
+            MoleculeNotHereError: it names nothing here.
+            MoleculeLogError: the log or digest cannot be used.
+        """
+        found = self.find(operand)
+        if found is not None:
+            return found
+        molecule_id = operand.partition(".")[0]
+        molecule = self.molecule(molecule_id) if is_molecule_id(molecule_id) else None
+        known = [molecule.full_id(step) for step in molecule.steps] if molecule else self.ids()
+        raise MoleculeNotHereError(operand, self.places.root, closest(operand, known))
+
+    def digest(self, molecule_id: str) -> Digest | None:
+        """Give the digest of a molecule; None where there is none.
+
+        Raises:
+            MoleculeLogError: the file is none, or does not hold.
+        """
+        path = self.places.digest(molecule_id)
+        try:
+            with open(path, "rb") as file:
+                data = file.read(MAX_DIGEST_BYTES + 1)
+            digest = Digest.parse(data)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise MoleculeLogError(path, str(error)) from error
+        if digest.id != molecule_id or not verify_digest(digest):
+            raise MoleculeLogError(path, "it does not say what its root says: it was changed, or is another's")
+        return digest
+
+    def outcome(self, molecule_id: str) -> Outcome | None:
+        """Give how a molecule stands for those that wait for it; None where nothing here tells of it."""
+        digest = self.digest(molecule_id)
+        if digest is not None:
+            return Outcome(is_over=True, has_failed=digest.has_failed)
+        molecule = self.molecule(molecule_id)
+        if molecule is None:
+            return Outcome(is_over=True, has_failed=True) if molecule_id in self._burned() else None
+        return outcome_of(molecule)
+
+    def others(self, molecule: Molecule) -> Mapping[str, Outcome]:
+        """Give how those stand that a molecule is connected to; one that nothing here tells of is not among them."""
+        found = {one.on: self.outcome(one.on) for one in molecule.connections}
+        return {on: outcome for on, outcome in found.items() if outcome is not None}
+
+    def links(self) -> Mapping[str, tuple[str, ...]]:
+        """Give for each molecule the ids of those that it waits for."""
+        found: dict[str, tuple[str, ...]] = {}
+        for molecule_id in self.ids():
+            molecule = self.molecule(molecule_id)
+            waits = molecule.connections if molecule else ()
+            if waits:
+                found[molecule_id] = tuple(one.on for one in waits if one.connection != "parallel")
+        return found
+
+    def stamp(self, actor: str | None = None) -> Stamp:
+        """Give when and who: `actor`, ``$BD_ACTOR``, ``$GT_ROLE``, else user@host.
+
+        Raises:
+            UsageError: the name is too long or has characters that no line of text has.
+        """
+        environ = self.context.environ
+        name = actor or environ.get("BD_ACTOR") or environ.get("GT_ROLE") or _user_at_host()
+        if len(name) > MAX_ACTOR or not name.isprintable():
+            raise UsageError(f"--actor: a name is at most {MAX_ACTOR} printable characters")
+        return Stamp(self.context.now.strftime("%Y-%m-%dT%H:%M:%SZ"), name)
+
+    @property
+    def prefix(self) -> str:
+        """What the ids of this root's molecules begin with: its folder's name."""
+        name = os.path.basename(os.path.realpath(self.places.root)).lower()
+        return _NO_PREFIX.sub("-", name).strip("-")[:MAX_PREFIX].rstrip("-") or "mm"
+
+    def _read(self, molecule_id: str) -> Molecule | None:
+        for phase in ("mol", "wisp"):
+            path = self.places.log(molecule_id, phase)
+            try:
+                log = read_log(path)
+            except (OSError, ValueError) as error:
+                raise MoleculeLogError(path, str(error)) from error
+            if log is None:
+                continue
+            if log.is_newer:
+                raise MoleculeLogError(path, log.problems[0], "install a newer mmpm; nothing was changed")
+            molecule = fold(log.lines)
+            if molecule.id != molecule_id:
+                if not log.lines and log.is_torn:
+                    continue
+                raise MoleculeLogError(path, "it does not begin with the bond of that molecule")
+            molecule = replace(molecule, problems=(*log.problems, *molecule.problems))
+            return self._with_digest(molecule)
+        return None
+
+    def _with_digest(self, molecule: Molecule) -> Molecule:
+        digest = self.digest(molecule.id) if is_live(molecule.state) else None
+        if digest is None:
+            return molecule
+        return apply(molecule, Line(digest.completed_at, digest.actor, "squash", (Squashed(digest.root),)))
+
+    def _burned(self) -> set[str]:
+        """Give the ids that the audit log tells of."""
+        found: set[str] = set()
+        try:
+            with open(self.places.audit, "rb") as file:
+                for raw in file:
+                    try:
+                        line = parse_line(raw)
+                    except ValueError:
+                        continue
+                    found.update(event.id for event in line.events if isinstance(event, Burned))
+        except FileNotFoundError:
+            pass
+        return found
+
+
+def outcome_of(molecule: Molecule) -> Outcome:
+    """Give how a molecule with a log stands: over once it ended, or all of its steps (at least one) have."""
+    records = molecule.steps.values()
+    failed = any(has_run(one.state) and is_failure(one.reason) for one in records)
+    if is_live(molecule.state):
+        return Outcome(is_over=bool(records) and all(is_over(one.state) for one in records), has_failed=failed)
+    return Outcome(is_over=True, has_failed=failed or not all(is_over(one.state) for one in records))
+
+
+def accepted(answer: Answer) -> Change:
+    """Give the change that an operation came to.
+
+    Raises:
+        MoleculeRefusedError: the molecule does not allow it.
+    """
+    if isinstance(answer, Refusal):
+        raise MoleculeRefusedError(answer.reason, answer.remedy)
+    return answer
+
+
+def _user_at_host() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id: containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
