@@ -75,6 +75,7 @@ from mmpm.errors.molecules import (
     MoleculeNotFoundError,
     MoleculeNotHereError,
     MoleculeRefusedError,
+    RecordInTheWayError,
     VariablesRefusedError,
 )
 from mmpm.errors.project import (
@@ -93,6 +94,7 @@ from mmpm.errors.project import (
     NoSolutionError,
     NotFoundHereError,
     NothingToAdoptError,
+    NothingToInstallError,
     NotInstalledError,
     NotRequiredError,
     NotWhatWasLockedError,
@@ -195,6 +197,7 @@ __all__ = [
     "NotRequiredError",
     "NotWhatWasLockedError",
     "NothingToAdoptError",
+    "NothingToInstallError",
     "NothingToSignError",
     "ObjectsMissingError",
     "OfflineError",
@@ -209,6 +212,7 @@ __all__ = [
     "PreflightFailedError",
     "PublisherBusyError",
     "QuestionUnansweredError",
+    "RecordInTheWayError",
     "RegistryExistsError",
     "RegistryExpiredError",
     "RegistryFixedError",

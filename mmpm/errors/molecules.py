@@ -114,3 +114,16 @@ class MoleculeLogError(MmpmError):
             remedy or "restore the file, from version control for one, or move it away",
             {"path": path, "reason": reason},
         )
+
+
+class RecordInTheWayError(MmpmError):
+    """A record should be written into a catalogue, and its name means something there already."""
+
+    code = "record-in-the-way"
+
+    def __init__(self, record_id: str, where: str, remedy: str) -> None:
+        super().__init__(
+            f"there is {printable(record_id, 120)} already: {printable(where)}",
+            remedy,
+            {"id": record_id, "where": where},
+        )

@@ -60,6 +60,19 @@ class FragmentError(MmpmError):
         )
 
 
+class NothingToInstallError(MmpmError):
+    """A release of execution records was to be installed, or is required by something that was."""
+
+    code = "nothing-to-install"
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(
+            f"{name} {version} is a release of execution records: they are read where they are, and not installed",
+            "`mmpm mol records --everywhere` shows them; name a formula or molecules",
+            {"name": name, "version": version},
+        )
+
+
 class InstallConflictError(MmpmError):
     """Two releases would bear the same unscoped name in one formulas folder."""
 

@@ -25,10 +25,11 @@ class Payload:
         tree: the listing of its files; its id is `tree.id`.
         checksum: SHA-256 of the payload: of the one file, or of the bundle's canonical tar.
         size: bytes of the payload.
-        formula: None for molecules.
+        formula: None for molecules and records.
         missing: fields that publishing requires and neither file nor caller gave: of ``version``, ``description``.
         findings: warnings about it as a whole; `inspect_formula` looks closer.
         skipped: paths of a folder that are not part of the payload, sorted.
+        about: what it is, where no formula describes it; empty: its name has to do.
     """
 
     name: FormulaName
@@ -41,3 +42,4 @@ class Payload:
     missing: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     skipped: tuple[str, ...] = ()
+    about: str = ""

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mmpm.model.versions import Version
     from mmpm_store.ids import ObjectId
 
-ReleaseKind: TypeAlias = Literal["formula", "bundle", "molecules"]
-RELEASE_KINDS: tuple[ReleaseKind, ...] = ("formula", "bundle", "molecules")
+ReleaseKind: TypeAlias = Literal["formula", "bundle", "molecules", "records"]
+RELEASE_KINDS: tuple[ReleaseKind, ...] = ("formula", "bundle", "molecules", "records")
 
 
 @dataclass(frozen=True, slots=True)

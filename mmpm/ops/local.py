@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NothingToAdoptError
+from mmpm.errors import NothingToAdoptError, NothingToInstallError
 from mmpm.execute.install import begin_change
 from mmpm.execute.trees import know_tree
 from mmpm.lock import Locked, make_lockfile
@@ -39,12 +39,15 @@ def plan_import(
 
     Raises:
         PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: it is no payload.
+        NothingToInstallError: it holds execution records.
         InstallConflictError: another release has its installed name.
     """
     if path is None:
         collected = collect_bytes(data, "standard input", name=name, version=version)
     else:
         collected = collect_payload(path, name=name, version=version)
+    if collected.payload.kind == "records":
+        raise NothingToInstallError(str(collected.payload.name), str(collected.payload.version))
     return plan_local(context, collected, "import", dry_run=dry_run)
 
 

@@ -93,7 +93,7 @@ def preflight(source: Source, published: PublishedVersions) -> Preflight:
             source.path, (Check("failed", f"{_what(source.path)} is not valid: {error.fact}"),), None, error
         )
     label = f"{payload.name}@{payload.version}"
-    checks = [Check("done", f"{_file_name(payload)} is valid")]
+    checks = [Check("done", _validity(payload))]
     failure: MmpmError | None = None
     is_new = True
     if "version" not in payload.missing:
@@ -112,8 +112,10 @@ def _what(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
-def _file_name(payload: Payload) -> str:
-    return {"formula": "formula.toml", "bundle": "formula.toml", "molecules": "fragment"}[payload.kind]
+def _validity(payload: Payload) -> str:
+    if payload.kind == "records":
+        return f"Every record holds: {payload.about}"
+    return "fragment is valid" if payload.kind == "molecules" else "formula.toml is valid"
 
 
 def _check_version(payload: Payload, published: PublishedVersions) -> tuple[Check, MmpmError | None, bool]:
@@ -148,7 +150,7 @@ def _publication(source: Source, payload: Payload) -> Publication:
         name=payload.name,
         version=payload.version,
         kind=payload.kind,
-        description=formula.description if formula else f"Molecules of {payload.name}",
+        description=formula.description if formula else payload.about or f"Molecules of {payload.name}",
         author=source.author or (formula.author if formula else "") or None,
         license=(formula.license if formula else "") or None,
         repository=(formula.repository if formula else "") or None,

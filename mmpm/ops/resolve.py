@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpm.errors import NoSolutionError, PolicyBarredError, ReleaseChangedError, UnknownHereError
+from mmpm.errors import NoSolutionError, NothingToInstallError, PolicyBarredError, ReleaseChangedError, UnknownHereError
 from mmpm.lock import Locked, Lockfile, make_lockfile
 from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.references import release_address
@@ -102,6 +102,7 @@ def resolve(
 
     Raises:
         NoSolutionError: nothing meets all requirements.
+        NothingToInstallError: a chosen release holds execution records.
         UnknownHereError: the same, and what would tell more was never fetched.
         SignatureBadError: a publisher's signature of a chosen release is bad.
         PolicyBarredError: a chosen release is trusted less than its index claims, and too little.
@@ -351,6 +352,8 @@ class _Question:
             known = self.knowledge.of(name)
             assert isinstance(known, Known)
             release = next(each for each in reversed(known.releases) if each.version == version)
+            if release.kind == "records":
+                raise NothingToInstallError(name, str(version))
             chosen[name] = Chosen(known.registry, release)
             histories[name] = known.releases
             if release.yanked is not None:

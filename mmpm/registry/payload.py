@@ -1,4 +1,4 @@
-"""Reading what should become a release: a formula file, a bundle (folder or archive), or a molecules fragment.
+"""Reading what should become a release: a formula file, a bundle (folder or archive), molecules, execution records.
 
 What is taken from a bundle folder: every plain file, with its x bit (the owner's), its path in Unicode normal form C.
 Links, devices, pipes and sockets are refused. Left out, and said in `Payload.skipped`: folders of version control
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 FORMULA_SUFFIX = ".formula.toml"
 BUNDLE_SUFFIX = ".formula.bundle"
 FRAGMENT_SUFFIX = ".jsonl"
+RECORDS_SUFFIX = ".records.jsonl"
 BUNDLE_FORMULA = "formula.toml"
 SKIPPED_NAMES = frozenset({".git", ".hg", ".svn", ".jj", "__pycache__", ".DS_Store", "Thumbs.db"})
 
@@ -83,7 +84,7 @@ def put_payload(store: Store, collected: Collected) -> None:
 def collect_payload(
     path: str, *, name: FormulaName | None = None, version: Version | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> Collected:
-    """Read a payload whole: ``X.formula.toml``, a bundle folder, any tar / tar.gz / tar.zst of one, or ``X.jsonl``.
+    """Read a payload whole: ``X.formula.toml``, a bundle folder or a tar of one, ``X.jsonl``, ``X.records.jsonl``.
 
     Args:
         path: of the file or folder.
@@ -129,6 +130,8 @@ def collect_bytes(
             return _bundle(filename, strip_top(collect_archive(data))[1], (), name, version)
         except StoreError as error:
             raise PayloadRefusedError(filename, error.fact, error.remedy) from None
+    if filename.endswith(RECORDS_SUFFIX):
+        return _records(data, filename, name, version)
     if filename.endswith(FRAGMENT_SUFFIX):
         return _fragment(data, filename, name, version)
     formula = parse_formula(data, os.path.basename(filename))
@@ -153,6 +156,7 @@ def _collected(
     formula: Formula | None,
     *,
     skipped: tuple[str, ...] = (),
+    about: str = "",
 ) -> Collected:
     """Make listing and checksum of `files` (sorted); the version is the `given` one, else the formula's."""
     tree = Tree.of(FileEntry(file.path, file.executable, ObjectId.of(file.data), len(file.data)) for file in files)
@@ -169,7 +173,7 @@ def _collected(
     if version is None:
         raise PayloadRefusedError(str(name), "nothing states its version", "give it with --version 1.0.0")
     missing = tuple(key for key in (formula.missing if formula else ()) if not (key == "version" and given))
-    payload = Payload(name, version, kind, tree, checksum, size, formula, missing, tuple(findings), skipped)
+    payload = Payload(name, version, kind, tree, checksum, size, formula, missing, tuple(findings), skipped, about)
     return Collected(payload, files)
 
 
@@ -257,11 +261,7 @@ def _read_plain_file(top: str, relative: str, path: str, limits: Limits) -> tupl
 
 def _fragment(data: bytes, filename: str, name: FormulaName | None, version: Version | None) -> Collected:
     """Read a molecules fragment: JSON lines, each an object with an id."""
-    if name is None:
-        try:
-            name = FormulaName.parse(os.path.basename(filename).removesuffix(FRAGMENT_SUFFIX))
-        except ValueError as error:
-            raise PayloadRefusedError(filename, f"the file's name names the release: {error}") from None
+    name = name or _name_of_file(filename, FRAGMENT_SUFFIX)
     if version is None:
         raise PayloadRefusedError(filename, "a molecules fragment states no version", "give it with --version 1.0.0")
     records = 0
@@ -279,3 +279,32 @@ def _fragment(data: bytes, filename: str, name: FormulaName | None, version: Ver
         raise PayloadRefusedError(filename, "the fragment has no records", "write one record a line")
     files = (ArchiveFile(f"{name.unscoped}{FRAGMENT_SUFFIX}", executable=False, data=data),)
     return _collected(name, version, "molecules", files, None)
+
+
+def _records(data: bytes, filename: str, name: FormulaName | None, version: Version | None) -> Collected:
+    """Read execution records: one digest a line, each verified, none twice."""
+    from mmpm.molecule.record_file import Summary, read_records
+
+    name = name or _name_of_file(filename, RECORDS_SUFFIX)
+    if version is None:
+        raise PayloadRefusedError(filename, "execution records state no version", "give it with --version 1.0.0")
+    summary = Summary()
+    lines: dict[str, int] = {}
+    for line in read_records(data):
+        if line.digest is None:
+            raise PayloadRefusedError(filename, f"line {line.number} {line.reason}", "take that line out")
+        before = lines.setdefault(line.digest.root, line.number)
+        if before != line.number:
+            raise PayloadRefusedError(filename, f"line {line.number} is line {before} again", "take that line out")
+        summary.add(line.digest)
+    if not lines:
+        raise PayloadRefusedError(filename, "there are no records in it", "write one digest a line")
+    files = (ArchiveFile(f"{name.unscoped}{RECORDS_SUFFIX}", executable=False, data=data),)
+    return _collected(name, version, "records", files, None, about=summary.sentence)
+
+
+def _name_of_file(filename: str, suffix: str) -> FormulaName:
+    try:
+        return FormulaName.parse(os.path.basename(filename).removesuffix(suffix))
+    except ValueError as error:
+        raise PayloadRefusedError(filename, f"the file's name names the release: {error}") from None

@@ -8,12 +8,14 @@ import tarfile
 
 import pytest
 import zstandard
+from executions import squashed
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mmpm.errors import FormulaSyntaxError, MmpmError, PayloadRefusedError
 from mmpm.model.names import FormulaName
 from mmpm.model.versions import Version
+from mmpm.molecule.record_file import write_records
 from mmpm.registry.payload import collect_bytes, collect_payload, read_payload
 from mmpm_store.canonical import canonical_tar, stored_gzip
 from mmpm_store.objects import Store
@@ -272,3 +274,37 @@ def test_every_bundle_of_the_corpus_is_read_with_its_exec_bits(corpus, tmp_path)
         assert found == sorted(rows)
         assert collected.payload.skipped == ()
         assert collected.payload.missing == ()
+
+
+def test_execution_records_are_a_release_of_their_lines(tmp_path):
+    path = tmp_path / "records-far.records.jsonl"
+    path.write_bytes(write_records([squashed(1), squashed(2)]))
+    payload = collect_payload(str(path), version=Version.parse("1.0.0")).payload
+    assert (str(payload.name), payload.kind, payload.formula) == ("records-far", "records", None)
+    assert [entry.path for entry in payload.tree.entries] == ["records-far.records.jsonl"]
+    assert payload.about.startswith("2 execution records of mol-witness-patrol, ")
+    scoped = collect_payload(str(path), name=FormulaName.parse("@acme/far"), version=Version.parse("1.0.0")).payload
+    assert [entry.path for entry in scoped.tree.entries] == ["far.records.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "there are no records"),
+        (b"\n", "line 1 is empty"),
+        (squashed().to_bytes() + b"\n{}\n", "line 2 is no record"),
+        (write_records([squashed(1), squashed(2)]) + squashed(1).to_bytes(), "line 3 is line 1 again"),
+        (squashed().to_bytes().replace(b"amber", b"jades"), "line 1 does not hold"),
+        (squashed().to_bytes().replace(b'"format":1', b'"format":2'), "line 1 is no record"),
+    ],
+)
+def test_a_bad_line_of_records_is_named(data, reason):
+    with pytest.raises(PayloadRefusedError, match=reason):
+        collect_bytes(data, "x.records.jsonl", version=Version.parse("1.0.0"))
+
+
+def test_records_need_a_version_and_a_name():
+    with pytest.raises(PayloadRefusedError, match="state no version"):
+        collect_bytes(squashed().to_bytes(), "x.records.jsonl")
+    with pytest.raises(PayloadRefusedError, match="the file's name"):
+        collect_bytes(squashed().to_bytes(), "No Name.records.jsonl", version=Version.parse("1.0.0"))
