@@ -135,7 +135,7 @@ def _count(record: Digest, wanted: Sequence[str], tallies: dict[str, dict[str, _
     for outcome in record.outcomes:
         if not outcome.has_run or not outcome.actor:
             continue
-        arm = _arm_of(outcome.step, arms)
+        arm = arm_of(outcome.step, arms)
         formula = arms[arm] if arm else record.provenance
         name = f"{formula.name}@{formula.version}" if formula.version else formula.name
         counted = tallies.setdefault(outcome.actor, {})
@@ -150,7 +150,7 @@ def _count(record: Digest, wanted: Sequence[str], tallies: dict[str, dict[str, _
             last[outcome.actor] = max(last.get(outcome.actor, ""), outcome.closed_at)
 
 
-def _arm_of(step: str, arms: Mapping[str, object]) -> str:
+def arm_of(step: str, arms: Mapping[str, object]) -> str:
     """Give the innermost arm that a step belongs to; empty for none."""
     current = step
     while current and arms:

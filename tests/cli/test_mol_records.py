@@ -1,0 +1,121 @@
+"""`mmpm mol records` and `mol route` as a person sees them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from molecule_town import patrol_that_failed, put, review_that_is_done, review_that_runs
+
+from mmpm.molecule.digest import Digest
+from mmpm.project.mol_log import MolPlaces
+
+
+@pytest.fixture
+def town(terminal):
+    """Molecules in the working folder."""
+    put(terminal.cwd, *patrol_that_failed())
+    put(terminal.cwd, *review_that_is_done())
+    put(terminal.cwd, review_that_runs())
+    return terminal.cwd
+
+
+@pytest.mark.usefixtures("town")
+def test_records_are_printed_as_the_seed_prints_them(terminal):
+    seen = terminal.run("mol", "records", "--failed")
+    assert seen.out == (
+        "Polecat: beads/amber\n"
+        "Formula: mol-witness-patrol@2.1.0\n"
+        "Completed: 2026-01-10T15:30:00Z\n"
+        "Capabilities exercised:\n"
+        "- patrol (primary)\n"
+        "- go (secondary)\n"
+    )
+
+
+@pytest.mark.usefixtures("town")
+def test_steps_tell_who_did_what_and_how_it_ended(terminal):
+    seen = terminal.run("mol", "records", "--steps", "--formula", "mol-witness-patrol")
+    assert seen.out.splitlines()[6] == f"Molecule: {patrol_that_failed()[1].id} (wisp, squashed)"
+    assert seen.out.splitlines()[9:] == [
+        "✓ inbox 2026-01-10T15:30:00Z beads/amber: done",
+        "✓ survey 2026-01-10T15:30:00Z beads/amber: done",
+        "- aggregate open",
+        "- summary open",
+        "✗ arm-ace 2026-01-10T15:30:00Z beads/amber: failed: 1 of 2 children failed",
+        "✓ arm-ace.load 2026-01-10T15:30:00Z beads/amber: done",
+        "✗ arm-ace.check 2026-01-10T15:30:00Z beads/amber: failed: broken",
+    ]
+
+
+@pytest.mark.usefixtures("town")
+def test_the_newest_come_first_and_as_many_as_are_asked_for(terminal):
+    seen = terminal.run("mol", "records", "--limit", "2")
+    assert [line for line in seen.out.splitlines() if line.startswith("Completed")] == [
+        "Completed: 2026-01-13T09:00:00Z",
+        "Completed: not yet; still running, 3 of 6 steps over",
+    ]
+    assert "1 older ones are not shown" in seen.err
+
+
+@pytest.mark.usefixtures("town")
+def test_json_has_every_field_of_a_record(terminal):
+    document = json.loads(terminal.run("mol", "records", "--json").out)
+    done, running, _ = document["records"]
+    digest = review_that_is_done()[1]
+    assert (done["root"], running["root"]) == (digest.root, None)
+    assert (running["completed_at"], running["last_close_at"]) == (None, "2026-01-12T08:00:00Z")
+    assert done["formula"] == digest.provenance.to_dict()
+    assert [one["step"] for one in done["steps"]] == [one.step for one in digest.outcomes]
+    told = set(done) | {"provenance", "outcomes", "format"}
+    assert set(digest.to_dict()) <= told
+
+
+@pytest.mark.usefixtures("town")
+def test_route_ranks_performers_with_their_reasons(terminal):
+    terminal.play(
+        """
+        $ mmpm mol route --capabilities patrol,go --weight go=0.5
+        1. beads/amber 0.694  2026-01-10T15:30:00Z
+           patrol: 2 of 2 steps done well (mol-witness-patrol@2.1.0)
+           go: 6 of 6 steps done well (mol-code-review@1.3.0, mol-witness-patrol@2.1.0)
+        2. beads/onyx 0.222  2026-01-12T08:00:00Z
+           patrol: no record
+           go: 4 of 4 steps done well (mol-code-review@1.3.0)
+        $ mmpm mol route --capabilities haskell
+        Nobody has a record of haskell here
+        Without any record of these: beads/amber, beads/onyx
+        $ mmpm mol route --capabilities go --weight rust=1
+        error[usage]: --weight: 'rust' is none of the capabilities asked for
+          fix: write --capabilities security,go --weight go=0.5
+        [exit 2]
+        $ mmpm mol route --capabilities go --weight go=7
+        error[usage]: '7' is not a number from 0 to 1
+          fix: write --capabilities security,go --weight go=0.5
+        [exit 2]
+        $ mmpm mol records --since yesterday
+        error[usage]: --since: 'yesterday' is neither a day nor a moment such as 2026-01-10T15:30:00Z
+          fix: write --since 2026-01-10, or --since 7d
+        [exit 2]
+        $ mmpm mol records --actor nobody
+        None of the 3 records here is so
+        """
+    )
+
+
+def test_where_nothing_was_done_there_are_no_records(terminal):
+    seen = terminal.run("mol", "records")
+    assert (seen.status, seen.out) == (0, "")
+    assert "There are no records" in seen.err
+
+
+def test_a_record_that_was_changed_is_left_out_with_a_warning(terminal, town):
+    digest = review_that_is_done()[1]
+    path = MolPlaces(str(town)).digest(digest.id)
+    with open(path, "wb") as file:
+        file.write(digest.to_bytes().replace(b"beads/onyx", b"beads/opal"))
+    with open(path, "rb") as file:
+        assert Digest.parse(file.read()).root == digest.root
+    seen = terminal.run("mol", "records", "--formula", "mol-code-review")
+    assert "Completed: 2026-01-13" not in seen.out
+    assert "this is no record: " in seen.err
