@@ -18,13 +18,15 @@ from mmpm.molecule.state import Molecule, StepRecord, is_failure
 from mmpm.molecule.transitions import has_run, is_live, is_over, next_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from mmpm.molecule.events import Connected
     from mmpm.molecule.steps import WaitsFor
 
 TIMER: Final = "timer"
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?[smhdw])+", re.ASCII)
 _PART = re.compile(r"([0-9.]+)([smhdw])")
+_END_OF_TIME: Final = "9999-12-31T23:59:59Z"
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -48,6 +50,20 @@ class ReadyStep:
     id: str
     title: str
     group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyFor:
+    """What may be started, and for which moments that is so while the log stays as it is.
+
+    Attributes:
+        since: the first of these moments.
+        until: the first moment after them, when a timer ends; empty where there is none.
+    """
+
+    steps: tuple[ReadyStep, ...]
+    since: str = ""
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +96,17 @@ def ready(molecule: Molecule, now: str, others: Mapping[str, Outcome] | None = N
         now: the moment, as timers see it.
         others: how the molecules stand that this one is connected to; one that is not there is taken as not ended.
     """
-    view = View(molecule, now, others)
-    found: list[ReadyStep] = []
-    if view.root_hold() is not None:
+    if View(molecule, now, others).root_hold() is not None:
         return ()
+    return ready_by_itself(molecule, now).steps
+
+
+def ready_by_itself(molecule: Molecule, now: str) -> ReadyFor:
+    """Give the steps that may be started if no other molecule holds this one, and for how long that stays so."""
+    if not is_live(molecule.state):
+        return ReadyFor(())
+    view = View(molecule, now)
+    found: list[ReadyStep] = []
     held: set[str] = set()
     for step_id, record in molecule.steps.items():
         if record.step.parent in held:
@@ -94,7 +117,34 @@ def ready(molecule: Molecule, now: str, others: Mapping[str, Outcome] | None = N
             held.add(step_id)
         elif not (view.is_container(step_id) and view.open_children(step_id)):
             found.append(ReadyStep(step_id, record.step.title, record.step.parent))
-    return tuple(found)
+    return ReadyFor(tuple(found), view.since, view.until)
+
+
+def held_by_others(connections: Iterable[Connected], others: Mapping[str, Outcome]) -> Hold | None:
+    """Give what holds a molecule because of those that it is connected to; None where nothing does.
+
+    Args:
+        connections: of the molecule.
+        others: how the others stand; one that is not there is taken as not ended.
+    """
+    for one in connections:
+        if one.connection == "parallel":
+            continue
+        other = others.get(one.on, Outcome(is_over=False))
+        if not other.is_over:
+            return Hold("molecule", one.on, f"the molecule {one.on} has not ended")
+        if one.connection == "conditional" and not other.has_failed:
+            return Hold("molecule", one.on, f"the molecule {one.on} did not fail, and this one runs only if it does")
+    return None
+
+
+def outcome_of(molecule: Molecule) -> Outcome:
+    """Give how a molecule with a log stands: over once it ended, or all of its steps (at least one) have."""
+    records = molecule.steps.values()
+    failed = any(has_run(one.state) and is_failure(one.reason) for one in records)
+    if is_live(molecule.state):
+        return Outcome(is_over=bool(records) and all(is_over(one.state) for one in records), has_failed=failed)
+    return Outcome(is_over=True, has_failed=failed or not all(is_over(one.state) for one in records))
 
 
 def why_blocked(
@@ -116,7 +166,11 @@ def why_blocked(
 
 
 class View:
-    """A molecule at a moment, with what was counted once."""
+    """A molecule at a moment, with what was counted once.
+
+    Attributes:
+        since, until: the moments between which all timers that were looked at stand as they stand now; see `ReadyFor`.
+    """
 
     def __init__(self, molecule: Molecule, now: str, others: Mapping[str, Outcome] | None = None) -> None:
         self._molecule = molecule
@@ -125,6 +179,8 @@ class View:
         self._counts: dict[str, tuple[int, int, str]] = {}
         self._waiters: dict[str, list[str]] | None = None
         self._released: dict[str, str] = {}
+        self.since = ""
+        self.until = ""
 
     def recount(self) -> None:
         """Forget what was counted, for steps have ended since."""
@@ -153,17 +209,7 @@ class View:
         molecule = self._molecule
         if not is_live(molecule.state):
             return Hold("state", "", f"{molecule.id} is {molecule.state}")
-        for one in molecule.connections:
-            if one.connection == "parallel":
-                continue
-            other = self._others.get(one.on, Outcome(is_over=False))
-            if not other.is_over:
-                return Hold("molecule", one.on, f"the molecule {one.on} has not ended")
-            if one.connection == "conditional" and not other.has_failed:
-                return Hold(
-                    "molecule", one.on, f"the molecule {one.on} did not fail, and this one runs only if it does"
-                )
-        return None
+        return held_by_others(molecule.connections, self._others)
 
     def own_holds(self, record: StepRecord) -> Iterator[Hold]:
         """Give what holds a step itself, its parents left aside."""
@@ -243,7 +289,10 @@ class View:
         if seconds is None:
             return Hold("gate", gate.kind, f"its {gate.kind} gate{what} is closed until somebody opens it")
         until = _later(self._released_at(record), seconds)
-        if self._now < until:
+        if self._now >= until:
+            self.since = max(self.since, until)
+        else:
+            self.until = min(self.until or until, until)
             return Hold("timer", TIMER, f"its timer{what} runs until {until}")
         return None
 
@@ -276,7 +325,11 @@ def seconds_of(text: str) -> int | None:
 
 
 def _later(moment: str, seconds: int) -> str:
-    return (datetime.fromisoformat(moment) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        later = datetime.fromisoformat(moment) + timedelta(seconds=seconds)
+    except OverflowError:
+        return _END_OF_TIME
+    return later.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _stands(record: StepRecord | None) -> str:
