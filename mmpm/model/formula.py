@@ -28,7 +28,7 @@ KindOfWork: TypeAlias = Literal["workflow", "convoy", "expansion", "aspect"]
 _TOP_LEVEL = frozenset(
     {"formula", "version", "type", "description", "extends", "vars", "inputs", "steps", "template", "legs", "compose"}
     | {"advice", "aspects", "pointcuts", "phase", "pour", "squash", "presets", "prompts", "output", "synthesis"}
-    | {"package", "capabilities"}
+    | {"package", "capabilities", "title", "labels"}
 )
 _PACKAGE = frozenset({"name", "version", "author", "license", "repository", "requires"})
 _SEED_FORMULA = frozenset({"name", "version", "description", "author", "license", "repository", "capabilities", "type"})

@@ -117,6 +117,10 @@ def _head(document: Mapping[str, Any]) -> Iterator[_Row]:
         yield "bd", "cook", "version", "version", f"bd refuses the version {quoted(str(version))}: it takes 1, 2, 3, .."
         if type(version) is not int:
             yield "gt", "cook", "version", "version", "gt refuses a version that is no whole number"
+    for key in ("title", "labels"):
+        if document.get(key):
+            for tool in _BOTH:
+                yield tool, "cook", f"root-{key}", key, f"{tool} knows no {key} of a formula's root"
     kind = document.get("type")
     if kind is None and not document.get("steps") and not document.get("extends"):
         for key in ("legs", "template", "aspects", "advice"):
@@ -201,6 +205,9 @@ def _steps(document: Mapping[str, Any]) -> Iterator[_Row]:
             yield "bd", "cook", "no-title", path, f"bd refuses {own}, which has no title"
         if step.get("acceptance") or step.get("design"):
             yield "bd", "cook", "acceptance", path, f"bd drops acceptance and design of {own}"
+        if step.get("if_failed"):
+            for tool in _BOTH:
+                yield tool, "cook", "if-failed", path, f"{tool} does not read if_failed: {own} runs in any case"
         for key in _GT_IGNORES:
             if step.get(key):
                 yield "gt", "cook", f"gt-ignores-{key.replace('_', '-')}", f"{path}.{key}", f"gt does not read {key}"

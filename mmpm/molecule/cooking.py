@@ -130,7 +130,7 @@ def _cook(
         name=recipe.name,
         version=str(recipe.formula.version),
         kind=recipe.kind,
-        title=_root_text("title", recipe.name, recipe.variables),
+        title=recipe.title or _root_text("title", recipe.name, recipe.variables),
         description=_root_text("desc", recipe.formula.description, recipe.variables),
         steps=steps,
         variables=_all_variables(recipe, used.values()),
@@ -185,6 +185,7 @@ def _sealed(drafts: Sequence[Draft], name: str) -> tuple[Step, ...]:
                 title=step.title or step.id,
                 parent=paths[step.parent] if step.parent else "",
                 needs=tuple(dict.fromkeys(paths.get(need, need) for need in step.needs)),
+                if_failed=tuple(dict.fromkeys(paths.get(one, one) for one in step.if_failed)),
                 waits_for=tuple(_spawner(wait, step, paths, name) for wait in step.waits_for),
             )
         )

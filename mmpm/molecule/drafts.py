@@ -31,7 +31,7 @@ _CHILDREN_OF = re.compile(r"children-of\((.+)\)", re.DOTALL)
 _PLAIN_TEXTS: Final = ("title", "description", "design", "acceptance", "notes", "assignee", "condition")
 _KNOWN: Final = frozenset(
     {*_PLAIN_TEXTS, "id", "type", "priority", "labels", "needs", "depends_on", "waits_for", "gate", "on_complete"}
-    | {"expand", "expand_vars", "loop", "children"}
+    | {"expand", "expand_vars", "loop", "children", "if_failed"}
 )
 _Texts = TypeVar("_Texts", bound=Mapping[str, Any] | None)
 
@@ -139,6 +139,7 @@ def rewritten(draft: Draft, text: Change, name: Change) -> Draft:
         condition=text(step.condition),
         labels=tuple(dict.fromkeys(map(text, step.labels))),
         needs=tuple(dict.fromkeys(map(name, step.needs))),
+        if_failed=tuple(dict.fromkeys(map(name, step.if_failed))),
         waits_for=tuple(WaitsFor(wait.gate, name(wait.spawner) if wait.spawner else "") for wait in step.waits_for),
         gate=gate,
         on_complete=in_values(step.on_complete, text),
@@ -219,6 +220,7 @@ def _read_one(reading: Reading, path: str, table: dict[str, Any], parent: str, s
         priority=_priority(reading, table, f"{path}.priority"),
         labels=tuple(dict.fromkeys(label for _, label in reading.texts(table, "labels", f"{path}.labels"))),
         needs=tuple(dict.fromkeys(needs)),
+        if_failed=tuple(dict.fromkeys(one for _, one in reading.texts(table, "if_failed", f"{path}.if_failed"))),
         waits_for=_waits_for(reading, reading.text(table, "waits_for", dot), f"{path}.waits_for"),
         gate=_gate(reading, table, f"{path}.gate"),
         on_complete=_on_complete(reading, table, f"{path}.on_complete"),

@@ -15,6 +15,7 @@ from mmpm.model.names import FormulaName
 from mmpm.model.reading import Reading
 from mmpm.model.references import Requirement
 from mmpm.molecule.drafts import Draft, plain, read_drafts, text_values
+from mmpm.molecule.records import TEMPLATE
 from mmpm.molecule.variables import Variable, declared
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Recipe:
     """What is cooked: a formula with all it inherits.
 
     Attributes:
+        title: of the root, as the file itself says it; empty in most.
         steps: workflow steps, or the legs and the synthesis of a convoy, or what an aspect looks at.
         template: of an expansion.
         gates: step and condition of each ``compose.gate``.
@@ -96,6 +98,7 @@ class Recipe:
     formula: Formula
     kind: KindOfWork
     phase: str = ""
+    title: str = ""
     steps: tuple[Draft, ...] = ()
     template: tuple[Draft, ...] = ()
     variables: tuple[Variable, ...] = ()
@@ -269,6 +272,7 @@ def _read(ingredient: Ingredient) -> Recipe:
         formula=formula,
         kind=formula.kind_of_work,
         phase=_phase(reading, tables),
+        title=reading.text(dict(tables), "title", ""),
         steps=(*steps, *legs, *looks, *_synthesis(reading, tables, legs, name)),
         template=read_drafts(reading, tables, "template", "template", name),
         variables=variables,
@@ -281,7 +285,7 @@ def _read(ingredient: Ingredient) -> Recipe:
             Pointcut(*(reading.text(item, key, f"{path}.") for key in ("glob", "type", "label")))
             for path, item in reading.tables(dict(tables), "pointcuts", "pointcuts")
         ),
-        attributes=_attributes(tables, compose),
+        attributes=_attributes(reading, tables, compose),
         sources={formula.name: ingredient.source},
     )
     if reading.problems:
@@ -358,8 +362,12 @@ def _advice(reading: Reading, tables: Mapping[str, Any], source: str) -> tuple[A
     return tuple(found)
 
 
-def _attributes(tables: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes(reading: Reading, tables: Mapping[str, Any], compose: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: plain(tables[key]) for key in _READ_BY_SOMEBODY if key in tables}
+    labels = dict.fromkeys(label for _, label in reading.texts(dict(tables), "labels", "labels"))
+    labels.pop(TEMPLATE, None)
+    if labels:
+        found["labels"] = list(labels)
     for key in ("bond_points", "hooks"):
         value = compose.get(key)
         if isinstance(value, list) and value:

@@ -31,10 +31,11 @@ def redirect(drafts: Sequence[Draft], moved: Mapping[str, str]) -> tuple[Draft, 
     changed = []
     for draft in drafts:
         step = draft.step
-        if any(need in gone for need in step.needs) or any(wait.spawner in gone for wait in step.waits_for):
+        if any(one in gone for one in (*step.needs, *step.if_failed, *(wait.spawner for wait in step.waits_for))):
             needs = tuple(dict.fromkeys(followed(gone, need) for need in step.needs))
+            failed = tuple(dict.fromkeys(followed(gone, one) for one in step.if_failed))
             waits = tuple(WaitsFor(wait.gate, followed(gone, wait.spawner)) for wait in step.waits_for)
-            step = replace(step, needs=needs, waits_for=waits)
+            step = replace(step, needs=needs, if_failed=failed, waits_for=waits)
         changed.append(replace(draft, step=step) if step is not draft.step else draft)
     return tuple(changed)
 
@@ -49,10 +50,11 @@ def roots_inherit(replaced: Step, drafts: Sequence[Draft]) -> list[Draft]:
     for draft in drafts:
         step = draft.step
         # A child waits with its parent: only the upper ones are roots.
-        if step.parent not in own and not any(need in own for need in step.needs):
+        if step.parent not in own and not any(one in own for one in (*step.needs, *step.if_failed)):
             step = replace(
                 step,
                 needs=tuple(dict.fromkeys((*replaced.needs, *step.needs))),
+                if_failed=tuple(dict.fromkeys((*replaced.if_failed, *step.if_failed))),
                 gate=step.gate or replaced.gate,
                 waits_for=tuple(dict.fromkeys((*replaced.waits_for, *step.waits_for))),
             )
