@@ -1,0 +1,179 @@
+"""What is bonded when a step ends: `on_complete`, once for each item of the step's output.
+
+    [steps.on_complete]
+    for_each = "output.workers"
+    bond = "worker-arm"
+    vars = { worker = "{item.name}", number = "{index}" }
+    sequential = true
+
+beads declares this and checks its form, and nothing of it ever runs there (beads#3782); the meaning is that of its
+proposed executor (beads#3876) and of the comment at its `OnCompleteSpec`. Here the arms and the end of the step are
+one line, so that a gate over the step's children never sees the end without the arms.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from mmpm.errors import quoted
+from mmpm.molecule import lifecycle
+from mmpm.molecule.events import ArmAdded, Event, Line
+from mmpm.molecule.lifecycle import Bond, Refusal
+from mmpm.molecule.readiness import View
+from mmpm.molecule.state import Molecule, apply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mmpm.molecule.lifecycle import Answer, Stamp
+    from mmpm.molecule.proto import Proto
+    from mmpm.molecule.readiness import Outcome
+
+MAX_ITEMS: Final = 500
+_KNOWN: Final = frozenset({"for_each", "bond", "vars", "parallel", "sequential"})
+_OUTPUT: Final = "output"
+_PLACE = re.compile(r"\{(?:(index)|item((?:\.[A-Za-z0-9_-]+)*))\}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What is to be bonded when a step ends.
+
+    Attributes:
+        for_each: path of a list in the step's output: ``output.workers``.
+        bond: name of the formula or molecule that each item gets one of.
+        values: of its variables, with ``{item}``, ``{item.name}`` and ``{index}`` in them.
+        is_sequential: whether each waits for the one before.
+        unknown: keys that this program does not know and does not carry out, such as ``run``.
+    """
+
+    for_each: str
+    bond: str
+    values: Mapping[str, str]
+    is_sequential: bool
+    unknown: tuple[str, ...] = ()
+
+
+def completion_of(table: Mapping[str, Any] | None) -> Completion | None:
+    """Read `Step.on_complete`; None where it asks for nothing.
+
+    Raises:
+        ValueError: it cannot be carried out as it stands; one sentence.
+    """
+    if not table:
+        return None
+    texts = [table.get(key, "") for key in ("for_each", "bond")]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("'for_each' and 'bond' are texts")
+    for_each, bond = texts
+    if bool(for_each) != bool(bond):
+        raise ValueError("'for_each' and 'bond' belong together, and one of them is missing")
+    if for_each and (not for_each.startswith(f"{_OUTPUT}.") or "" in for_each.split(".")):
+        raise ValueError(f"'for_each' is a path such as output.workers, and this is {quoted(for_each)}")
+    values = table.get("vars", {})
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise ValueError("'vars' is a table of texts")
+    if table.get("parallel") and table.get("sequential"):
+        raise ValueError("it cannot be both parallel and sequential")
+    unknown = tuple(sorted(key for key in table if key not in _KNOWN))
+    return Completion(for_each, bond, values, bool(table.get("sequential")), unknown)
+
+
+def values_of(completion: Completion, output: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
+    """Give the values of the variables for each item, in the order of the list.
+
+    Args:
+        completion: what is asked for.
+        output: of the step; ``output.workers`` is its key ``workers``.
+
+    Raises:
+        ValueError: the path leads to no list, the list is too long, or an item lacks a field; one sentence.
+    """
+    found: Any = output
+    for key in completion.for_each.split(".")[1:]:
+        if not isinstance(found, dict) or key not in found:
+            raise ValueError(f"the output has no {quoted(completion.for_each.partition('.')[2])}")
+        found = found[key]
+    if not isinstance(found, list):
+        raise ValueError(f"{quoted(completion.for_each)} is not a list")  # noqa: TRY004 - a document's mistake, no caller's
+    if len(found) > MAX_ITEMS:
+        raise ValueError(f"{quoted(completion.for_each)} has {len(found)} items, and {MAX_ITEMS} are the most")
+    return tuple(
+        {name: _filled(text, item, index) for name, text in completion.values.items()}
+        for index, item in enumerate(found)
+    )
+
+
+def complete(
+    molecule: Molecule,
+    step: str,
+    reason: str,
+    stamp: Stamp,
+    others: Mapping[str, Outcome] | None,
+    *,
+    completion: Completion,
+    proto: Proto,
+    values: Sequence[Mapping[str, str]],
+) -> Answer:
+    """End a step as `lifecycle.close` does, and bond `proto` once for each of `values`: all in one line.
+
+    The arms are below the step where a fan-out gate waits for its children, else beside it, so that whatever it is
+    part of does not end before them: ``survey.worker-arm-1``, or ``survey-worker-arm-1``.
+    """
+    name = proto.name.rpartition("/")[2]
+    is_awaited = step in View(molecule, stamp.at, others).spawners()
+    above, own = step, ""
+    if not is_awaited:
+        above = molecule.steps[step].step.parent
+        own = step.removeprefix(f"{above}.") + "-"
+    now, before = molecule, ""
+    events: list[Event] = []
+    for number, given in enumerate(values, 1):
+        answer = lifecycle.attach(now, above, Bond(proto, given), stamp, ref=f"{own}{name}-{number}")
+        if isinstance(answer, Refusal):
+            return answer
+        line = answer.line if is_awaited else _unawaited(answer.line)
+        now = apply(now, line)
+        events += line.events
+        if completion.is_sequential and before:
+            ordered = lifecycle.order(now, answer.step, before, "sequential", stamp)
+            if isinstance(ordered, Refusal):
+                return ordered
+            now = apply(now, ordered.line)
+            events += ordered.line.events
+        before = answer.step
+    closed = lifecycle.close(now, step, reason, stamp, others)
+    if isinstance(closed, Refusal):
+        return closed
+    return replace(closed, line=replace(closed.line, events=(*events, *closed.line.events)))
+
+
+def _unawaited(line: Line) -> Line:
+    """Give the line of an arm beside its step: the gates over other steps there have nothing to do with it."""
+    events: tuple[Event, ...] = tuple(
+        replace(event, spawners=()) if isinstance(event, ArmAdded) else event for event in line.events
+    )
+    return replace(line, events=events)
+
+
+def _filled(text: str, item: Any, index: int) -> str:
+    def put(match: re.Match[str]) -> str:
+        if match[1]:
+            return str(index)
+        found = item
+        for key in match[2].split(".")[1:]:
+            if not isinstance(found, dict) or key not in found:
+                raise ValueError(f"item {index} has no {quoted(match[2][1:])}")
+            found = found[key]
+        return _as_text(found)
+
+    return _PLACE.sub(put, text)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,300 @@
+"""Work on molecules: steps that begin and end, gates that open.
+
+Rule: several operands are decided in their order, each over what the ones before it came to, and what happens to one
+molecule is one line of its log. If one of them is refused, nothing is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mmpm.errors import MoleculeRefusedError, UsageError, quoted
+from mmpm.molecule import lifecycle
+from mmpm.molecule.events import ArmAdded, Closed, Event, Line, Skipped
+from mmpm.molecule.readiness import ReadyStep, ready
+from mmpm.molecule.state import Molecule, apply, is_failure
+from mmpm.molecule.transitions import is_over
+from mmpm.ops.mol_state import accepted
+from mmpm.plan import AppendLine, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from mmpm.molecule.completion import Completion
+    from mmpm.molecule.lifecycle import Answer, Stamp
+    from mmpm.molecule.proto import Proto
+    from mmpm.molecule.readiness import Outcome
+    from mmpm.ops.mol_state import Address, Workspace
+
+MAX_NAMED: Final = 5  # ids in the sentence of a plan
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What the operands of one command came to in one molecule.
+
+    Attributes:
+        after: the molecule as it stands then.
+        verb: ``start``, ``close`` or ``open-gate``.
+        asked: ids below the molecule that were named.
+        followed: what ended or was skipped with them.
+        bonded: ids of arms that `on_complete` asked for.
+        notes: what `on_complete` asks for and was not done, one sentence each.
+        released: steps that were not ready before, and are.
+    """
+
+    after: Molecule
+    verb: str
+    asked: tuple[str, ...]
+    followed: tuple[Closed | Skipped, ...]
+    bonded: tuple[str, ...]
+    notes: tuple[str, ...]
+    released: tuple[ReadyStep, ...]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every step has ended, and there is one."""
+        records = self.after.steps.values()
+        return bool(records) and all(is_over(one.state) for one in records)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one command does.
+
+    Attributes:
+        ran: by molecule, in the order of the operands.
+        woken: steps that are ready in other molecules once these have ended, with their molecule.
+    """
+
+    plan: Plan
+    ran: tuple[Ran, ...]
+    woken: tuple[tuple[Molecule, tuple[ReadyStep, ...]], ...] = ()
+
+
+def start(workspace: Workspace, operands: Iterable[str], actor: str | None = None) -> Work:
+    """Begin to work on steps.
+
+    Raises:
+        MoleculeNotHereError: there is no such step.
+        MoleculeRefusedError: one of them is not ready.
+    """
+    run = _Run(workspace, "start", workspace.stamp(actor))
+    for address in _steps(workspace, operands):
+        run.take(address, lambda now, step, others: lifecycle.start(now, step, run.stamp, others))
+    return run.work()
+
+
+def open_gate(workspace: Workspace, operands: Iterable[str], reason: str, actor: str | None = None) -> Work:
+    """Open the gates of steps.
+
+    Raises:
+        MoleculeNotHereError: there is no such step.
+        MoleculeRefusedError: it has no gate that is closed.
+    """
+    run = _Run(workspace, "open-gate", workspace.stamp(actor))
+    for address in _steps(workspace, operands):
+        run.take(address, lambda now, step, _: lifecycle.open_gate(now, step, reason, run.stamp))
+    return run.work()
+
+
+def close(
+    workspace: Workspace,
+    operands: Iterable[str],
+    reason: str,
+    actor: str | None = None,
+    *,
+    output: Mapping[str, Any] | None = None,
+    proto_of: Callable[[str], Proto] | None = None,
+) -> Work:
+    """End steps, and what ends with them; bond what `on_complete` asks for.
+
+    Args:
+        workspace: begun, unless nothing is written.
+        operands: full ids.
+        reason: of all of them; says whether they failed.
+        actor: see `Workspace.stamp`.
+        output: what the step made, for its `on_complete`; only with one operand.
+        proto_of: gives the proto of a name; needed with `output`.
+
+    Raises:
+        MoleculeNotHereError: there is no such step.
+        MoleculeRefusedError: one of them cannot end yet, or the output is not what its `on_complete` reads.
+        UsageError: an output, and several operands.
+        MmpmError: whatever `proto_of` raises; VariablesRefusedError of an item's values.
+    """
+    run = _Run(workspace, "close", workspace.stamp(actor))
+    addresses = _steps(workspace, operands)
+    if output is not None and len(addresses) > 1:
+        raise UsageError("--output is of one step, and there are several", "close each with its own --output")
+    for address in addresses:
+        if run.has_ended(address):
+            continue
+        completion = _completion(address)
+        if output is not None:
+            if completion is None or not completion.bond:
+                why = f"{quoted(address.step)} has no on_complete that reads an output"
+                raise MoleculeRefusedError(why, "close it without --output")
+            assert proto_of is not None, "an output comes with somebody who finds the proto"
+            run.take(address, _fan_out(run.stamp, reason, completion, output, proto_of(completion.bond)))
+            continue
+        run.take(address, lambda now, step, others: lifecycle.close(now, step, reason, run.stamp, others))
+        if completion is not None:
+            run.note(address, completion, has_failed=is_failure(reason))
+    return run.work()
+
+
+def _fan_out(
+    stamp: Stamp, reason: str, completion: Completion, output: Mapping[str, Any], proto: Proto
+) -> Callable[[Molecule, str, Mapping[str, Outcome]], Answer]:
+    from mmpm.molecule.completion import complete, values_of
+
+    try:
+        values = values_of(completion, output)
+    except ValueError as error:
+        raise MoleculeRefusedError(f"on_complete: {error}") from None
+    return lambda now, step, others: complete(
+        now, step, reason, stamp, others, completion=completion, proto=proto, values=values
+    )
+
+
+def _completion(address: Address) -> Completion | None:
+    table = address.molecule.steps[address.step].step.on_complete
+    if not table:
+        return None
+    from mmpm.molecule.completion import Completion, completion_of
+
+    try:
+        return completion_of(table)
+    except ValueError as error:
+        # Its author's mistake must not keep the step from ending: it is said, and nothing is bonded.
+        return Completion("", "", {}, is_sequential=False, unknown=(str(error),))
+
+
+def _steps(workspace: Workspace, operands: Iterable[str]) -> tuple[Address, ...]:
+    """Give what the operands name, each once; a molecule itself is no step."""
+    found: dict[str, Address] = {}
+    for operand in operands:
+        address = workspace.address(operand)
+        if not address.step:
+            one = next(iter(address.molecule.steps), "STEP")
+            raise UsageError(f"{operand} is a molecule, not a step", f"name a step of it, as {operand}.{one}")
+        found[address.id] = address
+    if not found:
+        raise UsageError("no step is named", "`mmpm mol ready` lists what may run, with its ids")
+    return tuple(found.values())
+
+
+class _Run:
+    """Operands of one command, taken one after the other."""
+
+    def __init__(self, workspace: Workspace, verb: str, stamp: Stamp) -> None:
+        self.stamp = stamp
+        self._workspace = workspace
+        self._verb = verb
+        self._before: dict[str, Molecule] = {}
+        self._now: dict[str, Molecule] = {}
+        self._events: dict[str, list[Event]] = {}
+        self._asked: dict[str, list[str]] = {}
+        self._notes: dict[str, list[str]] = {}
+
+    def has_ended(self, address: Address) -> bool:
+        """Tell whether a step ended with one of the operands before it."""
+        now = self._now.get(address.molecule.id)
+        if now is None or not is_over(now.steps[address.step].state):
+            return False
+        before = self._before[now.id].steps[address.step]
+        return not is_over(before.state)
+
+    def take(self, address: Address, decide: Callable[[Molecule, str, Mapping[str, Outcome]], Answer]) -> None:
+        """Decide about one operand over what those before it came to.
+
+        Raises:
+            MoleculeRefusedError: it cannot be done.
+        """
+        molecule_id = address.molecule.id
+        before = self._before.setdefault(molecule_id, address.molecule)
+        now = self._now.get(molecule_id, before)
+        change = accepted(decide(now, address.step, self._workspace.others(now)))
+        self._now[molecule_id] = apply(now, change.line)
+        self._events.setdefault(molecule_id, []).extend(change.line.events)
+        self._asked.setdefault(molecule_id, []).append(address.step)
+
+    def note(self, address: Address, completion: Completion, *, has_failed: bool) -> None:
+        """Say what a step's `on_complete` asks for and nobody did."""
+        molecule, step = address.molecule, address.step
+        notes = self._notes.setdefault(molecule.id, [])
+        for key in completion.unknown:
+            notes.append(f"{molecule.full_id(step)}: its on_complete has {key}; that is not carried out")
+        if completion.bond and not has_failed:
+            notes.append(
+                f"{molecule.full_id(step)}: its on_complete bonds {completion.bond} for each of {completion.for_each};"
+                " without --output nothing was bonded"
+            )
+
+    def work(self) -> Work:
+        """Give what all of it comes to."""
+        ran = tuple(self._ran(molecule_id) for molecule_id in self._now)
+        actions = tuple(self._action(one) for one in ran)
+        return Work(Plan(actions), ran, self._woken())
+
+    def _ran(self, molecule_id: str) -> Ran:
+        before, after = self._before[molecule_id], self._now[molecule_id]
+        asked, events = self._asked[molecule_id], self._events[molecule_id]
+        others = self._workspace.others(after)
+        was_ready = {one.id for one in ready(before, self.stamp.at, others)}
+        return Ran(
+            after,
+            self._verb,
+            tuple(asked),
+            tuple(one for one in events if isinstance(one, Closed | Skipped) and one.step not in asked),
+            tuple(one.step for one in events if isinstance(one, ArmAdded)),
+            tuple(self._notes.get(molecule_id, ())),
+            tuple(one for one in ready(after, self.stamp.at, others) if one.id not in was_ready),
+        )
+
+    def _action(self, ran: Ran) -> AppendLine:
+        molecule = ran.after
+        line = Line(self.stamp.at, self.stamp.actor, self._verb, tuple(self._events[molecule.id]))
+        words = f"{_WORDS[self._verb]} {_named(molecule, ran.asked)}"
+        if ran.bonded:
+            words += f", bond {_named(molecule, ran.bonded)}"
+        if ran.followed:
+            words += f"; with it ends {_named(molecule, tuple(one.step for one in ran.followed))}"
+        try:
+            data = line.to_bytes()
+        except ValueError as error:
+            raise MoleculeRefusedError(str(error), "name fewer steps at once") from None
+        return AppendLine(self._workspace.places.root, molecule.id, molecule.phase, data, creates=False, sentence=words)
+
+    def _woken(self) -> tuple[tuple[Molecule, tuple[ReadyStep, ...]], ...]:
+        """Give what is ready in molecules that waited for one of these to end."""
+        from mmpm.ops.mol_state import outcome_of
+
+        ended = {
+            one: outcome_of(after)
+            for one, after in self._now.items()
+            if outcome_of(after).is_over and not outcome_of(self._before[one]).is_over
+        }
+        if not ended:
+            return ()
+        found = []
+        for waiting, on in self._workspace.links().items():
+            if waiting in self._now or ended.keys().isdisjoint(on):
+                continue
+            molecule = self._workspace.molecule(waiting)
+            assert molecule is not None, "it waits, so it has a log"
+            steps = ready(molecule, self.stamp.at, {**self._workspace.others(molecule), **ended})
+            if steps:
+                found.append((molecule, steps))
+        return tuple(found)
+
+
+_WORDS: Final = {"start": "start", "close": "close", "open-gate": "open the gate of"}
+
+
+def _named(molecule: Molecule, steps: tuple[str, ...]) -> str:
+    named = ", ".join(molecule.full_id(step) for step in steps[:MAX_NAMED])
+    more = len(steps) - MAX_NAMED
+    return named + (f" and {more} more" if more > 0 else "")
