@@ -73,6 +73,7 @@ COMMANDS: tuple[Row, ...] = (
         changes_tier=True,
     ),
     Row("verify", "project:verify", "Check that every installed file is what was installed."),
+    Row("doctor", "doctor:doctor", "Look over this machine and project, and say what mends what is wrong."),
     Row("adopt", "project:adopt", "Take in a formula that mmpm did not install.", changes_tier=True),
     Row(
         "fork",
@@ -128,6 +129,9 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol gate open", "mol_run:open_gate_command", "Open the gates of steps: human, timer, mail."),
     Row("mol install", "mol_install:install", "Put the molecules of a release into your catalogue."),
     Row("mol uninstall", "mol_install:uninstall", "Take the molecules of a release out of your catalogue."),
+    Row("mol squash", "mol_end:squash", "End a molecule in a digest, the record of its work."),
+    Row("mol burn", "mol_end:burn", "End molecules without a record."),
+    Row("mol gc", "mol_end:gc", "Burn stale wisps; tidy up after killed commands."),
     Row("mol show", "mol:show", "Show a molecule and its steps as a tree.", completes="molecules"),
     Row("mol records", "mol_records:records", "Print who did what under which formula, newest first."),
     Row("mol route", "mol_records:route", "Rank who has done work of this kind well before."),

@@ -1,0 +1,105 @@
+"""`mmpm doctor`: what is wrong, with what mends it; nothing hides anything else."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+LOG = '{"actor":"a","at":"2026-01-10T15:30:00Z","events":[{"id":"x-mol-a","kind":"bonded","phase":"mol","provenance":{"name":"p"},"title":"P"}],"format":1,"nonce":"n","operation":"pour"}\n'
+
+
+def examined(terminal, *words, status=0):
+    seen = terminal.run("doctor", *words, "--json")
+    assert seen.status == status, seen.both
+    return json.loads(seen.out)["findings"]
+
+
+def wrong(findings):
+    return {(one["check"], one["state"]): one["sentence"] for one in findings if one["state"] != "ok"}
+
+
+@pytest.fixture
+def formulas(mall, terminal):
+    """Two installed formulas; gives their folder."""
+    assert mall
+    assert terminal.run("install", "mol-b@1").status == 0
+    return terminal.cwd / ".beads" / "formulas"
+
+
+def test_where_all_is_well_each_check_says_so(formulas, terminal):
+    findings = examined(terminal)
+    assert formulas.is_dir()
+    assert {one["state"] for one in findings} == {"ok"}
+    assert {one["check"] for one in findings} == {
+        *("store", "registries", "installed", "formulas", "catalogue", "molecules")
+    }
+    assert "2 of 2 formulas cook alike under bd, gt and mmpm" in {one["sentence"] for one in findings}
+
+
+def test_an_edit_through_a_shared_inode_is_told_with_those_who_share_it_and_mended(formulas, terminal):
+    installed = formulas / "mol-a.formula.toml"
+    before = installed.read_bytes()
+    installed.chmod(0o644)
+    with installed.open("ab") as file:
+        file.write(b"# edited\n")
+    findings = examined(terminal, status=1)
+    told = next(one for one in findings if one["check"] == "store" and one["state"] == "problem")
+    assert str(formulas / ".lock.json") in told["sentence"]
+    assert told["fixable"]
+    assert any("mol-a 1.1.0: mol-a.formula.toml was edited" in one["sentence"] for one in findings)
+    dry = terminal.run("doctor", "--fix", "--dry-run")
+    assert "would mend 1 object of the store" in dry.err
+    assert wrong(examined(terminal, status=1))
+    after = examined(terminal, "--fix")
+    assert not [one for one in after if one["state"] == "problem"]
+    assert installed.read_bytes() == before
+    assert any(name.startswith("mol-a") and name != "mol-a.formula.toml" for name in os.listdir(formulas))
+
+
+def test_what_is_missing_is_put_back(formulas, terminal):
+    (formulas / "mol-a.formula.toml").unlink()
+    assert "is missing" in wrong(examined(terminal, status=1))["installed", "problem"]
+    assert not wrong(examined(terminal, "--fix"))
+
+
+def test_a_broken_manifest_does_not_hide_the_rest(formulas, terminal):
+    assert formulas.is_dir()
+    (terminal.cwd / "mmpm.toml").write_text("[formulas\n")
+    findings = examined(terminal, status=1)
+    assert "mmpm.toml" in wrong(findings)["settings", "problem"]
+    assert {"store", "formulas", "molecules"} <= {one["check"] for one in findings}
+
+
+def test_formulas_that_bd_or_gt_cook_otherwise_are_named(formulas, terminal):
+    text = 'formula = "mol-own"\nversion = 1\n[vars.x]\nrequired = true\ndefault = "y"\n[[steps]]\nid = "a"\ntitle = "{{x}}"\n'
+    (formulas / "mol-own.formula.toml").write_text(text)
+    (formulas / "mol-bad.formula.toml").write_text(
+        'formula = "mol-bad"\nversion = 1\n[[steps]]\nid = "a"\nneeds = ["b"]\n'
+    )
+    findings = examined(terminal, status=1)
+    assert "mol-own cooks otherwise under bd" in wrong(findings)["formulas", "warning"]
+    assert "mol-bad" in wrong(findings)["formulas", "problem"]
+
+
+def test_bad_lines_of_catalogues_and_logs_and_changed_digests_are_named(terminal):
+    beads = terminal.cwd / ".beads"
+    (beads / "mmpm" / "mols").mkdir(parents=True)
+    (beads / "mmpm" / "digests").mkdir()
+    (beads / "molecules.jsonl").write_text('{"id":"mol-x","labels":["template"]}\nnot json\n')
+    (beads / "mmpm" / "mols" / "x-mol-a.jsonl").write_text(LOG + "<<<<<<< ours\n")
+    (beads / "mmpm" / "mols" / "x-mol-b.jsonl").write_text(LOG)
+    (beads / "mmpm" / "digests" / "x-mol-c.json").write_text("{}")
+    found = [one for one in examined(terminal, status=1) if one["state"] != "ok"]
+    told = " ".join(one["sentence"] for one in found)
+    for part in ("molecules.jsonl", "line 2", "x-mol-a: line 2", "x-mol-b.jsonl", "x-mol-c.json"):
+        assert part in told
+    assert all(one["remedy"] for one in found)
+
+
+def test_it_prints_a_line_for_each_with_its_remedy(terminal):
+    seen = terminal.run("doctor")
+    assert seen.status == 0
+    assert "registries: no registry is configured\n    fix: `mmpm registry add" in seen.out
+    assert "store: 0 objects are whole" in seen.out
