@@ -1,5 +1,7 @@
 """Operands of the command line as values; what cannot be one is wrong usage."""
 
+from collections.abc import Iterable
+
 from mmpm.errors import UsageError
 from mmpm.model.references import Reference
 
@@ -14,3 +16,17 @@ def parse_reference(text: str) -> Reference:
         return Reference.parse(text)
     except ValueError as error:
         raise UsageError(str(error), "write NAME, NAME@4, NAME@^4.1 or hop://HOST/formulas/NAME@VERSION") from error
+
+
+def parse_values(texts: Iterable[str]) -> dict[str, str]:
+    """Read what `--var NAME=VALUE` gave; of one name the last.
+
+    Raises:
+        UsageError: one is not of that form.
+    """
+    from mmpm.molecule.variables import parse_assignment
+
+    try:
+        return dict(parse_assignment(text) for text in texts)
+    except ValueError as error:
+        raise UsageError(f"--var: {error}", "write --var name=value") from None

@@ -71,11 +71,14 @@ from mmpm.errors.mirroring import (
 )
 from mmpm.errors.molecules import (
     CookError,
+    DigestUntrustedError,
     MoleculeLogError,
     MoleculeNotFoundError,
     MoleculeNotHereError,
     MoleculeRefusedError,
+    NoDigestError,
     RecordInTheWayError,
+    StepUnknownError,
     VariablesRefusedError,
 )
 from mmpm.errors.project import (
@@ -152,6 +155,7 @@ __all__ = [
     "CookError",
     "DamagedRegistryError",
     "DeclinedError",
+    "DigestUntrustedError",
     "DocumentUnreadableError",
     "DriftError",
     "EntryIncompleteError",
@@ -182,6 +186,7 @@ __all__ = [
     "MoleculeNotHereError",
     "MoleculeRefusedError",
     "NewerFormatError",
+    "NoDigestError",
     "NoHomeError",
     "NoProjectError",
     "NoRoomForPackError",
@@ -234,6 +239,7 @@ __all__ = [
     "SignaturesMissingError",
     "SigningRequestOutdatedError",
     "SigningRequestRefusedError",
+    "StepUnknownError",
     "StillRequiredError",
     "StoreIncompleteError",
     "SystemRefusedError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm.errors.base import MmpmError, printable
+from mmpm.errors.base import UNTRUSTED, MmpmError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,4 +126,48 @@ class RecordInTheWayError(MmpmError):
             f"there is {printable(record_id, 120)} already: {printable(where)}",
             remedy,
             {"id": record_id, "where": where},
+        )
+
+
+class DigestUntrustedError(MmpmError):
+    """A digest or a proof does not hold."""
+
+    code = "digest-untrusted"
+    exit_status = UNTRUSTED
+
+    def __init__(self, what: str, reasons: Iterable[str]) -> None:
+        said = list(reasons)
+        super().__init__(
+            f"{printable(what)} does not hold: {printable('; '.join(said), 4000)}",
+            "do not rely on it; get the digest again from whoever squashed the molecule, or from version control",
+            {"what": what, "reasons": said},
+        )
+
+
+class NoDigestError(MmpmError):
+    """There is no digest to look at."""
+
+    code = "no-digest"
+
+    def __init__(self, operand: str, reason: str, remedy: str) -> None:
+        super().__init__(
+            f"there is no digest {printable(operand, 200)}: {printable(reason, 1000)}",
+            remedy
+            or "name a molecule that was squashed (`mmpm mol records` lists them), or the file of a digest or proof",
+            {"operand": operand, "reason": reason},
+        )
+
+
+class StepUnknownError(MmpmError):
+    """A digest tells of no such step."""
+
+    code = "step-unknown"
+
+    def __init__(self, step: str, molecule_id: str, near: Iterable[str] = ()) -> None:
+        meant = list(near)
+        also = f"; did you mean {' or '.join(printable(one, 200) for one in meant)}?" if meant else ""
+        super().__init__(
+            f"the digest of {printable(molecule_id, 200)} tells of no step {printable(step, 200)}{also}",
+            "`mmpm mol records --steps` lists the steps of each",
+            {"step": step, "molecule": molecule_id, "near": meant},
         )

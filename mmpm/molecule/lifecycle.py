@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mmpm.molecule.proto import Proto
 
 MAX_STEPS_OF_MOLECULE: Final = 250_000
+_SHORT_REF: Final = "give another --ref; dots are for what is below a molecule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +102,39 @@ class Refusal:
 Answer: TypeAlias = Change | Refusal
 
 
-def pour(bond: Bond, prefix: str, nonce: str, stamp: Stamp, *, phase: str = "mol") -> Answer:
-    """Make a mol, or with `phase` a wisp, of a proto: ``<prefix>-mol-<8 letters>``."""
+def pour(bond: Bond, prefix: str, nonce: str, stamp: Stamp, *, phase: str = "mol", ref: str = "") -> Answer:
+    """Make a mol, or with `phase` a wisp, of a proto: ``<prefix>-mol-<8 letters>``.
+
+    Args:
+        bond: what.
+        prefix: of all ids of the rig.
+        nonce: what makes two equal bonds two molecules.
+        stamp: when and who.
+        phase: ``mol`` or ``wisp``.
+        ref: stands in the place of the letters, variables in it put in; whether the id is free is the caller's to say.
+    """
     made = _made(bond)
     if isinstance(made, Refusal):
         return made
     provenance, done = made
     steps, values = done.proto.steps, dict(done.values)
-    known = canonical_json([stamp.at, stamp.actor, phase, provenance.to_dict(), values, nonce])
-    letters = base64.b32encode(blake3(known).digest()[:5]).decode().lower()
-    molecule_id = f"{prefix}-{phase}-{letters}"
+    ending = substitute(ref, values)
+    if not ref:
+        known = canonical_json([stamp.at, stamp.actor, phase, provenance.to_dict(), values, nonce])
+        ending = base64.b32encode(blake3(known).digest()[:5]).decode().lower()
+    molecule_id = f"{prefix}-{phase}-{ending}"
     if not is_molecule_id(molecule_id):
+        if ref:
+            return Refusal(f"{quoted(ending)} cannot end the id of a molecule: letters, digits, - and _", _SHORT_REF)
         return Refusal(f"{quoted(prefix)} cannot begin the id of a molecule: letters, digits, - and _")
     head = Bonded(molecule_id, phase, provenance, done.proto.title or done.proto.name, done.proto.description, values)
     events: tuple[Event, ...] = (head, StepsAdded(steps)) if steps else (head,)
     return Change(molecule_id, Line(stamp.at, stamp.actor, "wisp" if phase == "wisp" else "pour", events, nonce))
 
 
-def wisp(bond: Bond, prefix: str, nonce: str, stamp: Stamp) -> Answer:
+def wisp(bond: Bond, prefix: str, nonce: str, stamp: Stamp, *, ref: str = "") -> Answer:
     """Make a wisp of a proto: ``<prefix>-wisp-<8 letters>``."""
-    return pour(bond, prefix, nonce, stamp, phase="wisp")
+    return pour(bond, prefix, nonce, stamp, phase="wisp", ref=ref)
 
 
 def attach(molecule: Molecule, parent: str, bond: Bond, stamp: Stamp, *, ref: str = "", connection: str = "") -> Answer:

@@ -67,7 +67,7 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
         real_path(context.project, one)
     before = _put_before(list_path, list_data)
     data = read_optional(path)
-    _check(path, data)
+    check_catalogue_text(path, data)
     lines, owner, notes = _lines(context, wanted, sources)
     merged = merge(data or b"", {key: line for one in before.values() for key, line in one.items()}, lines)
     notes += [
@@ -122,7 +122,12 @@ def _put_before(path: str, data: bytes | None) -> dict[str, dict[str, str]]:
         raise DocumentUnreadableError(path, str(error), remedy) from error
 
 
-def _check(path: str, data: bytes | None) -> None:
+def check_catalogue_text(path: str, data: bytes | None) -> None:
+    """Hold the text of a catalogue that will be written anew to what a text may be.
+
+    Raises:
+        DocumentUnreadableError: it is too large, or no UTF-8.
+    """
     if data is None:
         return
     if len(data) > MAX_BYTES:

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from mmpm.cli.operands import parse_values
 from mmpm.cli.output import Output, Styled, stem
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
 from mmpm.molecule.proto import Proto
-from mmpm.molecule.variables import parse_assignment
 from mmpm.ops.mol_check import check_formula
 from mmpm.ops.mol_cook import Dish, cook_formula, plan_cook
 
@@ -38,7 +38,7 @@ def cook(
         session: This run.
     """
     context = session.context()
-    values = dict(_assignment(text) for text in var) if var else None
+    values = parse_values(var) if var else None
     dish = cook_formula(context, session.cwd, formula, values)
     for note in dish.cooked.notes:
         session.output.warn(note)
@@ -92,13 +92,6 @@ def check(*formulas: str, session: Session) -> int:
     ]
     out.document("mmpm.mol-check/1", {"formulas": body})
     return 0 if all(report.is_alike for report in reports) else 1
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    try:
-        return parse_assignment(text)
-    except ValueError as error:
-        raise UsageError(f"--var: {error}", "write --var name=value") from None
 
 
 def _body(dish: Dish) -> dict[str, object]:

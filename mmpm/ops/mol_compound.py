@@ -1,0 +1,71 @@
+"""`mol bond P Q`: two protos as one, written as records into a catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mmpm.errors import MoleculeRefusedError, NotFoundHereError, PayloadRefusedError, RecordInTheWayError
+from mmpm.molecule.arranging import compound
+from mmpm.molecule.record_protos import to_records
+from mmpm.ops.mol_catalogue import read_catalogue
+from mmpm.ops.mol_cook import Kitchen, chosen_folder
+from mmpm.ops.mol_writing import check_new_name, hides, plan_records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmpm.execute.context import Context
+    from mmpm.molecule.proto import Proto
+    from mmpm.ops.mol_bond import Wish
+    from mmpm.ops.mol_cook import Dish
+    from mmpm.ops.mol_state import Workspace
+    from mmpm.plan import Plan
+
+
+def plan_compound(
+    workspace: Workspace, context: Context, cwd: str, dishes: Sequence[Dish], wish: Wish, *, dry_run: bool
+) -> tuple[Proto, Plan]:
+    """Plan the compound of two protos as a molecule of the catalogue of the workspace's tier.
+
+    Returns:
+        The compound under its name, and the plan.
+
+    Raises:
+        UsageError: the name is none.
+        RecordInTheWayError: the name means something already, and `wish.force` is not said; a formula of that name is
+            always in the way.
+        MoleculeRefusedError: what comes of the two is no sound proto.
+    """
+    first, second = (dish.proto for dish in dishes)
+    name = wish.name or default_name(first.name, second.name)
+    check_new_name(name, "--as")
+    tier = workspace.context.project.tier
+    notes = [note for dish in dishes for note in dish.cooked.notes]
+    entry = read_catalogue(context.places, cwd, chosen_folder(context)).get(name)
+    if entry is not None and not wish.force:
+        where = f"{entry.layer}, {entry.path}"
+        raise RecordInTheWayError(name, where, "give another name with --as, or take its place with --force")
+    if entry is not None and hides(entry.layer, tier):
+        notes.append(f"{entry.layer} has a {name}, too, and that is found first")
+    _no_formula(Kitchen(context, cwd), name)
+    try:
+        made = replace(compound(first, second, wish.connection or "sequential"), name=name)
+    except ValueError as error:
+        raise MoleculeRefusedError(f"{first.name} and {second.name} make no proto: {error}") from None
+    plan = plan_records(workspace.context, to_records(made), force=wish.force, dry_run=dry_run)
+    return made, replace(plan, notes=(*dict.fromkeys(notes), *plan.notes))
+
+
+def default_name(first: str, second: str) -> str:
+    """Give the usual name of a compound: ``mol-a`` and ``mol-b`` are ``mol-a-and-b``."""
+    left, right = (name.rpartition("/")[2] for name in (first, second))
+    return f"{left}-and-{right.removeprefix('mol-') if left.startswith('mol-') else right}"
+
+
+def _no_formula(kitchen: Kitchen, name: str) -> None:
+    try:
+        path = kitchen.find(name).path
+    except (NotFoundHereError, PayloadRefusedError):
+        return
+    raise RecordInTheWayError(name, path, "a formula is found first: give another name with --as")

@@ -1,0 +1,118 @@
+"""`mol fork`: a copy of a molecule of the catalogue that is a person's to edit, to bond and to publish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mmpm.errors import RecordInTheWayError
+from mmpm.molecule.records import TEMPLATE
+from mmpm.ops.mol_catalogue import read_catalogue, show_molecule
+from mmpm.ops.mol_cook import chosen_folder
+from mmpm.ops.mol_writing import catalogue_path, check_new_name, hides, plan_records
+from mmpm.plan import Plan, WriteFiles
+
+if TYPE_CHECKING:
+    from mmpm.execute.context import Context
+    from mmpm.molecule.catalogue import Catalogue
+    from mmpm.molecule.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A copy of a molecule.
+
+    Attributes:
+        steps: how many records are below it.
+        path: of the file that it is written to.
+        overrides: the layer whose molecule it takes the place of; empty for a new id.
+    """
+
+    id: str
+    title: str
+    steps: int
+    path: str
+    overrides: str = ""
+
+
+def plan_mol_fork(
+    context: Context,
+    cwd: str,
+    name: str,
+    new: str | None,
+    output: str | None,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+) -> tuple[Fork, Plan]:
+    """Plan a copy of a molecule, or of a step of one, and of all that is below it.
+
+    Args:
+        context: its project is the tier whose catalogue gets the copy.
+        cwd: absolute path of the working folder.
+        name: id of a record.
+        new: id of the copy; None: its own ids stay.
+        output: absolute path of a file that gets the copy instead of a catalogue; None: the catalogue.
+        force: write over what is there.
+        dry_run: read only.
+
+    Raises:
+        MoleculeNotFoundError: no catalogue has it.
+        RecordInTheWayError: the id means something already.
+        UsageError: `new` cannot be an id.
+        DocumentUnreadableError, LeadsOutsideError: as for `plan_records`.
+    """
+    catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
+    show_molecule(catalogue, name)
+    if new is not None:
+        check_new_name(new, "NEW")
+    records = _copy(catalogue, name, new or name)
+    tier = context.project.tier
+    if output is not None:
+        lines = b"".join(record.to_bytes() + b"\n" for record in records)
+        plan = Plan((WriteFiles(((output, lines, 0o644),), overwrite=force),))
+        return Fork(records[0].id, records[0].title, len(records) - 1, output), plan
+    notes = []
+    there = catalogue.get(new or name)
+    if there is not None and there.layer == tier and not force:
+        remedy = "edit it there, or give the copy another id: `mmpm mol fork NAME NEW`"
+        raise RecordInTheWayError(there.record.id, f"{tier}, {there.path}", remedy)
+    if there is not None and new is not None and not force:
+        remedy = "give the copy another id, or take its place with --force"
+        raise RecordInTheWayError(new, f"{there.layer}, {there.path}", remedy)
+    if there is not None and hides(there.layer, tier):
+        notes.append(f"{there.layer} has a {there.record.id}, too, and that is found first")
+    plan = plan_records(context, records, force=force, dry_run=dry_run)
+    overrides = there.layer if there is not None and there.layer != tier else ""
+    path = catalogue_path(context)
+    fork = Fork(records[0].id, records[0].title, len(records) - 1, path, overrides)
+    return fork, replace(plan, notes=(*notes, *plan.notes))
+
+
+def _copy(catalogue: Catalogue, root: str, new: str) -> tuple[Record, ...]:
+    """Give a record and all below it with ids below `new`; edges among them follow, the root's to others go."""
+    found = [entry.record for _, entry in catalogue.tree(root)]
+    if new == root:
+        return tuple(found)
+    names, taken = {root: new}, {new}
+    for record in found[1:]:
+        name = stem = f"{new}.{record.id.removeprefix(f'{root}.')}"
+        number = 2
+        while name in taken:
+            name, number = f"{stem}-{number}", number + 1
+        taken.add(name)
+        names[record.id] = name
+    return tuple(_renamed(record, names, is_root=record.id == root) for record in found)
+
+
+def _renamed(record: Record, names: dict[str, str], *, is_root: bool) -> Record:
+    edges = tuple(
+        replace(edge, issue_id=names.get(edge.issue_id, edge.issue_id), depends_on_id=names[edge.depends_on_id])
+        if edge.depends_on_id in names
+        else replace(edge, issue_id=names.get(edge.issue_id, edge.issue_id))
+        for edge in record.dependencies
+        if not is_root or edge.depends_on_id in names
+    )
+    labels = tuple(dict.fromkeys((TEMPLATE, *record.labels))) if is_root else record.labels
+    extra = {**record.extra, "forked_from": record.id} if is_root else record.extra
+    return replace(record, id=names[record.id], labels=labels, dependencies=edges, extra=extra)
