@@ -135,6 +135,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol show", "mol:show", "Show a molecule and its steps as a tree.", completes="molecules"),
     Row("mol records", "mol_records:records", "Print who did what under which formula, newest first."),
     Row("mol route", "mol_records:route", "Rank who has done work of this kind well before."),
+    Row("mol verify", "mol_verify:verify", "Check a squash's digest, or the proof of one step."),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("mirror create", "mirror:create", "Copy registries, or what locks and ranges ask for, into a folder."),
     Row("mirror update", "mirror:update", "Bring a mirror up to date."),

@@ -49,6 +49,8 @@ HANDLERS: dict[str, str] = {
     "SquashMolecule": "mmpm.execute.molecules:apply_squash",
     "BurnMolecule": "mmpm.execute.molecules:apply_burn",
     "CompactLog": "mmpm.execute.molecules:apply_compact",
+    "CompleteEnding": "mmpm.execute.molecules:apply_complete",
+    "RemoveLeftovers": "mmpm.execute.molecules:apply_remove_leftovers",
     "SetConfig": "mmpm.project.config_file:apply_set_config",
 }
 

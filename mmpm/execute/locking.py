@@ -78,7 +78,8 @@ def _path(state: str, folder: str) -> str:
 def _take(path: str, folder: str, wait: Callable[[str, int], BaseFileLock | None]) -> bool:
     """Take the lock; where another has it `wait` decides: what it gives holds the lock, None gives up."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # No link: a lock that lies in a project may be somebody else's, and what it names would be written over.
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     lock = None
     try:
         if not _try(fd):

@@ -1,21 +1,41 @@
 """The effects on molecules: each is there whole or not at all, whenever the process is killed.
 
 Rule: the caller holds the root's lock (`mmpm.ops.mol_state.Workspace.begin`). The digest's file is the squash, the
-burned line in the log is the burn; what follows them is completed by whoever comes next.
+burned line in the log is the burn. What follows them is noted beforehand in one file of the root (`places.ending`), so
+that whoever comes next completes it (`complete`) without looking at every log.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MoleculeRefusedError
-from mmpm.project.mol_log import MolPlaces, append, create, make_folders, remove
-from mmpm_store.durable import write_file_durably
+from mmpm.errors import MoleculeLogError, MoleculeRefusedError
+from mmpm.molecule.compacting import compacted
+from mmpm.molecule.events import Burned, Line, Squashed, is_molecule_id
+from mmpm.molecule.state import fold
+from mmpm.molecule.transitions import is_live
+from mmpm.project.mol_log import (
+    MAX_LOG_BYTES,
+    MolPlaces,
+    append,
+    create,
+    make_folder,
+    make_folders,
+    read_digest,
+    read_log,
+    read_plain,
+    remove,
+)
+from mmpm_store.durable import exclusive_create, write_file_durably
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
-    from mmpm.plan import AppendLine, BurnMolecule, CompactLog, SquashMolecule
+    from mmpm.plan import AppendLine, BurnMolecule, CompactLog, CompleteEnding, RemoveLeftovers, SquashMolecule
+
+_MAX_NOTE = 4096
 
 
 def apply_append(_context: Context, action: AppendLine) -> str:
@@ -44,16 +64,22 @@ def apply_squash(_context: Context, action: SquashMolecule) -> str:
 
     Returns:
         The path of the digest.
+
+    Raises:
+        MoleculeLogError: another digest is there in its place.
     """
     places = MolPlaces(action.root)
     path = places.digest(action.id)
-    os.makedirs(places.digests, exist_ok=True)
-    write_file_durably(path, action.digest)
-    log = places.log(action.id, action.phase)
+    _note(places, "squash", action.id, action.phase)
+    make_folder(places.digests)
+    if not exclusive_create(path, action.digest):
+        _forget(places)
+        raise MoleculeLogError(path, "it is there already, and would be written over", "move it away")
     if action.phase == "wisp":
-        remove(log)
+        remove(places.log(action.id, action.phase))
     else:
-        append(log, action.line)
+        append(places.log(action.id, action.phase), action.line)
+    _forget(places)
     return path
 
 
@@ -64,16 +90,158 @@ def apply_burn(_context: Context, action: BurnMolecule) -> str:
         The id of the molecule.
     """
     places = MolPlaces(action.root)
-    log = places.log(action.id, action.phase)
-    append(log, action.line)
+    _note(places, "burn", action.id, action.phase, audits=action.audits)
+    append(places.log(action.id, action.phase), action.line)
     if action.audits:
-        os.makedirs(os.path.dirname(places.audit), exist_ok=True)
-        if not create(places.audit, action.line):
-            append(places.audit, action.line)
-    remove(log)
+        _audit(places, action.line)
+    remove(places.log(action.id, action.phase))
+    _forget(places)
     return action.id
 
 
-def apply_compact(_context: Context, action: CompactLog) -> str:
-    """Drop the lines without effect."""
-    raise NotImplementedError(action.id)
+def apply_complete(_context: Context, action: CompleteEnding) -> str:
+    """Complete a squash or a burn that was ended in between and that no note tells of.
+
+    Returns:
+        What was done, as a sentence; empty where nothing was.
+    """
+    places = MolPlaces(action.root)
+    if os.path.lexists(places.digest(action.id)):
+        return _complete_squash(places, action.id, action.phase)
+    return _complete_burn(places, action.id, action.phase, audits=True)
+
+
+def apply_compact(_context: Context, action: CompactLog) -> int:
+    """Write the log anew without the lines that have no effect; the old one stays until the new one is whole.
+
+    Returns:
+        How many lines went.
+
+    Raises:
+        MoleculeLogError: the log cannot be read.
+        NoSpaceError: the log is as it was.
+    """
+    path = MolPlaces(action.root).log(action.id, action.phase)
+    try:
+        data = read_plain(path, MAX_LOG_BYTES)
+    except ValueError as error:
+        raise MoleculeLogError(path, str(error)) from error
+    done = compacted(data or b"")
+    if data is None or not done.dropped or done.reason:
+        return 0
+    write_file_durably(path, done.data, stat.S_IMODE(os.lstat(path).st_mode))
+    return done.dropped
+
+
+def apply_remove_leftovers(_context: Context, action: RemoveLeftovers) -> int:
+    """Unlink what killed processes left.
+
+    Returns:
+        How many files went.
+    """
+    for path in action.paths:
+        remove(path)
+    return len(action.paths)
+
+
+def complete(places: MolPlaces) -> str:
+    """Complete the squash or burn in whose middle a process was killed; the caller holds the lock.
+
+    Returns:
+        What was done, as a sentence; empty where nothing was.
+
+    Raises:
+        MoleculeLogError: the log or the digest that it is about cannot be used.
+    """
+    try:
+        data = read_plain(places.ending, _MAX_NOTE)
+    except ValueError as error:
+        raise MoleculeLogError(places.ending, str(error), "remove it") from error
+    if data is None:
+        return ""
+    try:
+        said = json.loads(data)
+        verb, molecule_id, phase = (str(said[key]) for key in ("verb", "id", "phase"))
+        audits = bool(said["audits"])
+    except (ValueError, KeyError, TypeError):
+        verb, molecule_id, phase, audits = "", "", "", False
+    done = ""
+    # A note that says nothing is of a disk that lost power; `gc` finds what it was about.
+    if is_molecule_id(molecule_id) and phase in {"mol", "wisp"}:
+        if verb == "squash":
+            done = _complete_squash(places, molecule_id, phase)
+        elif verb == "burn":
+            done = _complete_burn(places, molecule_id, phase, audits=audits)
+    _forget(places)
+    return done
+
+
+def _complete_squash(places: MolPlaces, molecule_id: str, phase: str) -> str:
+    """End the log of a molecule whose digest is there; without one the squash has not begun."""
+    path = places.digest(molecule_id)
+    digest = read_digest(places, molecule_id)
+    if digest is None:
+        return ""
+    log_path = places.log(molecule_id, phase)
+    if phase == "wisp":
+        if not os.path.lexists(log_path):
+            return ""
+        remove(log_path)
+        return f"completed the squash of {molecule_id}: its digest is {path}"
+    line = Line(digest.completed_at, digest.actor, "squash", (Squashed(digest.root),))
+    if not is_live(fold(_lines(log_path)).state):
+        return ""
+    append(log_path, line.to_bytes())
+    return f"completed the squash of {molecule_id}: its digest is {path}"
+
+
+def _complete_burn(places: MolPlaces, molecule_id: str, phase: str, *, audits: bool) -> str:
+    """Remove a log that ends with its burn; without that line the burn has not begun."""
+    path = places.log(molecule_id, phase)
+    burns = [line for line in _lines(path) if any(isinstance(event, Burned) for event in line.events)]
+    if not burns:
+        return ""
+    if audits:
+        _audit(places, burns[-1].to_bytes())
+    remove(path)
+    return f"completed the burn of {molecule_id}"
+
+
+def _lines(path: str) -> tuple[Line, ...]:
+    try:
+        log = read_log(path)
+    except ValueError as error:
+        raise MoleculeLogError(path, str(error)) from error
+    return log.lines if log is not None else ()
+
+
+def _audit(places: MolPlaces, line: bytes) -> None:
+    """Append a line to the audit log, once."""
+    make_folder(os.path.dirname(places.audit))
+    if create(places.audit, line):
+        return
+    if not _is_told(places.audit, line):
+        append(places.audit, line)
+
+
+def _is_told(path: str, line: bytes) -> bool:
+    """Tell whether a line stands in the audit log; only its end is looked at, where a killed process left it."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise MoleculeLogError(path, "it is not a plain file")
+        start = max(0, status.st_size - len(line) - 1)
+        tail = os.pread(fd, len(line) + 1, start)
+    finally:
+        os.close(fd)
+    return tail.removesuffix(b"\n") == line or tail[1:] == line
+
+
+def _note(places: MolPlaces, verb: str, molecule_id: str, phase: str, *, audits: bool = False) -> None:
+    said = {"verb": verb, "id": molecule_id, "phase": phase, "audits": audits}
+    write_file_durably(places.ending, json.dumps(said).encode() + b"\n")
+
+
+def _forget(places: MolPlaces) -> None:
+    remove(places.ending)

@@ -15,21 +15,22 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedError, UsageError
 from mmpm.execute import locking
+from mmpm.execute.molecules import complete
 from mmpm.model.spelling import closest
-from mmpm.molecule.digest import MAX_DIGEST_BYTES, Digest, verify_digest
-from mmpm.molecule.events import MAX_ACTOR, Burned, Line, Squashed, is_molecule_id, parse_line
+from mmpm.molecule.events import MAX_ACTOR, Burned, Line, Squashed, is_molecule_id
 from mmpm.molecule.lifecycle import Refusal, Stamp
 from mmpm.molecule.readiness import Outcome
 from mmpm.molecule.state import Molecule, apply, fold, is_failure
 from mmpm.molecule.transitions import has_run, is_live, is_over
 from mmpm.project.files import real_path
-from mmpm.project.mol_log import MolPlaces, list_logs, make_folders, read_log
+from mmpm.project.mol_log import MolPlaces, list_logs, make_folder, make_folders, read_digest, read_log
 from mmpm.project.tiers import choose_beads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
+    from mmpm.molecule.digest import Digest
     from mmpm.molecule.lifecycle import Answer, Change
 
 _NO_PREFIX = re.compile(r"[^a-z0-9]+")
@@ -71,7 +72,7 @@ class Workspace:
         return cls(replace(context, project=choose_beads(context.places, cwd, tier=tier, folder=folder)))
 
     def begin(self) -> None:
-        """Keep other writers of this root away until the command ends, and forget what was read.
+        """Keep other writers of this root away until the command ends, complete what was killed, forget what was read.
 
         Raises:
             LeadsOutsideError: a folder of molecules is a link out of the project.
@@ -79,9 +80,12 @@ class Workspace:
         """
         for folder in (self.places.mols, self.places.wisps, self.places.digests):
             real_path(self.context.project, folder)
+        make_folder(self.places.wisps)
+        locking.hold_file(self.places.lock, os.path.realpath(self.places.mols), self.context.progress)
         make_folders(self.places, "wisp")
-        lock = os.path.join(self.places.wisps, ".lock")
-        locking.hold_file(lock, os.path.realpath(self.places.mols), self.context.progress)
+        completed = complete(self.places)
+        if completed:
+            self.context.progress.say(f"A command was ended in between before this one: {completed}")
         self._molecules.clear()
 
     def forget(self, molecule_id: str) -> None:
@@ -130,18 +134,7 @@ class Workspace:
         Raises:
             MoleculeLogError: the file is none, or does not hold.
         """
-        path = self.places.digest(molecule_id)
-        try:
-            with open(path, "rb") as file:
-                data = file.read(MAX_DIGEST_BYTES + 1)
-            digest = Digest.parse(data)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise MoleculeLogError(path, str(error)) from error
-        if digest.id != molecule_id or not verify_digest(digest):
-            raise MoleculeLogError(path, "it does not say what its root says: it was changed, or is another's")
-        return digest
+        return read_digest(self.places, molecule_id)
 
     def outcome(self, molecule_id: str) -> Outcome | None:
         """Give how a molecule stands for those that wait for it; None where nothing here tells of it."""
@@ -198,7 +191,7 @@ class Workspace:
             if log.is_newer:
                 raise MoleculeLogError(path, log.problems[0], "install a newer mmpm; nothing was changed")
             molecule = fold(log.lines)
-            if molecule.id != molecule_id:
+            if molecule.id != molecule_id or molecule.phase != phase:
                 if not log.lines and log.is_torn:
                     continue
                 raise MoleculeLogError(path, "it does not begin with the bond of that molecule")
@@ -214,18 +207,12 @@ class Workspace:
 
     def _burned(self) -> set[str]:
         """Give the ids that the audit log tells of."""
-        found: set[str] = set()
         try:
-            with open(self.places.audit, "rb") as file:
-                for raw in file:
-                    try:
-                        line = parse_line(raw)
-                    except ValueError:
-                        continue
-                    found.update(event.id for event in line.events if isinstance(event, Burned))
-        except FileNotFoundError:
-            pass
-        return found
+            log = read_log(self.places.audit)
+        except (OSError, ValueError) as error:
+            raise MoleculeLogError(self.places.audit, str(error)) from error
+        lines = log.lines if log is not None else ()
+        return {event.id for line in lines for event in line.events if isinstance(event, Burned)}
 
 
 def outcome_of(molecule: Molecule) -> Outcome:

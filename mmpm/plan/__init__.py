@@ -35,7 +35,15 @@ from mmpm.plan.mirroring import (
     UpdateMirror,
 )
 from mmpm.plan.mirrors import ImportPacks, MirrorAction
-from mmpm.plan.molecules import AppendLine, BurnMolecule, CompactLog, MoleculeAction, SquashMolecule
+from mmpm.plan.molecules import (
+    AppendLine,
+    BurnMolecule,
+    CompactLog,
+    CompleteEnding,
+    MoleculeAction,
+    RemoveLeftovers,
+    SquashMolecule,
+)
 from mmpm.plan.policies import PinPolicy, PolicyAction, SignPolicy, UnpinPolicy
 from mmpm.plan.project import (
     PROJECT_ACTIONS,
@@ -81,6 +89,7 @@ __all__ = [
     "ClearQuarantine",
     "CollectStore",
     "CompactLog",
+    "CompleteEnding",
     "CopyCount",
     "CreateKey",
     "ImportPacks",
@@ -96,6 +105,7 @@ __all__ = [
     "PublishReleases",
     "PutObject",
     "RefreshRegistries",
+    "RemoveLeftovers",
     "RemoveRegistry",
     "RemoveTree",
     "RepairStore",

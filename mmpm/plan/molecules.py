@@ -88,4 +88,30 @@ class CompactLog:
         return f"drop {self.lines} line{'s' * (self.lines != 1)} without effect from the log of {self.id}"
 
 
-MoleculeAction = AppendLine | SquashMolecule | BurnMolecule | CompactLog
+@dataclass(frozen=True, slots=True)
+class CompleteEnding:
+    """Complete a squash or a burn that ended in between: its digest, or its last line, is there, and its log, too."""
+
+    root: str
+    id: str
+    phase: str
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"complete the end of {self.id}, in whose middle a command was killed"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveLeftovers:
+    """Unlink files that killed processes left beside logs and digests: absolute paths."""
+
+    paths: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """What it will do, behind "would"."""
+        return f"remove {len(self.paths)} file{'s' * (len(self.paths) != 1)} of killed processes"
+
+
+MoleculeAction = AppendLine | SquashMolecule | BurnMolecule | CompactLog | CompleteEnding | RemoveLeftovers

@@ -12,6 +12,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mmpm.errors import MoleculeLogError
+from mmpm.molecule.digest import MAX_DIGEST_BYTES, Digest, verify_digest
 from mmpm.molecule.events import NewerLineError, is_molecule_id, parse_line
 from mmpm_store.durable import exclusive_create, fsync_path, no_space_named, write_all
 
@@ -49,6 +51,16 @@ class MolPlaces:
     def audit(self) -> str:
         """The log of what was burned."""
         return os.path.join(self.root, ".beads", "mmpm", "audit.jsonl")
+
+    @property
+    def lock(self) -> str:
+        """The file that writers lock."""
+        return os.path.join(self.wisps, ".lock")
+
+    @property
+    def ending(self) -> str:
+        """The note of a squash or burn that is not completed."""
+        return os.path.join(self.wisps, ".ending")
 
     def log(self, molecule_id: str, phase: str) -> str:
         """Give the log of a molecule; `phase` is ``mol`` or ``wisp``."""
@@ -121,20 +133,13 @@ def read_log(path: str) -> ReadLog | None:
         OSError: it cannot be read.
         ValueError: it is no plain file, or larger than any log.
     """
-    try:
-        # Not blocking: opening a pipe that nobody writes to would wait for somebody who does.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    fd = _open_plain(path, MAX_LOG_BYTES)
+    if fd is None:
         return None
     lines: list[Line] = []
     problems: list[str] = []
     size, is_torn, is_newer = 0, False, False
     with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a plain file")
-        if status.st_size > MAX_LOG_BYTES:
-            raise ValueError(f"it has more than {MAX_LOG_BYTES} bytes")
         for number, raw in enumerate(file, 1):
             try:
                 lines.append(parse_line(raw))
@@ -152,13 +157,63 @@ def read_log(path: str) -> ReadLog | None:
     return ReadLog(tuple(lines), tuple(problems), size, is_torn, is_newer)
 
 
+def read_plain(path: str, max_bytes: int) -> bytes | None:
+    """Read a file whole; None where there is none.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no plain file, or larger than it may be.
+    """
+    fd = _open_plain(path, max_bytes)
+    if fd is None:
+        return None
+    with open(fd, "rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"it has more than {max_bytes} bytes")
+    return data
+
+
+def read_digest(places: MolPlaces, molecule_id: str) -> Digest | None:
+    """Give the digest of a molecule; None where there is none.
+
+    Raises:
+        MoleculeLogError: the file is none, or does not hold.
+    """
+    path = places.digest(molecule_id)
+    try:
+        data = read_plain(path, MAX_DIGEST_BYTES)
+        digest = Digest.parse(data) if data is not None else None
+    except OSError as error:
+        raise MoleculeLogError(path, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise MoleculeLogError(path, str(error)) from error
+    if digest is not None and (digest.id != molecule_id or not verify_digest(digest)):
+        raise MoleculeLogError(path, "it does not say what its root says: it was changed, or is another's")
+    return digest
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it, so that they are there after a power cut, too."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    if missing:
+        os.makedirs(missing[0], exist_ok=True)
+        for one in missing:
+            fsync_path(os.path.dirname(one))
+
+
 def make_folders(places: MolPlaces, phase: str) -> None:
     """Make the folder of the logs of a phase; that of wisps with what tells git to ignore it."""
     if phase == "wisp":
-        os.makedirs(places.wisps, exist_ok=True)
-        exclusive_create(os.path.join(places.wisps, ".gitignore"), _WISP_IGNORE)
+        make_folder(places.wisps)
+        ignore = os.path.join(places.wisps, ".gitignore")
+        if not os.path.lexists(ignore):
+            exclusive_create(ignore, _WISP_IGNORE)
     else:
-        os.makedirs(places.mols, exist_ok=True)
+        make_folder(places.mols)
 
 
 def create(path: str, data: bytes) -> bool:
@@ -200,6 +255,20 @@ def remove(path: str) -> None:
     except FileNotFoundError:
         return
     fsync_path(os.path.dirname(path))
+
+
+def _open_plain(path: str, max_bytes: int) -> int | None:
+    try:
+        # Not blocking: opening a pipe that nobody writes to would wait for somebody who does.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= max_bytes:
+        return fd
+    os.close(fd)
+    is_plain = stat.S_ISREG(status.st_mode)
+    raise ValueError(f"it has more than {max_bytes} bytes" if is_plain else "it is not a plain file")
 
 
 def _end_of(fd: int) -> tuple[int, bytes]:

@@ -1,0 +1,305 @@
+"""How molecules end: squashed into a digest, burned, or, where nobody looks after a wisp any more, collected.
+
+Rule: what is decided here is decided over one state: whoever writes has called `Workspace.begin`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from mmpm.errors import MmpmError, MoleculeNotHereError, MoleculeRefusedError, UsageError, printable
+from mmpm.molecule import lifecycle
+from mmpm.molecule.compacting import compacted
+from mmpm.molecule.digest import Digest
+from mmpm.molecule.events import Burned, Line, is_molecule_id, parse_line
+from mmpm.molecule.readiness import TIMER, View, seconds_of
+from mmpm.molecule.state import fold
+from mmpm.molecule.steps import MAX_TEXT
+from mmpm.molecule.transitions import is_live, is_over
+from mmpm.ops.mol_state import accepted
+from mmpm.plan import BurnMolecule, CompactLog, CompleteEnding, Plan, RemoveLeftovers, SquashMolecule
+from mmpm.project.files import read_project
+from mmpm.project.mol_log import MAX_LOG_BYTES, list_logs, read_log, read_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mmpm.lock import Locked
+    from mmpm.molecule.lifecycle import Stamp
+    from mmpm.molecule.state import Molecule
+    from mmpm.ops.mol_state import Workspace
+    from mmpm.plan import Action
+    from mmpm.project.mol_log import LogFile
+
+OLDER: Final = "24h"
+# `.<name>.<process>.<8 hex digits>.tmp`, as `mmpm_store.durable` writes beside a log, a digest or the audit log.
+_LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9_.-]+\.[0-9]+\.[0-9a-f]{8}\.tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Squashing:
+    """A molecule about to be squashed.
+
+    Attributes:
+        path: where its digest will lie.
+        open_steps: how many steps have not ended: the digest will say so.
+    """
+
+    plan: Plan
+    digest: Digest
+    path: str
+    open_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Burning:
+    """Molecules about to be burned: (id, title, steps that have not ended)."""
+
+    plan: Plan
+    molecules: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A wisp in which nothing has happened since `last`."""
+
+    id: str
+    title: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """What `gc` found.
+
+    Attributes:
+        stale: wisps that are burned.
+        ended: ids whose end was begun and not completed.
+        leftovers: files of killed processes.
+        compacted: (id, lines that go).
+    """
+
+    plan: Plan
+    stale: tuple[Stale, ...]
+    ended: tuple[str, ...]
+    leftovers: tuple[str, ...]
+    compacted: tuple[tuple[str, int], ...]
+
+
+def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) -> Squashing:
+    """Plan a digest of a molecule as it stands.
+
+    Raises:
+        MoleculeNotHereError, MoleculeLogError: there is none of that id, or it cannot be read.
+        MoleculeRefusedError: it has ended, `operand` is a step, or its digest would be too long to be read again.
+        DocumentUnreadableError: the project's lock cannot be read.
+    """
+    molecule = _whole(workspace, operand)
+    change = accepted(lifecycle.squash(molecule, summary, lock_entry(workspace, molecule), stamp))
+    assert change.digest is not None, "a squash brings its digest"
+    data = change.digest.to_bytes()
+    try:
+        Digest.parse(data)
+    except ValueError as error:
+        raise MoleculeRefusedError(f"the digest of {molecule.id} could not be read again: {error}") from error
+    action = SquashMolecule(workspace.places.root, molecule.id, molecule.phase, data, change.line.to_bytes())
+    plan = Plan((action,), notes=molecule.problems)
+    return Squashing(plan, change.digest, workspace.places.digest(molecule.id), _open_steps(molecule))
+
+
+def lock_entry(workspace: Workspace, molecule: Molecule) -> dict[str, str]:
+    """Give what the project's lock says of the formula that a molecule was bonded from; empty where it says nothing.
+
+    An entry of another version than the one that was bonded is none of it: the lock has moved on since.
+    """
+    lock = read_project(workspace.context.project).lock
+    wanted = molecule.provenance
+    for release in lock.releases if lock else ():
+        if wanted.name in {release.name, release.installed_name} and wanted.version in {"", release.version}:
+            return _texts(release)
+    return {}
+
+
+def plan_burn(workspace: Workspace, operands: Sequence[str], reason: str, stamp: Stamp) -> Burning:
+    """Plan to end molecules in nothing.
+
+    Raises:
+        MoleculeNotHereError, MoleculeLogError: there is none of an id, or it cannot be read; none is burned then.
+        MoleculeRefusedError: one has ended, or an operand is a step.
+    """
+    molecules = [_whole(workspace, operand) for operand in dict.fromkeys(operands)]
+    actions = [_burn(workspace, molecule, reason, stamp) for molecule in molecules]
+    told = tuple((molecule.id, molecule.title, _open_steps(molecule)) for molecule in molecules)
+    return Burning(Plan(tuple(actions)), told)
+
+
+def plan_gc(workspace: Workspace, older: str, stamp: Stamp) -> Collecting:
+    """Plan to burn stale wisps, complete what was killed, remove what it left, and compact logs.
+
+    A wisp in which a timer runs is not stale: it waits. What cannot be read is left, and said in the plan's notes.
+
+    Raises:
+        UsageError: `older` is no duration.
+    """
+    before = _before(workspace, older)
+    actions: list[Action] = []
+    notes: list[str] = []
+    stale: list[Stale] = []
+    ended: list[str] = []
+    dropped: list[tuple[str, int]] = []
+    progress = workspace.context.progress
+    logs = list_logs(workspace.places)
+    progress.start("Looking through molecules...", len(logs), "logs")
+    for log in logs:
+        progress.advance()
+        try:
+            found = _look(workspace, log, before, stamp)
+        except (MmpmError, OSError, ValueError) as error:
+            notes.append(f"{error.fact if isinstance(error, MmpmError) else f'{log.path}: {error}'}; it is left alone")
+            continue
+        match found:
+            case BurnMolecule(), Stale() as old:
+                actions.append(found[0])
+                stale.append(old)
+            case CompleteEnding():
+                actions.append(found)
+                ended.append(found.id)
+            case CompactLog():
+                actions.append(found)
+                dropped.append((found.id, found.lines))
+            case str() as note if note:
+                notes.append(note)
+    progress.finish()
+    leftovers = find_leftovers(workspace)
+    if leftovers:
+        actions.append(RemoveLeftovers(leftovers))
+    return Collecting(Plan(tuple(actions), notes=tuple(notes)), tuple(stale), tuple(ended), leftovers, tuple(dropped))
+
+
+def find_leftovers(workspace: Workspace) -> tuple[str, ...]:
+    """Give the files that killed processes left; only the holder of the lock may say so of all of them."""
+    places = workspace.places
+    found: list[str] = []
+    for folder in (places.mols, places.wisps, places.digests, os.path.dirname(places.audit)):
+        try:
+            names = sorted(os.listdir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        # In `.beads/mmpm` itself others write, too: the list of what `mol install` put in, under another lock.
+        own = ".audit.jsonl." if folder == os.path.dirname(places.audit) else "."
+        found += [os.path.join(folder, name) for name in names if name.startswith(own) and _LEFTOVER.fullmatch(name)]
+    return tuple(found)
+
+
+def _look(
+    workspace: Workspace, log: LogFile, before: str, stamp: Stamp
+) -> tuple[BurnMolecule, Stale] | CompleteEnding | CompactLog | str | None:
+    """Say what is to be done about one log; a text says why nothing is."""
+    places = workspace.places
+    read = read_log(log.path)
+    molecule = workspace.molecule(log.id)
+    if read is None or molecule is None:
+        return None
+    has_digest = os.path.lexists(places.digest(log.id))
+    flows = is_live(fold(read.lines).state)
+    if (has_digest and (flows or log.phase == "wisp")) or (not has_digest and _is_burned(read.lines)):
+        return CompleteEnding(places.root, log.id, log.phase)
+    last = max(line.at for line in read.lines)
+    if log.phase == "wisp" and flows and last < before and not _waits_for_time(molecule, stamp.at):
+        reason = f"stale: nothing happened since {last}"
+        return _burn(workspace, molecule, reason, stamp), Stale(log.id, molecule.title, last)
+    done = compacted(read_plain(log.path, MAX_LOG_BYTES) or b"")
+    if done.reason:
+        return f"{log.path}: {done.reason}; it is left alone"
+    return CompactLog(places.root, log.id, log.phase, done.dropped) if done.dropped else None
+
+
+def _is_burned(lines: Sequence[Line]) -> bool:
+    return any(isinstance(event, Burned) for line in lines for event in line.events)
+
+
+def _waits_for_time(molecule: Molecule, now: str) -> bool:
+    """Tell whether a timer of an open step runs: time alone will open it."""
+    timed = [
+        step_id
+        for step_id, record in molecule.steps.items()
+        if record.step.gate is not None and record.step.gate.kind == TIMER and not is_over(record.state)
+    ]
+    view = View(molecule, now)
+    return any(hold.kind == "timer" for step_id in timed for hold in view.holds_of(step_id))
+
+
+def _before(workspace: Workspace, older: str) -> str:
+    seconds = seconds_of(older)
+    if seconds is None:
+        raise UsageError(f"--older {printable(older, 80)}: not a duration", "write it as in --older 24h or --older 7d")
+    try:
+        moment = workspace.context.now - timedelta(seconds=seconds)
+    except OverflowError:
+        return ""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _whole(workspace: Workspace, operand: str) -> Molecule:
+    """Give the molecule that an operand names; it may not be a step of it.
+
+    Raises:
+        MoleculeNotHereError, MoleculeRefusedError: as `plan_squash`.
+    """
+    try:
+        address = workspace.address(operand)
+    except MoleculeNotHereError:
+        if is_molecule_id(operand) and os.path.lexists(workspace.places.digest(operand)):
+            raise MoleculeRefusedError(f"{operand} is squashed: it cannot be changed any more") from None
+        raise
+    if address.step:
+        raise MoleculeRefusedError(
+            f"{address.id} is a step; a molecule ends as a whole",
+            f"name {address.molecule.id}, or end the step with `mmpm mol close`",
+        )
+    return address.molecule
+
+
+def _burn(workspace: Workspace, molecule: Molecule, reason: str, stamp: Stamp) -> BurnMolecule:
+    change = accepted(lifecycle.burn(molecule, reason, stamp))
+    data = change.line.to_bytes()
+    try:
+        parse_line(data)
+    except ValueError as error:
+        raise MoleculeRefusedError(f"the reason cannot be kept: {error}", f"at most {MAX_TEXT} characters") from error
+    audits = molecule.phase == "mol" or bool(reason) or _is_connected(workspace, molecule)
+    return BurnMolecule(workspace.places.root, molecule.id, molecule.phase, data, audits)
+
+
+def _is_connected(workspace: Workspace, molecule: Molecule) -> bool:
+    """Tell whether another molecule stands with this one, by its own log or by theirs.
+
+    Their logs are searched for the id and not read: an id that stands in a text costs a line of the audit log.
+    """
+    if molecule.connections:
+        return True
+    sought = b'"' + molecule.id.encode() + b'"'
+    for log in list_logs(workspace.places):
+        if log.id == molecule.id:
+            continue
+        try:
+            if sought in (read_plain(log.path, MAX_LOG_BYTES) or b""):
+                return True
+        except (OSError, ValueError):
+            return True  # it may say so
+    return False
+
+
+def _open_steps(molecule: Molecule) -> int:
+    return sum(1 for record in molecule.steps.values() if not is_over(record.state))
+
+
+def _texts(release: Locked) -> dict[str, str]:
+    said: Mapping[str, str] = {
+        key: getattr(release, key) for key in ("name", "version", "kind", "checksum", "tree", "source")
+    }
+    return {key: value for key, value in said.items() if value}
