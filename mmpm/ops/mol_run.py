@@ -6,12 +6,13 @@ molecule is one line of its log. If one of them is refused, nothing is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import MoleculeRefusedError, UsageError, quoted
 from mmpm.molecule import lifecycle
 from mmpm.molecule.events import ArmAdded, Closed, Event, Line, Skipped
+from mmpm.molecule.lifecycle import Refusal
 from mmpm.molecule.readiness import ReadyStep, ready
 from mmpm.molecule.state import Molecule, apply, is_failure
 from mmpm.molecule.transitions import is_over
@@ -216,7 +217,10 @@ class _Run:
         molecule_id = address.molecule.id
         before = self._before.setdefault(molecule_id, address.molecule)
         now = self._now.get(molecule_id, before)
-        change = accepted(decide(now, address.step, self._workspace.others(now)))
+        answer = decide(now, address.step, self._workspace.others(now))
+        if isinstance(answer, Refusal) and not answer.remedy:
+            answer = replace(answer, remedy=f"`mmpm mol ready {molecule_id} --blocked` says what may run, and why the rest waits")
+        change = accepted(answer)
         self._now[molecule_id] = apply(now, change.line)
         self._events.setdefault(molecule_id, []).extend(change.line.events)
         self._asked.setdefault(molecule_id, []).append(address.step)

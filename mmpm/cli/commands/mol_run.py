@@ -103,7 +103,10 @@ def list_running(session: Session, *, with_ended: bool) -> None:
     for problem in problems:
         out.warn(problem)
     for one in found:
-        out.result(*_summary(one), Styled(f" {_when(one.last_at)}, bonded by {one.bonded_by}", "dim"))
+        moments = f", bonded {_when(one.bonded_at)} by {one.bonded_by}"
+        if one.last_at != one.bonded_at:
+            moments += f", last change {_when(one.last_at)}"
+        out.result(*_summary(one), Styled(moments, "dim"))
     if not found:
         out.say("No molecule flows here" if not with_ended else "No molecule is here, and no digest")
     out.document("mmpm.mol-list-running/1", {"running": [_summary_json(one) for one in found]})
@@ -187,23 +190,20 @@ def _print_front(out: Output, front: Front) -> None:
     def full(step: str) -> str:
         return f"{summary.id}.{step}"
 
-    groups = front.groups
-    for group, steps in groups:
-        if len(steps) > 1:
-            where = f" in {full(group)}" if group else ""
-            out.result(Styled(f"  {len(steps)} at once{where}:", "dim"))
+    for group, steps in front.groups:
+        count = f"{len(steps)} at once" if len(steps) > 1 else "ready"
+        out.result(Styled(f"  {count}{f' in {full(group)}' if group else ''}:", "dim"))
         for one in steps:
-            indent = "    " if len(steps) > 1 else "  "
-            out.result(indent, Styled(full(one.id), "bold"), f"  {_line(one.title)}")
+            out.result("    ", Styled(full(one.id), "bold"), f"  {_line(one.title)}")
+    if front.busy:
+        out.result(Styled("  in progress:", "dim"))
     for busy in front.busy:
-        out.result(
-            "  ",
-            full(busy.id),
-            f"  {_line(busy.title)}",
-            Styled(f"  in progress: {busy.by}, since {_when(busy.since)}", "dim"),
-        )
+        who = Styled(f"  {busy.by}, since {_when(busy.since)}", "dim")
+        out.result("    ", full(busy.id), f"  {_line(busy.title)}", who)
+    if front.blocked:
+        out.result(Styled("  waiting:", "dim"))
     for waiting in front.blocked:
-        out.result("  ", full(waiting.id), f"  {_line(waiting.title)}")
+        out.result("    ", full(waiting.id), f"  {_line(waiting.title)}")
         for hold in waiting.holds:
             out.result(Styled(f"      {hold}", "yellow"))
     if front.remark:
