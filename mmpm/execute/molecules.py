@@ -17,8 +17,8 @@ from mmpm.molecule.compacting import compacted
 from mmpm.molecule.events import Burned, Line, Squashed, is_molecule_id
 from mmpm.molecule.state import fold
 from mmpm.molecule.transitions import is_live
+from mmpm.project.mol_lines import MAX_LOG_BYTES
 from mmpm.project.mol_log import (
-    MAX_LOG_BYTES,
     MolPlaces,
     append,
     create,

@@ -23,7 +23,8 @@ from mmpm.molecule.transitions import is_live, is_over
 from mmpm.ops.mol_state import accepted
 from mmpm.plan import BurnMolecule, CompactLog, CompleteEnding, Plan, RemoveLeftovers, SquashMolecule
 from mmpm.project.files import read_project
-from mmpm.project.mol_log import MAX_LOG_BYTES, list_logs, read_log, read_plain
+from mmpm.project.mol_lines import MAX_LOG_BYTES
+from mmpm.project.mol_log import list_logs, read_log, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError
 from mmpm.molecule.events import is_molecule_id
-from mmpm.molecule.readiness import Hold, ReadyStep, View, ready, why_blocked
+from mmpm.molecule.readiness import Hold, ReadyStep, View, outcome_of, ready, why_blocked
 from mmpm.molecule.transitions import is_live, is_over, next_state
-from mmpm.ops.mol_state import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -17,13 +17,13 @@ from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedE
 from mmpm.execute import locking
 from mmpm.execute.molecules import complete
 from mmpm.model.spelling import closest
-from mmpm.molecule.events import MAX_ACTOR, Burned, Line, Squashed, is_molecule_id
+from mmpm.molecule.events import MAX_ACTOR, is_molecule_id
 from mmpm.molecule.lifecycle import Refusal, Stamp
-from mmpm.molecule.readiness import Outcome
-from mmpm.molecule.state import Molecule, apply, fold, is_failure
-from mmpm.molecule.transitions import has_run, is_live, is_over
+from mmpm.molecule.readiness import Outcome, outcome_of
 from mmpm.project.files import real_path
-from mmpm.project.mol_log import MolPlaces, list_logs, make_folder, make_folders, read_digest, read_log
+from mmpm.project.mol_lines import open_log
+from mmpm.project.mol_log import MolPlaces, list_logs, make_folder, make_folders, read_digest
+from mmpm.project.mol_reading import burned_ids, read_molecule
 from mmpm.project.tiers import choose_beads
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.molecule.digest import Digest
     from mmpm.molecule.lifecycle import Answer, Change
+    from mmpm.molecule.state import Molecule
 
 _NO_PREFIX = re.compile(r"[^a-z0-9]+")
 MAX_PREFIX = 16
@@ -180,48 +181,16 @@ class Workspace:
         return _NO_PREFIX.sub("-", name).strip("-")[:MAX_PREFIX].rstrip("-") or "mm"
 
     def _read(self, molecule_id: str) -> Molecule | None:
-        for phase in ("mol", "wisp"):
-            path = self.places.log(molecule_id, phase)
-            try:
-                log = read_log(path)
-            except (OSError, ValueError) as error:
-                raise MoleculeLogError(path, str(error)) from error
-            if log is None:
-                continue
-            if log.is_newer:
-                raise MoleculeLogError(path, log.problems[0], "install a newer mmpm; nothing was changed")
-            molecule = fold(log.lines)
-            if molecule.id != molecule_id or molecule.phase != phase:
-                if not log.lines and log.is_torn:
-                    continue
-                raise MoleculeLogError(path, "it does not begin with the bond of that molecule")
-            molecule = replace(molecule, problems=(*log.problems, *molecule.problems))
-            return self._with_digest(molecule)
-        return None
+        found = read_molecule(self.places, molecule_id)
+        return found[0] if found is not None else None
 
-    def _with_digest(self, molecule: Molecule) -> Molecule:
-        digest = self.digest(molecule.id) if is_live(molecule.state) else None
-        if digest is None:
-            return molecule
-        return apply(molecule, Line(digest.completed_at, digest.actor, "squash", (Squashed(digest.root),)))
-
-    def _burned(self) -> set[str]:
+    def _burned(self) -> frozenset[str]:
         """Give the ids that the audit log tells of."""
         try:
-            log = read_log(self.places.audit)
+            with open_log(self.places.audit) as log:
+                return burned_ids(log) if log is not None else frozenset()
         except (OSError, ValueError) as error:
             raise MoleculeLogError(self.places.audit, str(error)) from error
-        lines = log.lines if log is not None else ()
-        return {event.id for line in lines for event in line.events if isinstance(event, Burned)}
-
-
-def outcome_of(molecule: Molecule) -> Outcome:
-    """Give how a molecule with a log stands: over once it ended, or all of its steps (at least one) have."""
-    records = molecule.steps.values()
-    failed = any(has_run(one.state) and is_failure(one.reason) for one in records)
-    if is_live(molecule.state):
-        return Outcome(is_over=bool(records) and all(is_over(one.state) for one in records), has_failed=failed)
-    return Outcome(is_over=True, has_failed=failed or not all(is_over(one.state) for one in records))
 
 
 def accepted(answer: Answer) -> Change:

@@ -10,19 +10,22 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mmpm.errors import MoleculeLogError
 from mmpm.molecule.digest import MAX_DIGEST_BYTES, Digest, verify_digest
-from mmpm.molecule.events import NewerLineError, is_molecule_id, parse_line
+from mmpm.molecule.events import MAX_LINE_BYTES, NewerLineError, is_molecule_id, parse_line
+from mmpm.project.mol_lines import open_log, open_plain, stamp_of
 from mmpm_store.durable import exclusive_create, fsync_path, no_space_named, write_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mmpm.molecule.events import Line
+    from mmpm.project.mol_lines import Stamp
 
 SUFFIX: Final = ".jsonl"
-MAX_LOG_BYTES: Final = 512 << 20
-MAX_PROBLEMS: Final = 100
+_CHUNK_BYTES: Final = 1 << 16
 _WISP_IGNORE: Final = b"*\n"
 
 
@@ -71,16 +74,21 @@ class MolPlaces:
         return os.path.join(self.digests, f"{molecule_id}.json")
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """A log that is there, and what tells whether it has changed."""
+class LogFile(NamedTuple):
+    """A log that is there, and what tells whether it has changed: `mol_lines.Stamp`.
+
+    A tuple, for each listing makes one for every log.
+    """
 
     id: str
     phase: str
     path: str
-    inode: int
-    size: int
-    mtime_ns: int
+    stamp: Stamp
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.stamp[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +110,27 @@ class ReadLog:
 
 
 def list_logs(places: MolPlaces) -> tuple[LogFile, ...]:
-    """Give every log of a root, sorted by id; files that are no logs are passed over."""
+    """Give every log of a root, sorted by id, a mol before a wisp; what is no log (a link, a pipe) is passed over."""
     found: list[LogFile] = []
     for phase, folder in (("mol", places.mols), ("wisp", places.wisps)):
-        try:
-            entries = os.scandir(folder)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        with entries:
-            for entry in entries:
-                if not entry.name.endswith(SUFFIX) or not is_molecule_id(entry.name.removesuffix(SUFFIX)):
-                    continue
-                try:
-                    status = entry.stat()
-                except FileNotFoundError:
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    molecule_id = entry.name.removesuffix(SUFFIX)
-                    found.append(
-                        LogFile(molecule_id, phase, entry.path, status.st_ino, status.st_size, status.st_mtime_ns)
-                    )
-    found.sort(key=lambda log: (log.id, log.phase))
+        for entry in _entries(folder):
+            molecule_id = entry.name.removesuffix(SUFFIX)
+            if molecule_id == entry.name or not is_molecule_id(molecule_id):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                found.append(LogFile(molecule_id, phase, entry.path, stamp_of(status)))
+    found.sort()
     return tuple(found)
+
+
+def list_digests(places: MolPlaces) -> frozenset[str]:
+    """Give the ids of all digests of a root."""
+    ids = (entry.name.removesuffix(".json") for entry in _entries(places.digests) if entry.name.endswith(".json"))
+    return frozenset(one for one in ids if is_molecule_id(one))
 
 
 def read_log(path: str) -> ReadLog | None:
@@ -133,28 +140,11 @@ def read_log(path: str) -> ReadLog | None:
         OSError: it cannot be read.
         ValueError: it is no plain file, or larger than any log.
     """
-    fd = _open_plain(path, MAX_LOG_BYTES)
-    if fd is None:
-        return None
-    lines: list[Line] = []
-    problems: list[str] = []
-    size, is_torn, is_newer = 0, False, False
-    with open(fd, "rb") as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                lines.append(parse_line(raw))
-            except NewerLineError as error:
-                is_newer = True
-                if len(problems) < MAX_PROBLEMS:
-                    problems.append(f"line {number}: {error}")
-            except ValueError as error:
-                if not raw.endswith(b"\n"):
-                    is_torn = True  # of a writer that died, or is at it just now
-                    break
-                if len(problems) < MAX_PROBLEMS:
-                    problems.append(f"line {number}: {error}")
-            size += len(raw)
-    return ReadLog(tuple(lines), tuple(problems), size, is_torn, is_newer)
+    with open_log(path) as log:
+        if log is None:
+            return None
+        lines = tuple(log)
+    return ReadLog(lines, tuple(log.problems), log.size, log.is_torn, bool(log.newer))
 
 
 def read_plain(path: str, max_bytes: int) -> bytes | None:
@@ -164,10 +154,10 @@ def read_plain(path: str, max_bytes: int) -> bytes | None:
         OSError: it cannot be read.
         ValueError: it is no plain file, or larger than it may be.
     """
-    fd = _open_plain(path, max_bytes)
-    if fd is None:
+    file = open_plain(path, max_bytes)
+    if file is None:
         return None
-    with open(fd, "rb") as file:
+    with file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise ValueError(f"it has more than {max_bytes} bytes")
@@ -234,6 +224,8 @@ def append(path: str, data: bytes) -> None:
     """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise MoleculeLogError(path, "it is not a plain file")
         end, joint = _end_of(fd)
         os.lseek(fd, end, os.SEEK_SET)
         os.ftruncate(fd, end)
@@ -257,35 +249,37 @@ def remove(path: str) -> None:
     fsync_path(os.path.dirname(path))
 
 
-def _open_plain(path: str, max_bytes: int) -> int | None:
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
     try:
-        # Not blocking: opening a pipe that nobody writes to would wait for somebody who does.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    status = os.fstat(fd)
-    if stat.S_ISREG(status.st_mode) and status.st_size <= max_bytes:
-        return fd
-    os.close(fd)
-    is_plain = stat.S_ISREG(status.st_mode)
-    raise ValueError(f"it has more than {max_bytes} bytes" if is_plain else "it is not a plain file")
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        yield from entries
 
 
 def _end_of(fd: int) -> tuple[int, bytes]:
     """Give where the next line goes, and what has to stand before it: an editor may have taken the last line feed."""
-    end = os.fstat(fd).st_size
-    start, tail = end, b""
-    while start and b"\n" not in tail:
-        step = min(start, 1 << 16)
-        start -= step
-        tail = os.pread(fd, step, start) + tail
-    torn = tail.rpartition(b"\n")[2]
-    if not torn:
+    end = start = os.fstat(fd).st_size
+    pieces: list[bytes] = []
+    has_found = False
+    while start and not has_found:
+        size = min(start, _CHUNK_BYTES)
+        start -= size
+        before, feed, tail = os.pread(fd, size, start).rpartition(b"\n")
+        has_found = bool(feed)
+        start += (len(before) + 1) * has_found
+        if end - start <= MAX_LINE_BYTES:
+            pieces.append(tail)
+    if start == end:
         return end, b""
+    if end - start > MAX_LINE_BYTES:
+        return start, b""
+    torn = b"".join(reversed(pieces))
     try:
         parse_line(torn)
     except NewerLineError:
         return end, b"\n"
     except ValueError:
-        return end - len(torn), b""
+        return start, b""
     return end, b"\n"
