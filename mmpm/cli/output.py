@@ -36,6 +36,13 @@ MARKS = {
     "arrow": ("→", "->"),
     "cell": ("█", "#"),
     "ellipsis": ("…", "..."),
+    # how a step stands; a ready one is an open one that nothing holds, and is said to be
+    "step-open": ("○", "[ ]"),
+    "step-ready": ("○", "[ ]"),
+    "step-in_progress": ("◐", "[~]"),
+    "step-closed": ("●", "[x]"),
+    "step-failed": ("✗", "[!]"),
+    "step-skipped": ("⊘", "[-]"),
 }
 
 

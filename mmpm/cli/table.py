@@ -132,7 +132,12 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol squash", "mol_end:squash", "End a molecule in a digest, the record of its work."),
     Row("mol burn", "mol_end:burn", "End molecules without a record."),
     Row("mol gc", "mol_end:gc", "Burn stale wisps; tidy up after killed commands."),
-    Row("mol show", "mol:show", "Show a molecule and its steps as a tree.", completes="molecules"),
+    Row(
+        "mol show",
+        "mol_show:show",
+        "Show a molecule, a formula, a step or a digest; steps as a tree.",
+        completes="molecules",
+    ),
     Row("mol records", "mol_records:records", "Print who did what under which formula, newest first."),
     Row("mol route", "mol_records:route", "Rank who has done work of this kind well before."),
     Row("mol verify", "mol_verify:verify", "Check a squash's digest, or the proof of one step."),

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 from mmpm.errors import CookError, quoted
 from mmpm.model.checksums import Checksum
 from mmpm.molecule.proto import Proto, Source, UnsoundProtoError
+from mmpm.molecule.record_extras import gate_of, of_gate, of_proto, of_step, root_extras, with_gates, with_step_extras
 from mmpm.molecule.records import BLOCKS, PARENT_CHILD, TEMPLATE, Edge, Record
 from mmpm.molecule.steps import MAX_STEPS, Gate, Step, WaitsFor, is_step_id
 from mmpm.molecule.variables import Variable, names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mmpm.molecule.catalogue import Catalogue
     from mmpm.molecule.steps import FanOut
@@ -36,7 +37,8 @@ _USUAL_PRIORITY: Final = 2
 def of_records(catalogue: Catalogue, record_id: str) -> Proto:
     """Give a molecule of a catalogue as a proto.
 
-    Its variables are those that its root names behind ``Vars:``; each has to be given.
+    Its variables are those that its root names behind ``Vars:``; each has to be given, unless `record_extras.KEY` there
+    says more of it.
 
     Raises:
         CookError: there is no such record, or its records make no sound proto; the reason names the path.
@@ -64,17 +66,24 @@ def of_records(catalogue: Catalogue, record_id: str) -> Proto:
         parents.append(own)
     if root is None:
         raise CookError(record_id, "no catalogue here has it", remedy="`mmpm mol list` shows what there is")
+    extras = root_extras(root)
+    steps = tuple(with_step_extras(step_of(record, parent, names, root.id), record) for record, parent in rows)
+    owners = {names[record.id]: owner for record, _ in rows if (owner := gate_of(record))}
+    labels = [label for label in root.labels if label != TEMPLATE]
+    itself = Source(root.id, extras.version, str(Checksum.of(b"\n".join(lines))), "catalogue")
     try:
         return Proto(
             name=root.id,
+            version=extras.version,
+            kind=extras.kind,
             title=root.title or root.id,
             description=root.description,
-            steps=tuple(_step(record, parent, names, root.id) for record, parent in rows),
-            variables=_variables(root.description),
-            sources=(Source(root.id, "", str(Checksum.of(b"\n".join(lines))), "catalogue"),),
-            attributes={"labels": [label for label in root.labels if label != TEMPLATE]}
-            if len(root.labels) > 1
-            else {},
+            steps=with_gates(steps, owners),
+            variables=_variables(root.description, extras.variables),
+            sources=(itself, *extras.sources),
+            phase=extras.phase,
+            capabilities=extras.capabilities,
+            attributes={**extras.attributes, **({"labels": labels} if labels else {})},
         )
     except UnsoundProtoError as error:
         path = error.problems[0].path if error.problems else ()
@@ -87,15 +96,24 @@ def to_records(proto: Proto) -> tuple[Record, ...]:
     root = Record(
         proto.name,
         title=proto.title or proto.name,
-        description=proto.description,
+        description=_with_variables(proto),
         labels=tuple(dict.fromkeys((TEMPLATE, *labels))),
         issue_type="epic",
+        extra=of_proto(proto),
     )
     parents = {step.parent for step in proto.steps}
     return (root, *(record for step in proto.steps for record in _records(proto.name, step, step.id in parents)))
 
 
-def _step(record: Record, parent: str, names: Mapping[str, str], root: str) -> Step:
+def step_of(record: Record, parent: str, names: Mapping[str, str], root: str) -> Step:
+    """Give a record as a step.
+
+    Args:
+        record: of the step.
+        parent: id of the step above it, below the root; empty for the root's.
+        names: ids below the root, by the records' own; an edge to what is not there keeps its name.
+        root: id of the root's record.
+    """
     needs: list[str] = []
     failed: list[str] = []
     waits: list[WaitsFor] = []
@@ -150,16 +168,28 @@ def _fan_out(metadata: str) -> FanOut:
     return _FAN_OUT.get(gate, "all-children") if isinstance(gate, str) else "all-children"
 
 
-def _variables(description: str) -> tuple[Variable, ...]:
-    """Give the variables behind ``Vars:``: a list, a line each with what it is, or names on one line."""
-    found: dict[str, Variable] = {}
+def _with_variables(proto: Proto) -> str:
+    """Give the root's description with every variable in a list behind ``Vars:``, as beads and people look for it."""
+    named = {one.name for one in _variables(proto.description)}
+    lines = [
+        f"- {{{{{one.name}}}}}" + (f" - {about}" if (about := " ".join(one.description.split())) else "")
+        for one in proto.variables
+        if one.name not in named
+    ]
+    parts = [proto.description.rstrip("\n")] if proto.description.strip() else []
+    return "\n\n".join([*parts, "\n".join(["Vars:", *lines])]) if lines else proto.description
+
+
+def _variables(description: str, declared: Iterable[Variable] = ()) -> tuple[Variable, ...]:
+    """Give the declared variables, and those behind ``Vars:``: a line each with what it is, or names on one line."""
+    found = {one.name: one for one in declared}
     listed = False
     for line in description.split("\n"):
         plain = line.strip()
         if plain.startswith("Vars:"):
             listed = True
-        elif listed and not plain:
-            break
+        elif not plain:
+            listed = False
         if listed:
             for name in names_in(plain):
                 about = plain.partition("}}")[2].lstrip(" -:") if plain.startswith("- ") else ""
@@ -187,7 +217,7 @@ def _records(root: str, step: Step, is_parent: bool) -> Iterator[Record]:
             description=gate.condition or f"Gate of {own}",
             issue_type=_GATE,
             dependencies=(Edge(gate_id, above, PARENT_CHILD),),
-            extra=_awaited(gate),
+            extra={**_awaited(gate), **of_gate(gate, step.id)},
         )
     yield Record(
         own,
@@ -200,7 +230,7 @@ def _records(root: str, step: Step, is_parent: bool) -> Iterator[Record]:
         issue_type="epic" if is_parent and step.kind == "task" else step.kind,
         priority=_USUAL_PRIORITY if step.priority is None else step.priority,
         dependencies=tuple(edges),
-        extra={**texts, **(_awaited(gate) if gate is not None and step.kind == _GATE else {})},
+        extra={**texts, **(_awaited(gate) if gate is not None and step.kind == _GATE else {}), **of_step(step)},
     )
 
 

@@ -68,10 +68,10 @@ def test_cook_draws_what_a_formula_becomes(terminal):
     seen = terminal.run("mol", "cook", "mol-review")
     assert seen.out.splitlines() == [
         "mol-review 4.0.0  workflow, 4 steps in 3 groups",
-        "├── load  Load",
-        "├── look  Look at {{what}}, {{depth}}  [needs load]",
-        "│   └── census  Count",
-        "└── report  Report  [needs look; waits for all-children of look]",
+        '├── load "Load"',
+        '├── look (single) "Look at {{what}}, {{depth}}" Needs: .load',
+        '│   └── census "Count"',
+        '└── report "Report" Needs: .look WaitsFor: all-children of .look',
     ]
     assert "  object  blake3:" in seen.err
     assert "  from    mol-base 1.2.0 (release, sha256:0000" in seen.err
@@ -130,7 +130,7 @@ def test_a_file_is_cooked_with_what_lies_beside_it(terminal):
     (other / "mol-base.formula.toml").write_text(BASE.replace("Load", "Load here"))
     assert "Load here" in terminal.run("mol", "cook", str(other / "mol-review.formula.toml")).out
     (other / "mol-base.formula.toml").unlink()
-    assert "load  Load\n" in terminal.run("mol", "cook", str(other / "mol-review.formula.toml")).out
+    assert 'load "Load"\n' in terminal.run("mol", "cook", str(other / "mol-review.formula.toml")).out
 
 
 def test_an_edited_file_is_no_release_any_more(terminal, home):

@@ -68,20 +68,20 @@ def test_the_code_review_has_the_four_stages_of_the_seed(terminal):
     terminal.encoding = "ascii"
     seen = terminal.run("mol", "show", "mol-code-review")
     tree = [line.partition(' "')[0] for line in seen.out[seen.out.index("mol-code-review (epic)") :].splitlines()]
-    assert [line.replace("mol-code-review.", "") for line in tree[1:]] == [
-        "+-- discovery",
-        "|   +-- discovery.file-census",
-        "|   +-- discovery.dep-graph",
-        "|   `-- discovery.coverage-map",
-        "+-- structural",
-        "|   +-- structural.architecture-review",
-        "|   `-- structural.abstraction-analysis",
-        "+-- tactical",
-        "|   +-- tactical.security-scan",
-        "|   +-- tactical.performance-review",
-        "|   `-- tactical.complexity-analysis",
-        "`-- synthesis",
-        "    `-- synthesis.aggregate",
+    assert tree[1:] == [
+        "+-- discovery (parallel)",
+        "|   +-- file-census",
+        "|   +-- dep-graph",
+        "|   `-- coverage-map",
+        "+-- structural (sequential)",
+        "|   +-- architecture-review",
+        "|   `-- abstraction-analysis",
+        "+-- tactical (parallel)",
+        "|   +-- security-scan",
+        "|   +-- performance-review",
+        "|   `-- complexity-analysis",
+        "`-- synthesis (single)",
+        "    `-- aggregate",
     ]
 
 

@@ -1,16 +1,19 @@
 """`mmpm mol cook` and `mol check`."""
 
 import os
+from itertools import islice
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from mmpm.cli.operands import parse_values
-from mmpm.cli.output import Output, Styled, stem
+from mmpm.cli.output import Output, Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
+from mmpm.cli.trees import print_tree
 from mmpm.errors import UsageError
-from mmpm.molecule.proto import Proto
+from mmpm.molecule.chart import of_proto
+from mmpm.molecule.drawing import USUAL_LINES, draw
 from mmpm.ops.mol_check import check_formula
 from mmpm.ops.mol_cook import Dish, cook_formula, plan_cook
 
@@ -111,33 +114,13 @@ def _print(out: Output, dish: Dish) -> None:
     waves = len(proto.groups)
     words = f"  {proto.kind}, {_count(len(proto.steps), 'step')} in {_count(waves, 'group')}"
     out.result(Styled(proto.name, "bold"), f" {proto.version}" if proto.version else "", Styled(words, "dim"))
-    for line in _tree(out, proto):
-        out.result(*line)
+    chart = of_proto(proto)
+    print_tree(out, islice(draw(chart, None if out.verbose else USUAL_LINES), 1, None))
     out.say(Styled(f"  object  {proto.object_id}", "dim"))
     for source in proto.sources:
         about = f" {source.version}" if source.version else ""
         out.say(Styled(f"  from    {source.name}{about} ({source.origin}, {source.checksum})", "dim"))
     out.detail(f"  file    {os.path.relpath(dish.path)}")
-
-
-def _tree(out: Output, proto: Proto) -> list[list[str | Styled]]:
-    children: dict[str, list[int]] = {}
-    for index, step in enumerate(proto.steps):
-        children.setdefault(step.parent, []).append(index)
-    lasts: dict[str, tuple[bool, ...]] = {"": ()}
-    lines: list[list[str | Styled]] = []
-    for index, step in enumerate(proto.steps):
-        lasts[step.id] = (*lasts[step.parent], children[step.parent][-1] == index)
-        name = step.id.removeprefix(f"{step.parent}.") if step.parent else step.id
-        pieces: list[str | Styled] = [Styled(stem(out, lasts[step.id]), "dim"), Styled(name, "bold")]
-        pieces.append(f"  {step.title}" if step.title != name else "")
-        marks = [f"needs {', '.join(step.needs)}"] if step.needs else []
-        marks += [f"waits for {wait.gate} of {wait.spawner}" for wait in step.waits_for]
-        marks += [f"gate {step.gate.kind}"] if step.gate else []
-        marks += [f"if {step.condition}"] if step.condition else []
-        pieces.append(Styled(f"  [{'; '.join(marks)}]" if marks else "", "dim"))
-        lines.append(pieces)
-    return lines
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,0 +1,259 @@
+"""Molecules to look at: `mol show`. It reads and changes nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from mmpm.cli.commands.mol import entry_json, origin, problems_json, read
+from mmpm.cli.output import Output, Styled
+from mmpm.cli.session import Session
+from mmpm.cli.trees import print_tree
+from mmpm.molecule.chart import Chart, Node
+from mmpm.molecule.drawing import USUAL_LINES, draw, draw_waves
+from mmpm.molecule.events import Provenance
+from mmpm.molecule.readiness import why_blocked
+from mmpm.molecule.transitions import is_live
+from mmpm.molecule.wrapping import one_line
+from mmpm.ops.mol_catalogue import ShownMolecule
+from mmpm.ops.mol_cook import Dish
+from mmpm.ops.mol_seeing import Outcomes, Running, Seen, see
+from mmpm.ops.mol_state import Workspace
+
+LINE = 120
+_TEXTS = ("description", "design", "acceptance", "notes")
+
+
+def show(
+    molecule: str,
+    /,
+    *,
+    parallel: bool = False,
+    every: Annotated[bool, Parameter(name="--all")] = False,
+    session: Session,
+) -> None:
+    """Show a molecule and its steps as a tree: one of the catalogue, a formula, one that runs, a step of it, a digest.
+
+    Args:
+        molecule: An id as `mol list`, `mol list --running` or `mol ready` give it; the name of a formula, or its file.
+        parallel: List the steps in groups that may run at once, instead of the tree.
+        every: Show every step of a long tree.
+        session: This run.
+    """
+    out = session.output
+    seen, problems = look(session, molecule)
+    match seen.subject:
+        case ShownMolecule() as shown:
+            _record(out, shown)
+            body = {**entry_json(shown.entry), "steps": _rows_json(shown, seen.chart), "problems": problems}
+        case Dish() as dish:
+            _formula(out, dish)
+            body = {"proto": dish.proto.to_dict(), "path": dish.path, "object": str(dish.proto.object_id)}
+        case Running() as running:
+            body = _step(out, running) if running.address.step else _molecule(out, running, seen.chart)
+        case Outcomes() as outcomes:
+            body = _digest(out, outcomes)
+    most = None if every or out.verbose else USUAL_LINES
+    lines = (draw_waves if parallel else draw)(seen.chart, most)
+    if seen.chart.nodes or not isinstance(seen.subject, Running | Outcomes):
+        print_tree(out, lines)
+    if out.as_json:
+        steps = {} if "steps" in body else {"steps": [node_json(node) for node in seen.chart.nodes]}
+        groups = [list(group) for group in seen.chart.work()]
+        out.document(
+            "mmpm.mol-show/1", {"id": seen.chart.id, "kind": seen.chart.kind, **body, **steps, "groups": groups}
+        )
+
+
+def look(session: Session, operand: str) -> tuple[Seen, list[dict[str, object]]]:
+    """Find what an operand names, with the faults of catalogues for the document; they are told where they matter."""
+    catalogue = read(session)
+    options = session.options
+
+    def workspace() -> Workspace:
+        context = session.context(read_manifest=False, read_registries=False)
+        return Workspace.of(context, session.cwd, tier=options.tier, folder=options.project)
+
+    return see(operand, session.cwd, catalogue, workspace), problems_json(catalogue.problems)
+
+
+def node_json(node: Node) -> dict[str, object]:
+    """Give a step for programs."""
+    said: dict[str, object] = {"id": node.full_id, "step": node.id, "title": node.title, "parent": node.parent}
+    said |= {"state": node.standing, "waits": list(node.waits), "gate": node.gate, "note": node.note}
+    return {**said, "arm": node.is_arm}
+
+
+def _record(out: Output, shown: ShownMolecule) -> None:
+    entry, record = shown.entry, shown.entry.record
+    out.result(Styled(record.id, "bold"), f" {one_line(record.title, LINE)}" if record.title != record.id else "")
+    for line in _paragraph(record.description, whole=out.verbose):
+        out.result(line)
+    if record.labels:
+        out.result(f"Labels: {', '.join(record.labels)}")
+    if record.status != "open":
+        out.result(f"Status: {record.status}")
+    out.result(f"Layer: {origin(entry)} ({entry.path}, line {entry.line})")
+
+
+def _rows_json(shown: ShownMolecule, chart: Chart) -> list[dict[str, object]]:
+    return [
+        {"id": node.full_id, "depth": row.depth, **entry_json(row.entry)}
+        for row, node in zip(shown.rows[1:], chart.nodes, strict=True)
+    ]
+
+
+def _formula(out: Output, dish: Dish) -> None:
+    proto = dish.proto
+    version = f" {proto.version}" if proto.version else ""
+    out.result(Styled(proto.name, "bold"), version, f" {one_line(proto.title, LINE)}" if proto.title else "")
+    for line in _paragraph(proto.description, whole=out.verbose):
+        out.result(line)
+    if proto.variables:
+        told = ", ".join(one.name + ("" if one.default is None else f"={one.default}") for one in proto.variables)
+        out.result(f"Variables: {one_line(told, 4 * LINE)}")
+    out.result(f"File: {dish.path}")
+
+
+def _molecule(out: Output, running: Running, chart: Chart) -> dict[str, object]:
+    molecule = running.address.molecule
+    counts = chart.counts()
+    told = [f"{counts[one]} {words}" for one, words in _COUNTED.items() if one in counts]
+    out.result(Styled(molecule.id, "bold"), f" {one_line(molecule.title, LINE)}")
+    for line in _paragraph(molecule.description, whole=True) if out.verbose else ():
+        out.result(line)
+    out.result(f"State: {molecule.state} ({molecule.phase})")
+    out.result(f"Progress: {chart.ended}/{len(chart.nodes)}", Styled(f" {', '.join(told)}" if told else "", "dim"))
+    _origin(out, molecule.provenance, molecule.values)
+    out.result(f"Bonded: {molecule.bonded_at} by {molecule.bonded_by}")
+    if molecule.ended_at:
+        out.result(f"Ended: {molecule.ended_at} by {molecule.ended_by}")
+    for one in molecule.connections:
+        outcome = running.others.get(one.on)
+        stands = "is not here" if outcome is None else "has ended" if outcome.is_over else "flows"
+        out.result(f"Bonded to: {one.on} ({one.connection}; it {stands})")
+    if molecule.root:
+        out.result(f"Digest: {molecule.root}")
+    for problem in molecule.problems:
+        out.warn(f"{molecule.id}: {problem}")
+    return {
+        "title": molecule.title,
+        "description": molecule.description,
+        "state": molecule.state,
+        "progress": {"ended": chart.ended, "steps": len(chart.nodes)},
+        **_provenance_json(molecule.provenance, molecule.values),
+        "bonded_at": molecule.bonded_at,
+        "bonded_by": molecule.bonded_by,
+        "ended_at": molecule.ended_at or None,
+        "ended_by": molecule.ended_by or None,
+        "connections": [{"on": one.on, "connection": one.connection} for one in molecule.connections],
+        "root": molecule.root or None,
+        "problems": list(molecule.problems),
+    }
+
+
+_COUNTED: Mapping[str, str] = {
+    "ready": "ready",
+    "in_progress": "in progress",
+    "failed": "failed",
+    "skipped": "skipped",
+}
+
+
+def _step(out: Output, running: Running) -> dict[str, object]:
+    address, molecule = running.address, running.address.molecule
+    record = molecule.steps[address.step]
+    holds = why_blocked(molecule, address.step, running.now, running.others) if is_live(molecule.state) else ()
+    holds = tuple(hold for hold in holds if hold.kind != "state")
+    out.result(Styled(address.id, "bold"), f" {one_line(record.step.title, LINE)}")
+    out.result(f"State: {record.state.replace('_', ' ')}", *_when(record.started_at, record.started_by, "started"))
+    if record.closed_at:
+        out.result("Ended", *_when(record.closed_at, record.closed_by, ":"))
+    if record.reason:
+        out.result(f"Reason: {one_line(record.reason, 4 * LINE)}")
+    for hold in holds:
+        out.result(f"Waits: {hold}")
+    if record.step.labels:
+        out.result(f"Labels: {', '.join(record.step.labels)}")
+    if address.step in molecule.arms:
+        arm = molecule.arms[address.step]
+        out.result(f"Arm: bonded {arm.at} by {arm.actor}")
+        _origin(out, arm.provenance, arm.values)
+    for key in _TEXTS:
+        text = getattr(record.step, key)
+        if text.strip():
+            out.result("" if key == "description" else f"{key.capitalize()}:")
+            for line in text.strip("\n").splitlines():
+                out.result(line)
+    if running.has_digest:
+        out.say(Styled(f"`mmpm mol verify {molecule.id} --step {address.step} --proof` proves this outcome", "dim"))
+    for problem in molecule.problems:
+        out.warn(f"{molecule.id}: {problem}")
+    return {
+        "molecule": molecule.id,
+        "step": record.step.to_dict(),
+        "state": record.state,
+        **{
+            key: getattr(record, key) or None
+            for key in ("started_at", "started_by", "closed_at", "closed_by", "reason")
+        },
+        "waits": [{"kind": hold.kind, "on": hold.on, "sentence": str(hold)} for hold in holds],
+    }
+
+
+def _digest(out: Output, outcomes: Outcomes) -> dict[str, object]:
+    digest = outcomes.digest
+    if outcomes.step:
+        outcome = next(one for one in digest.outcomes if one.step == outcomes.step)
+        out.result(Styled(f"{digest.id}.{outcome.step}", "bold"), f" {one_line(outcome.title, LINE)}")
+        out.result(f"State: {outcome.state.replace('_', ' ')}", *_when(outcome.closed_at, outcome.actor, "ended"))
+        if outcome.reason:
+            out.result(f"Reason: {one_line(outcome.reason, 4 * LINE)}")
+        out.say(Styled(f"`mmpm mol verify {digest.id} --step {outcome.step} --proof` proves this outcome", "dim"))
+        keys = ("step", "title", "state", "reason", "actor", "started_at", "closed_at")
+        return {"molecule": digest.id, "root": digest.root, **{key: getattr(outcome, key) or None for key in keys}}
+    out.result(Styled(digest.id, "bold"), f" {one_line(digest.title, LINE)}")
+    for line in digest.lines():
+        out.result(line)
+    out.result(f"Bonded: {digest.bonded_at} by {digest.bonded_by}")
+    if digest.variables:
+        out.result(f"Variables: {_values(digest.variables)}")
+    out.result(f"Digest: {digest.root}")
+    lines = digest.summary.strip("\n").splitlines()
+    for line in lines if out.verbose else lines[:20]:
+        out.result(line)
+    if len(lines) > 20 and not out.verbose:
+        out.result(Styled(f"({len(lines) - 20} more lines)", "dim"))
+    return {"digest": digest.to_dict(), "state": "squashed"}
+
+
+def _origin(out: Output, provenance: Provenance, values: Mapping[str, str]) -> None:
+    version = f"@{provenance.version}" if provenance.version else ""
+    checksum = f" ({provenance.checksum})" if provenance.checksum else ""
+    out.result(f"Formula: {provenance.name}{version}", Styled(checksum, "dim"))
+    if values:
+        out.result(f"Variables: {_values(values)}")
+
+
+def _provenance_json(provenance: Provenance, values: Mapping[str, str]) -> dict[str, object]:
+    return {"formula": provenance.to_dict(), "variables": dict(sorted(values.items()))}
+
+
+def _values(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={one_line(value, LINE // 2)}" for name, value in sorted(values.items()))
+
+
+def _when(at: str, by: str, word: str) -> Iterator[str]:
+    if at:
+        yield f", {word} {at}" if word != ":" else f": {at}"
+        if by:
+            yield f" by {by}"
+
+
+def _paragraph(text: str, *, whole: bool) -> Iterable[str]:
+    """Give the first paragraph, or every line."""
+    lines = text.strip("\n").splitlines()
+    if whole:
+        return lines
+    end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
+    return lines[:end]
