@@ -140,6 +140,7 @@ COMMANDS: tuple[Row, ...] = (
     ),
     Row("mol records", "mol_records:records", "Print who did what under which formula, newest first."),
     Row("mol route", "mol_records:route", "Rank who has done work of this kind well before."),
+    Row("mol post", "mol_post:post", "Post execution records to a registry, for others to read."),
     Row("mol verify", "mol_verify:verify", "Check a squash's digest, or the proof of one step."),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("mirror create", "mirror:create", "Copy registries, or what locks and ranges ask for, into a folder."),

@@ -16,7 +16,7 @@ from mmpm.registry.commit import Committing
 from mmpm.registry.documents import ReleaseDocument
 from mmpm.registry.init import NewRegistry, init_registry
 from mmpm.registry.key_folder import load_keys
-from mmpm.registry.payload import collect_payload
+from mmpm.registry.payload import collect_payload, join_lines
 from mmpm.registry.publish import Published, PublishItem, publish
 from mmpm.registry.sign import Countersigned, add_signature, with_key, with_openpgp
 from mmpm.registry.yank import Yanked, yank
@@ -92,6 +92,8 @@ def _items(action: PublishReleases) -> Iterator[PublishItem]:
 def _reader(document: ReleaseDocument, publication: Publication) -> Callable[[ObjectId], bytes]:
     """Give the function that reads a release's files anew; the writer compares them with the document."""
     path = publication.path
+    if publication.parts:
+        return lambda _object_id: join_lines(publication.parts)
     if os.path.isdir(path):
         places = {one.id: os.path.join(path, one.path) for one in document.tree.entries}
         if all(os.path.exists(place) for place in places.values()):  # else a name was normalised on its way in

@@ -34,7 +34,7 @@ class RecordLine:
     reason: str = ""
 
 
-def read_records(file: BinaryIO | bytes) -> Iterator[RecordLine]:
+def read_record_lines(file: BinaryIO | bytes) -> Iterator[RecordLine]:
     """Read a file of records; every digest that is given was verified against its own root.
 
     Args:

@@ -77,7 +77,7 @@ def read_shelves(context: Context) -> list[Shelf]:
     Raises:
         RegistryUntrustedError, TrustStateUnreadableError: what is here of one is damaged.
     """
-    return [_read_shelf(context, config) for config in context.registries]
+    return [read_shelf(context, config) for config in context.registries]
 
 
 class Owners:
@@ -97,7 +97,8 @@ class Owners:
         return self._registries[first].id
 
 
-def _read_shelf(context: Context, config: RegistryConfig) -> Shelf:
+def read_shelf(context: Context, config: RegistryConfig) -> Shelf:
+    """Read what one registry has, as `read_shelves` does."""
     state = trust_of(context, config).read()
     if state is None:
         return Shelf(config, [], is_complete=False)

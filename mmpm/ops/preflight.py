@@ -11,7 +11,7 @@ from mmpm.model.names import FormulaName
 from mmpm.plan import Publication
 from mmpm.registry import history
 from mmpm.registry.documents import ReleaseDocument
-from mmpm.registry.payload import collect_payload
+from mmpm.registry.payload import collect_bytes, collect_payload, join_lines
 
 if TYPE_CHECKING:
     from mmpm.model.formula import Formula
@@ -28,9 +28,10 @@ class Source:
     """Something to publish, as a person or a batch line names it.
 
     Attributes:
-        path: of the formula file, bundle folder, archive or fragment.
+        path: of the formula file, bundle folder, archive, fragment or records.
         published_at: RFC 3339 UTC.
         name, version, author, changelog: override what the file says; None leaves it.
+        parts: absolute paths of the files whose contents are the lines of `path`, which then need not be there.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Source:
     version: Version | None = None
     author: str | None = None
     changelog: str | None = None
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,11 @@ class PublishedVersions:
 def preflight(source: Source, published: PublishedVersions) -> Preflight:
     """Look at one source; nothing is written."""
     try:
-        payload = collect_payload(source.path, name=source.name, version=source.version).payload
+        if source.parts:
+            data = join_lines(source.parts)
+            payload = collect_bytes(data, source.path, name=source.name, version=source.version).payload
+        else:
+            payload = collect_payload(source.path, name=source.name, version=source.version).payload
     except MmpmError as error:
         return Preflight(
             source.path, (Check("failed", f"{_what(source.path)} is not valid: {error.fact}"),), None, error
@@ -164,5 +170,11 @@ def _publication(source: Source, payload: Payload) -> Publication:
         tree=payload.tree,
     )
     return Publication(
-        str(payload.name), str(payload.version), source.path, str(payload.checksum), payload.size, document.to_bytes()
+        str(payload.name),
+        str(payload.version),
+        source.path,
+        str(payload.checksum),
+        payload.size,
+        document.to_bytes(),
+        source.parts,
     )

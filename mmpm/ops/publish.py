@@ -20,6 +20,7 @@ from mmpm.ops.preflight import Preflight, PublishedVersions, Source, preflight
 from mmpm.plan import InitRegistry, Plan, PublishReleases, YankRelease
 from mmpm.project.tiers import search_order
 from mmpm.registry import layout
+from mmpm.registry.address import folder_of, is_mirror, is_remote
 from mmpm.registry.documents import parse_registry_json
 from mmpm.registry.floor import read_floor
 from mmpm.registry.init import check_new
@@ -103,6 +104,22 @@ def find_destination(context: Context, folder: str) -> Destination:
         raise NotARegistryError(folder) from None
     keys = os.path.join(context.places.keys, registry)
     return Destination(folder, registry, keys, is_protected(keys))
+
+
+def folder_of_registry(context: Context, name: str) -> str | None:
+    """Give the folder of a configured registry, by its id or name; None where there is no such registry.
+
+    Raises:
+        UsageError: it is none that can be published to from here: a copy, or on a server.
+    """
+    config = next((one for one in context.registries if name in {one.id, one.name}), None)
+    if config is None:
+        return None
+    own = [url for url in config.urls if not (is_remote(url) or is_mirror(url))]
+    if not own:
+        said = f"registry {config.id} is not in a folder here, but at {', '.join(config.urls) or 'no address'}"
+        raise UsageError(said, "publish to the folder that its server shows: --to DIR")
+    return folder_of(own[0])
 
 
 def plan_publish(

@@ -72,7 +72,10 @@ class InitRegistry:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One release to publish: where its files are, and its release document, complete (canonical JSON)."""
+    """One release to publish: where its files are, and its release document, complete (canonical JSON).
+
+    `parts`: files whose contents are the lines of the one at `path`, which need not be there then.
+    """
 
     name: str
     version: str
@@ -80,6 +83,7 @@ class Publication:
     checksum: str
     size: int
     document: bytes
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from mmpm_store.tar import DEFAULT_LIMITS, ArchiveFile, Limits
 from mmpm_store.tree import FileEntry, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mmpm.model.formula import Formula
     from mmpm.model.release import ReleaseKind
@@ -138,6 +138,24 @@ def collect_bytes(
     own = name or FormulaName.parse(formula.name)
     files = (ArchiveFile(f"{own.unscoped}{FORMULA_SUFFIX}", executable=False, data=data),)
     return _collected(own, version, "formula", files, formula)
+
+
+def join_lines(parts: Iterable[str]) -> bytes:
+    """Give the file whose lines are the contents of these files, in this order.
+
+    Raises:
+        PayloadRefusedError: one cannot be read, or together they are more than a payload may be.
+    """
+    lines = bytearray()
+    for path in parts:
+        try:
+            with open(path, "rb") as file:
+                lines += file.read(DEFAULT_LIMITS.file_bytes - len(lines) + 1) + b"\n"
+        except OSError as error:
+            raise PayloadRefusedError(path, error.strerror or "cannot be read", "run the command again") from None
+        if len(lines) > DEFAULT_LIMITS.file_bytes:
+            raise PayloadRefusedError(path, f"with it there are more than {DEFAULT_LIMITS.file_bytes} bytes")
+    return bytes(lines)
 
 
 def _is_archive(first: bytes) -> bool:
@@ -283,14 +301,14 @@ def _fragment(data: bytes, filename: str, name: FormulaName | None, version: Ver
 
 def _records(data: bytes, filename: str, name: FormulaName | None, version: Version | None) -> Collected:
     """Read execution records: one digest a line, each verified, none twice."""
-    from mmpm.molecule.record_file import Summary, read_records
+    from mmpm.molecule.record_file import Summary, read_record_lines
 
     name = name or _name_of_file(filename, RECORDS_SUFFIX)
     if version is None:
         raise PayloadRefusedError(filename, "execution records state no version", "give it with --version 1.0.0")
     summary = Summary()
     lines: dict[str, int] = {}
-    for line in read_records(data):
+    for line in read_record_lines(data):
         if line.digest is None:
             raise PayloadRefusedError(filename, f"line {line.number} {line.reason}", "take that line out")
         before = lines.setdefault(line.digest.root, line.number)

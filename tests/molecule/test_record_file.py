@@ -12,22 +12,22 @@ from molecule_lives import REVIEW
 
 from mmpm.molecule import record_file
 from mmpm.molecule.digest import Digest
-from mmpm.molecule.record_file import Summary, read_records, write_records
+from mmpm.molecule.record_file import Summary, read_record_lines, write_records
 
 RECORDS = (squashed(3), squashed(1, proto=REVIEW), squashed(2, actor="beads/jade"))
 DATA = write_records(RECORDS)
 
 
 def test_what_is_written_reads_back_in_the_order_of_time():
-    lines = list(read_records(DATA))
+    lines = list(read_record_lines(DATA))
     assert [line.number for line in lines] == [1, 2, 3]
     assert [line.digest for line in lines] == sorted(RECORDS, key=lambda one: one.completed_at)
 
 
 def test_equal_records_make_equal_bytes_in_whatever_order_they_come():
     assert write_records(reversed(RECORDS)) == DATA
-    assert list(read_records(io.BytesIO(DATA))) == list(read_records(DATA))
-    assert list(read_records(DATA.removesuffix(b"\n"))) == list(read_records(DATA))
+    assert list(read_record_lines(io.BytesIO(DATA))) == list(read_record_lines(DATA))
+    assert list(read_record_lines(DATA.removesuffix(b"\n"))) == list(read_record_lines(DATA))
 
 
 @given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
@@ -35,7 +35,7 @@ def test_equal_records_make_equal_bytes_in_whatever_order_they_come():
 def test_a_flipped_byte_costs_its_line_and_no_other(place, flip):
     data = bytearray(DATA)
     data[place] ^= flip
-    good = [line.digest for line in read_records(bytes(data)) if line.digest is not None]
+    good = [line.digest for line in read_record_lines(bytes(data)) if line.digest is not None]
     # A line feed that is flipped joins two lines; the last one has nothing behind it that it could join.
     lost = 2 if DATA[place] == 0x0A and place < len(DATA) - 1 else 1
     assert len(good) == len(RECORDS) - lost
@@ -44,7 +44,7 @@ def test_a_flipped_byte_costs_its_line_and_no_other(place, flip):
 
 @given(st.lists(st.sampled_from([*DATA.splitlines(keepends=True), b"\n", b"{}\n", b"null\n", b"\xff\n", b" \n"])))
 def test_every_line_is_told_whatever_stands_between(pieces):
-    lines = list(read_records(b"".join(pieces)))
+    lines = list(read_record_lines(b"".join(pieces)))
     assert [line.number for line in lines] == list(range(1, len(pieces) + 1))
     assert [line.digest is not None for line in lines] == [len(piece) > 10 for piece in pieces]
     assert all(bool(line.reason) == (line.digest is None) for line in lines)
@@ -52,7 +52,7 @@ def test_every_line_is_told_whatever_stands_between(pieces):
 
 def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read(monkeypatch):
     monkeypatch.setattr(record_file, "MAX_DIGEST_BYTES", len(DATA))
-    seen = list(read_records(b"x" * (3 * len(DATA)) + b"\n" + DATA))
+    seen = list(read_record_lines(b"x" * (3 * len(DATA)) + b"\n" + DATA))
     assert seen[0].reason == f"has more than {len(DATA)} bytes"
     assert [line.number for line in seen] == [1, 2, 3, 4]
     assert [line.digest is None for line in seen] == [True, False, False, False]
@@ -62,7 +62,7 @@ def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read(monkeypatch):
 def test_a_record_that_says_something_else_than_its_root_does_not_hold(change):
     line = squashed().to_bytes()
     assert change in line
-    [told] = read_records(line.replace(change, change[::-1]))
+    [told] = read_record_lines(line.replace(change, change[::-1]))
     assert told.digest is None
     assert told.reason.startswith("does not hold")
     assert isinstance(Digest.parse(line), Digest)

@@ -1,5 +1,6 @@
 """`mmpm registry init`, `mmpm publish`, `mmpm yank`."""
 
+import os
 from typing import TYPE_CHECKING, cast
 
 from mmpm.cli.passphrases import with_passphrase, with_person_passphrase
@@ -75,8 +76,9 @@ def publish(
     """Publish releases to a folder registry; with nothing to publish, renew its timestamp.
 
     Args:
-        what: Formula files, bundle folders or archives, molecules fragments, or names of formulas in your tiers.
-        to: The registry's folder; else the setting publish.to.
+        what: Formula files, bundle folders or archives, molecules fragments, execution records (X.records.jsonl), or
+            names of formulas in your tiers.
+        to: The registry's folder, or the name of one added from its folder; else the setting publish.to.
         batch: File of JSON lines: path, name, version, published_at, author, changelog.
         version: The version, where the file says none or another.
         author: Who publishes it, where the file says nobody.
@@ -126,7 +128,7 @@ def publish(
     )
     if total == 1:  # of one release the name is said, which a path does not tell
         out.say(f"Publishing {planned.preflights[0].name or label}...")
-    _say_checks(session, planned, total)
+    say_checks(session, planned, total)
     if planned.failure is not None:
         raise planned.failure
     place = planned.destination
@@ -137,7 +139,7 @@ def publish(
     host = place.registry
 
     def body(outcome: "Outcome | None") -> dict[str, object]:
-        return {"registry": host, "checks": _checks_json(planned), **_published_json(outcome, host)}
+        return {"registry": host, "checks": checks_json(planned), **_published_json(outcome, host)}
 
     outcome = run_plan(
         session,
@@ -167,7 +169,7 @@ def yank(
     Args:
         reference: Which one, NAME@VERSION.
         reason: What a person who has it should know.
-        to: The registry's folder; else the setting publish.to.
+        to: The registry's folder, or the name of one added from its folder; else the setting publish.to.
         take_down: Remove its bytes from the registry as well, for good; the version is never given again.
         passphrase_file: File whose first line opens the keys.
         session: This run.
@@ -191,20 +193,22 @@ def yank(
 
 
 def destination(session: Session, context: "Context", to: str | None) -> str:
-    """Give the registry folder that `--to` or the setting names."""
+    """Give the registry folder that `--to` or the setting names: its path, else the registry's id or name."""
     chosen = to or context.settings.text("publish.to")
     if chosen is None:
         raise UsageError("no registry is named", "say which with --to DIR, or `mmpm config set publish.to DIR`")
     if "://" in chosen:
         raise UsageError(f"{chosen} is not a folder", "publish to the registry's folder: --to DIR")
-    return session.path(chosen)
+    path = session.path(chosen)
+    return path if os.path.isdir(path) else ops.folder_of_registry(context, chosen) or path
 
 
 def _path_or_none(session: Session, path: str | None) -> str | None:
     return None if path is None else session.path(path)
 
 
-def _say_checks(session: Session, planned: ops.PublishPlan, total: int) -> None:
+def say_checks(session: Session, planned: ops.PublishPlan, total: int) -> None:
+    """Print what was found of `total` sources: of one every check, of several those that failed."""
     out = session.output
     if not total:
         return
@@ -219,7 +223,8 @@ def _say_checks(session: Session, planned: ops.PublishPlan, total: int) -> None:
         out.say(f"{out.mark('done', out.err)} {total} releases are valid, {new} of them not yet published")
 
 
-def _checks_json(planned: ops.PublishPlan) -> list[object]:
+def checks_json(planned: ops.PublishPlan) -> list[object]:
+    """Give the checks for `--json`."""
     return [
         {"release": one.label, "checks": [{"result": check.result, "check": check.sentence} for check in one.checks]}
         for one in planned.preflights
