@@ -219,7 +219,8 @@ class _Run:
         now = self._now.get(molecule_id, before)
         answer = decide(now, address.step, self._workspace.others(now))
         if isinstance(answer, Refusal) and not answer.remedy:
-            answer = replace(answer, remedy=f"`mmpm mol ready {molecule_id} --blocked` says what may run, and why the rest waits")
+            remedy = f"`mmpm mol ready {molecule_id} --blocked` says what may run, and why the rest waits"
+            answer = replace(answer, remedy=remedy)
         change = accepted(answer)
         self._now[molecule_id] = apply(now, change.line)
         self._events.setdefault(molecule_id, []).extend(change.line.events)
@@ -274,7 +275,7 @@ class _Run:
 
     def _woken(self) -> tuple[tuple[Molecule, tuple[ReadyStep, ...]], ...]:
         """Give what is ready in molecules that waited for one of these to end."""
-        from mmpm.ops.mol_state import outcome_of
+        from mmpm.molecule.readiness import outcome_of
 
         ended = {
             one: outcome_of(after)
