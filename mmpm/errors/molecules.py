@@ -151,7 +151,7 @@ class NoDigestError(MmpmError):
 
     def __init__(self, operand: str, reason: str, remedy: str) -> None:
         super().__init__(
-            f"there is no digest {printable(operand, 200)}: {printable(reason, 1000)}",
+            f"no digest by {printable(operand, 200)}: {printable(reason, 1000)}",
             remedy
             or "name a molecule that was squashed (`mmpm mol records` lists them), or the file of a digest or proof",
             {"operand": operand, "reason": reason},
