@@ -129,6 +129,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol gate open", "mol_run:open_gate_command", "Open the gates of steps: human, timer, mail."),
     Row("mol install", "mol_install:install", "Put the molecules of a release into your catalogue."),
     Row("mol uninstall", "mol_install:uninstall", "Take the molecules of a release out of your catalogue."),
+    Row("mol distill", "mol_distill:distill", "Make a formula of what a molecule turned out to be."),
     Row("mol squash", "mol_end:squash", "End a molecule in a digest, the record of its work."),
     Row("mol burn", "mol_end:burn", "End molecules without a record."),
     Row("mol gc", "mol_end:gc", "Burn stale wisps; tidy up after killed commands."),

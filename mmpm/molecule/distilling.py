@@ -1,42 +1,125 @@
-"""A proto made of what a molecule turned out to be: its steps, arms included, with its values back to ``{{name}}``."""
+"""A proto made of what a molecule turned out to be: its steps, arms included, with its values back to ``{{name}}``.
+
+Where the proto that something was bonded from is at hand, its own texts come back wherever they still give what the
+molecule says; elsewhere values are looked for in the texts. A text is taken only if the values give it again.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
+from mmpm.errors import quoted
+from mmpm.molecule.arranging import moved
+from mmpm.molecule.drafts import in_values
 from mmpm.molecule.proto import Proto
-from mmpm.molecule.variables import Variable
+from mmpm.molecule.steps import Gate, Step
+from mmpm.molecule.variables import Variable, names_in, substitute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mmpm.molecule.state import Molecule, StepRecord
-    from mmpm.molecule.steps import Step
+
+_KEPT_OF_THE_ROOT: Final = ("labels", "squash", "pour")
 
 
-def distill(molecule: Molecule, name: str) -> Proto:
-    """Give the proto: bonding it with the molecule's values gives its texts again.
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """What became of a molecule.
 
-    Where one value holds another the longer one is put back; empty values, and values inside a word, are not. Each
-    variable that occurs is required.
+    Attributes:
+        proto: bonding it with `values` gives the molecule's texts again.
+        values: of the molecule and of its arms; where they differ, the name is nobody's.
+        notes: texts that no variable can give again, a sentence each.
+    """
+
+    proto: Proto
+    values: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def distill(molecule: Molecule, name: str, origins: Mapping[str, Proto] | None = None) -> Distilled:
+    """Give the proto that a molecule is worth.
+
+    Where one value holds another the longer one is put back; empty values, and values inside a word, are not. A
+    variable keeps what the proto it came from says of it; one of which nothing is known is required.
+
+    Args:
+        molecule: as it stands; its states do not matter.
+        name: of the new proto.
+        origins: the protos that the molecule (under the empty text) and its arms (under their ids) were bonded from,
+            those that are known.
 
     Raises:
         ValueError: what the molecule became is no sound proto.
     """
-    back = _putting_back(molecule.values)
-    steps = tuple(_template(record, back) for record in molecule.steps.values())
+    known = origins or {}
+    values = _agreed(molecule)
+    restoring = {False: _Restoring(molecule.values, values), True: _Restoring(values, values)}
+    templates = _templates(known)
+    root = templates.get("", Step(""))
+    inside: set[str] = set()
+    steps = []
+    for step_id, record in molecule.steps.items():  # a parent before its children
+        if step_id in molecule.arms or record.step.parent in inside:
+            inside.add(step_id)
+        restore = restoring[step_id in inside]
+        steps.append(_template(record, molecule, templates.get(step_id, Step("")), restore, name))
+    usual = molecule.title == molecule.provenance.name and root.title in ("", molecule.title)
     made = Proto(
         name=name,
-        title=back(molecule.title),
-        description=back(molecule.description),
-        steps=steps,
+        version="1.0.0",
+        title=name if usual else restoring[False](molecule.title, root.title),
+        description=restoring[False](molecule.description, root.description),
+        steps=tuple(steps),
         sources=molecule.provenance.sources,
+        phase=known[""].phase if "" in known else "",
         capabilities=molecule.provenance.capabilities,
+        attributes={key: known[""].attributes[key] for key in _KEPT_OF_THE_ROOT if key in known[""].attributes}
+        if "" in known
+        else {},
     )
-    used = set(made.names_used) & set(molecule.values)
-    return replace(made, variables=tuple(Variable(one, required=True) for one in sorted(used)))
+    made = replace(made, variables=_variables(made, values, known))
+    notes = [*restoring[False].lost, *restoring[True].lost]
+    return Distilled(made, values, tuple(dict.fromkeys(notes)))
+
+
+def _agreed(molecule: Molecule) -> dict[str, str]:
+    """Give the values of the molecule, and those of its arms that nobody else has otherwise."""
+    found = dict(molecule.values)
+    at_odds: set[str] = set()
+    for arm in molecule.arms.values():
+        for variable, value in arm.values.items():
+            if found.setdefault(variable, value) != value and variable not in molecule.values:
+                at_odds.add(variable)
+    return {variable: value for variable, value in found.items() if variable not in at_odds}
+
+
+def _templates(origins: Mapping[str, Proto]) -> dict[str, Step]:
+    """Give each step as the proto it came from has it; the root, under the empty text, as a step as well."""
+    found: dict[str, Step] = {}
+    for arm, proto in origins.items():
+        found[arm] = Step(arm, title=proto.title or proto.name, description=proto.description)
+        found.update((step.id, step) for step in (moved(proto.steps, arm) if arm else proto.steps))
+    return found
+
+
+class _Restoring:
+    """Gives for a text of a molecule the one with variables that it was made of."""
+
+    def __init__(self, looked_for: Mapping[str, str], values: Mapping[str, str]) -> None:
+        self._back = _putting_back(looked_for)
+        self._values = values
+        self.lost: list[str] = []
+
+    def __call__(self, text: str, template: str = "") -> str:
+        for one in (template, self._back(text), text):
+            if (one or not text) and substitute(one, self._values) == text:
+                return one
+        self.lost.append(f"{quoted(text)} will read otherwise: what stands in it is also the name of a variable")
+        return text
 
 
 def _putting_back(values: Mapping[str, str]) -> Callable[[str], str]:
@@ -52,15 +135,53 @@ def _putting_back(values: Mapping[str, str]) -> Callable[[str], str]:
     return lambda text: found.sub(lambda match: f"{{{{{names[match[0]]}}}}}", text)
 
 
-def _template(record: StepRecord, back: Callable[[str], str]) -> Step:
+def _template(record: StepRecord, molecule: Molecule, origin: Step, restore: _Restoring, name: str) -> Step:
     step = record.step
+    gate, before = step.gate, origin.gate or Gate("")
+    if gate is not None:
+        gate = Gate(
+            gate.kind,
+            restore(gate.id, before.id),
+            restore(gate.timeout, before.timeout),
+            restore(gate.condition, before.condition),
+        )
+    labels = origin.labels if len(origin.labels) == len(step.labels) else step.labels
+    # An arm that a gate waits for although it is no child of the spawner is a step to be waited for.
+    arms = [arm for wait in step.waits_for for arm in molecule.spawned.get(wait.spawner, ())]
     return replace(
         step,
-        title=back(step.title),
-        description=back(step.description),
-        design=back(step.design),
-        acceptance=back(step.acceptance),
-        notes=back(step.notes),
-        needs=tuple(dict.fromkeys(record.needs)),
+        title=restore(step.title, origin.title),
+        description=restore(step.description, origin.description),
+        design=restore(step.design, origin.design),
+        acceptance=restore(step.acceptance, origin.acceptance),
+        notes=restore(step.notes, origin.notes),
+        assignee=restore(step.assignee, origin.assignee),
+        labels=tuple(dict.fromkeys(restore(label, said) for label, said in zip(step.labels, labels, strict=True))),
+        needs=tuple(dict.fromkeys((*record.needs, *arms))),
         if_failed=tuple(dict.fromkeys(record.if_failed)),
+        gate=gate,
+        on_complete=in_values(step.on_complete, restore),
+        source=name,
     )
+
+
+def _variables(made: Proto, values: Mapping[str, str], origins: Mapping[str, Proto]) -> tuple[Variable, ...]:
+    """Declare the variables that occur: as a proto that it came from does, the molecule's before those of arms."""
+    declared: dict[str, Variable] = {}
+    for arm in sorted(origins):
+        for one in origins[arm].variables:
+            declared.setdefault(one.name, one)
+    occurring = set(made.names_used)
+
+    def note(text: str) -> str:
+        occurring.update(names_in(text))
+        return text
+
+    for step in made.steps:
+        in_values(step.on_complete, note)
+    used = [name for name in sorted(occurring) if name in values or name in declared]
+    found = []
+    for name in used:
+        one = declared.get(name, Variable(name, required=True))
+        found.append(replace(one, unless=tuple(other for other in one.unless if other in used)))
+    return tuple(found)

@@ -152,6 +152,8 @@ def _sayable(step: Step, name: str, notes: list[str]) -> Step:
                 f"{quoted(step.id)} waits for all children of {quoted(spawner)}, no longer for any: "
                 "a formula says any-children of a step's first need alone"
             )
+    if not step.title:
+        notes.append(f"{quoted(step.id)} has no title: it is called by its id")
     attributes = {}
     for key, value in step.attributes.items():
         if key in _STEP_KEYS:
