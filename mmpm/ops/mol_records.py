@@ -9,7 +9,6 @@ Rule: what does not hold is no record. A digest that was changed is named among 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -18,10 +17,11 @@ from mmpm.errors import MoleculeLogError, printable, quoted
 from mmpm.model.ranges import ANY, VersionRange
 from mmpm.model.versions import Version
 from mmpm.molecule.digest import digest_of
-from mmpm.molecule.events import check_moment, is_molecule_id
+from mmpm.molecule.events import check_moment
 from mmpm.molecule.readiness import seconds_of
 from mmpm.molecule.routing import arm_of, rank
 from mmpm.molecule.transitions import has_run, is_live, is_over
+from mmpm.project.mol_log import list_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mmpm.molecule.routing import Ranked
     from mmpm.molecule.state import Molecule
     from mmpm.ops.mol_state import Workspace
-    from mmpm.project.mol_log import MolPlaces
 
 HERE: Final = "here"
 
@@ -76,30 +75,35 @@ class Found:
 
     Attributes:
         problems: a sentence each, with the path of what it is about.
+        passed_over: how many more there were that nobody asked for.
     """
 
     records: tuple[ExecutionRecord, ...] = ()
     problems: tuple[str, ...] = ()
+    passed_over: int = 0
 
 
-def read_records(workspace: Workspace, others: Iterable[Found] = ()) -> Found:
+def read_records(workspace: Workspace | None, others: Iterable[Found] = ()) -> Found:
     """Give every record at hand, newest first.
 
     Args:
         workspace: whose own records come first: of one digest that came by several ways, its first origin stands.
+            None where only other origins are asked for.
         others: what other origins have.
     """
-    own = _own(workspace)
+    own = Found() if workspace is None else _own(workspace)
+    passed_over = 0
     records: dict[str, ExecutionRecord] = {}
     problems = list(own.problems)
     for record in own.records:
         records.setdefault(record.digest.root, record)
     for found in others:
         problems.extend(found.problems)
+        passed_over += found.passed_over
         for record in found.records:
             records.setdefault(record.digest.root, record)
     newest = sorted(records.values(), key=lambda one: (one.digest.completed_at, one.digest.id), reverse=True)
-    return Found(tuple(newest), tuple(dict.fromkeys(problems)))
+    return Found(tuple(newest), tuple(dict.fromkeys(problems)), passed_over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,7 @@ def ranking(
 def _own(workspace: Workspace) -> Found:
     records: list[ExecutionRecord] = []
     problems: list[str] = []
-    for molecule_id in sorted({*workspace.ids(), *digest_ids(workspace.places)}):
+    for molecule_id in sorted({*workspace.ids(), *list_digests(workspace.places)}):
         try:
             digest = workspace.digest(molecule_id)
             molecule = workspace.molecule(molecule_id)
@@ -206,18 +210,6 @@ def _own(workspace: Workspace) -> Found:
         if record is not None:
             records.append(record)
     return Found(tuple(records), tuple(problems))
-
-
-def digest_ids(places: MolPlaces) -> Iterator[str]:
-    """Give the ids of the molecules that have a digest here, in no order."""
-    try:
-        names = os.listdir(places.digests)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in names:
-        molecule_id = name.removesuffix(".json")
-        if molecule_id != name and is_molecule_id(molecule_id):
-            yield molecule_id
 
 
 def _without_digest(molecule: Molecule | None) -> ExecutionRecord | None:

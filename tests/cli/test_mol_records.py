@@ -1,4 +1,4 @@
-"""`mmpm mol records` and `mol route` as a person sees them."""
+"""`mmpm mol records`, `mol route` and `mol verify` as a person sees them."""
 
 from __future__ import annotations
 
@@ -119,3 +119,70 @@ def test_a_record_that_was_changed_is_left_out_with_a_warning(terminal, town):
     seen = terminal.run("mol", "records", "--formula", "mol-code-review")
     assert "Completed: 2026-01-13" not in seen.out
     assert "this is no record: " in seen.err
+
+
+def test_a_digest_is_verified_and_a_step_of_it_proved(terminal, town):
+    digest = review_that_is_done()[1]
+    assert terminal.run("mol", "verify", digest.id, "--step", "security", "--root", digest.root).out.splitlines() == [
+        f"✓ The digest of {digest.id} holds",
+        "Polecat: beads/amber",
+        "Formula: mol-code-review@1.3.0",
+        "Completed: 2026-01-13T09:00:00Z",
+        f"Root: {digest.root}",
+        "Log: the molecule's log is here and tells the same, step by step",
+        "Step: security",
+        "Title: Security",
+        "State: closed",
+        "Reason: no findings",
+        "Actor: beads/onyx",
+        "Closed at: 2026-01-12T08:00:00Z",
+    ]
+    printed = terminal.run("mol", "verify", digest.id, "--step", "security", "--proof")
+    assert terminal.run("mol", "verify", digest.id, "--step", "security", "--proof", "-o", "proof.json").status == 0
+    assert (town / "proof.json").read_text() == printed.out
+    seen = terminal.run("mol", "verify", "proof.json", "--step", "security", "--root", digest.root)
+    assert seen.out.splitlines()[:2] == ["✓ The proof holds: security", f"Root: {digest.root}"]
+    again = terminal.run("mol", "verify", digest.id, "--step", "security", "--proof", "-o", "proof.json")
+    assert (again.status, "is there already" in again.err) == (1, True)
+
+
+def test_what_does_not_hold_is_named_with_exit_4(terminal, town):
+    digest = patrol_that_failed()[1]
+    (town / "a.json").write_bytes(digest.to_bytes().replace(b"broken", b"mended"))
+    seen = terminal.run("mol", "verify", "a.json")
+    assert seen.status == 4
+    assert f"error[digest-untrusted]: {town}/a.json does not hold: its fields give the root" in seen.err
+    seen = terminal.run("mol", "verify", digest.id, "--root", "0" * 64)
+    assert (seen.status, "was given" in seen.err) == (4, True)
+
+
+@pytest.mark.usefixtures("town")
+def test_a_squashed_wisp_has_but_its_file_which_is_said(terminal):
+    seen = terminal.run("mol", "verify", patrol_that_failed()[1].id)
+    assert seen.status == 0
+    assert "Log: the molecule's log is not here" in seen.out
+    assert "compare it with one that you know, by --root" in seen.err
+
+
+@pytest.mark.usefixtures("town")
+def test_wrong_usage_of_verify_is_told(terminal):
+    terminal.play(
+        """
+        $ mmpm mol verify x --proof
+        error[usage]: --proof: of which step?
+          fix: write `mmpm mol verify x --step STEP --proof`
+        [exit 2]
+        $ mmpm mol verify x -o p
+        error[usage]: -o is where a proof is written
+          fix: give --step STEP --proof with it
+        [exit 2]
+        $ mmpm mol verify x --root 12
+        error[usage]: --root: 'sha256:12' is not a checksum, which is sha256: and 64 lower-case hexadecimal digits
+          fix: write it as `mmpm mol verify` prints it
+        [exit 2]
+        $ mmpm mol verify x
+        error[no-digest]: no digest by x: there is neither a digest of it nor a file of that name in ~/rig
+          fix: name a molecule that was squashed (`mmpm mol records` lists them), or the file of a digest or proof
+        [exit 1]
+        """
+    )
