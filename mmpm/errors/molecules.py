@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpm.errors.base import UNTRUSTED, MmpmError, printable
+from mmpm.errors.project import NotFoundHereError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +23,22 @@ class MoleculeNotFoundError(MmpmError):
             f"there is no molecule {printable(record_id, 80)} in any catalogue here{also}",
             "`mmpm mol list` shows what there is",
             {"id": record_id, "near": meant},
+        )
+
+
+class ProtoNotFoundError(NotFoundHereError):
+    """No tier has the formula, and no layer of the catalogue the molecule, that is to be cooked or bonded."""
+
+    code = "proto-not-found"
+
+    def __init__(self, name: str, near: Iterable[str]) -> None:
+        meant = list(near)
+        also = f"; did you mean {' or '.join(printable(one, 80) for one in meant)}?" if meant else ""
+        MmpmError.__init__(
+            self,
+            f"there is no formula and no molecule {printable(name, 80)} here{also}",
+            "`mmpm mol list` shows the molecules, `mmpm list` the formulas that are here; `mmpm search` finds others",
+            {"name": name, "near": meant},
         )
 
 

@@ -292,7 +292,7 @@ def _made(bond: Bond) -> tuple[Provenance, Bound] | Refusal:
     try:
         chosen = arranged(bond.proto, bond.swaps, bond.without)
     except ValueError as error:
-        return Refusal(str(error))
+        return Refusal(str(error), f"`mmpm mol cook {bond.proto.name}` shows its steps")
     done = bound(chosen, bond.values)
     own = next((one.checksum for one in chosen.sources if one.name == chosen.name), "")
     object_id = str(bond.proto.object_id)

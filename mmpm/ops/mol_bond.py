@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import MoleculeLogError, MoleculeRefusedError, NotFoundHereError, UsageError
+from mmpm.errors import MoleculeLogError, MoleculeRefusedError, ProtoNotFoundError, UsageError
 from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id
 from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
 from mmpm.ops.mol_cook import cook_formula
@@ -122,7 +122,7 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
 
     Raises:
         UsageError: an option means nothing here, or the operands do not go together.
-        NotFoundHereError, MoleculeNotHereError: an operand names nothing.
+        ProtoNotFoundError, MoleculeNotHereError: an operand names nothing.
         CookError, VariablesRefusedError: a proto cannot be cooked or bonded with these values.
         MoleculeRefusedError: the molecule does not allow it.
     """
@@ -171,7 +171,7 @@ def _dish(workspace: Workspace, context: Context, cwd: str, operand: str) -> Dis
             raise MoleculeRefusedError(f"{molecule_id} has ended: nothing is bonded to it any more", "name another")
         try:
             return cook_formula(context, cwd, operand, None)
-        except NotFoundHereError:
+        except ProtoNotFoundError:
             workspace.address(operand)
     return cook_formula(context, cwd, operand, None)
 

@@ -12,10 +12,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import NotFoundHereError, PayloadRefusedError, printable
+from mmpm.errors import NotFoundHereError, PayloadRefusedError, ProtoNotFoundError, printable
 from mmpm.model.checksums import Checksum
 from mmpm.model.formula import parse_formula
 from mmpm.model.names import FormulaName
+from mmpm.model.spelling import closest
 from mmpm.model.toml_text import MAX_TOML_BYTES
 from mmpm.molecule.cooking import Bound, Cooked, bound, cook
 from mmpm.molecule.inheritance import Ingredient
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
-    from mmpm.molecule.catalogue import Entry
+    from mmpm.molecule.catalogue import Catalogue, Entry
     from mmpm.molecule.proto import Proto
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed
@@ -106,6 +107,17 @@ class Kitchen:
         if found is None:
             raise NotFoundHereError(operand, "*", [f"{tier.tier}: {tier.formulas}" for tier in self._tiers])
         return found
+
+    def names(self) -> tuple[str, ...]:
+        """Give the names of the formulas that lie in the tiers, sorted, each once."""
+        found: set[str] = set()
+        for tier in self._tiers:
+            try:
+                listed = os.listdir(real_path(tier, tier.formulas))
+            except OSError:
+                continue
+            found.update(name.removesuffix(FLAT_SUFFIX) for name in listed if name.endswith(FLAT_SUFFIX))
+        return tuple(sorted(found))
 
     def load(self, name: str) -> Ingredient | None:
         """Find a formula by the name that another gives it; this is what cooking takes."""
@@ -201,39 +213,51 @@ def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, 
         values: of variables; None leaves them in the texts, an empty mapping puts the defaults in.
 
     Raises:
-        NotFoundHereError, PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: there is no such formula.
+        ProtoNotFoundError: no tier and no catalogue has it; a `NotFoundHereError`.
+        PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: it is no formula.
         CookError, VariablesRefusedError: it cannot be cooked.
     """
     kitchen = Kitchen(context, cwd)
     found: Found | None = None
-    missing: NotFoundHereError | None = None
     try:
         found = kitchen.find(operand)
-    except NotFoundHereError as error:
-        missing = error
+    except NotFoundHereError:
+        pass
+    except PayloadRefusedError:
+        # An id of a catalogue need not be a formula's name: BD-17.
+        if "/" in operand or operand.endswith(".toml") or _is_name(operand):
+            raise
     if found is None or found.tier:
-        entry, made = _of_catalogue(context, cwd, operand, found)
-        if entry is not None and made is not None:
+        catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
+        entry = _of_catalogue(catalogue, operand, found)
+        if entry is not None:
+            made = of_records(catalogue, operand)
             return Dish(Cooked(made), None if values is None else bound(made, values), entry.path, None, None)
-    if found is None:
-        raise missing or AssertionError
+        if found is None:
+            known = {*kitchen.names(), *(one.record.id for one in catalogue.templates())}
+            raise ProtoNotFoundError(operand, closest(operand, sorted(known)))
     ingredient, path = found.ingredient, found.path
     overlay = kitchen.overlay(FormulaName.parse(ingredient.formula.name).base)
     cooked = cook(ingredient, kitchen.load, (overlay,) if overlay else (), values)
     return Dish(cooked, None if values is None else bound(cooked.proto, values), path, ingredient, overlay)
 
 
-def _of_catalogue(context: Context, cwd: str, operand: str, found: Found | None) -> tuple[Entry | None, Proto | None]:
-    """Give the molecule of that id where its layer comes before the formula's tier; of ours, where both have it."""
-    catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
+def _of_catalogue(catalogue: Catalogue, operand: str, found: Found | None) -> Entry | None:
+    """Give the record of that id where its layer comes before the formula's tier; of ours, where both have it."""
     entry = catalogue.get(operand)
-    if entry is None:
-        return None, None
-    if found is not None:
+    if entry is not None and found is not None:
         layer, tier = _LAYERS.index(entry.layer), TIERS.index(found.tier)
         if tier < layer or (tier == layer and entry.layer != _LAYERS[-1]):
-            return None, None
-    return entry, of_records(catalogue, operand)
+            return None
+    return entry
+
+
+def _is_name(text: str) -> bool:
+    try:
+        FormulaName.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def plan_cook(dish: Dish, *, store: bool, output: str | None, force: bool) -> Plan:
