@@ -16,6 +16,7 @@ from mmpm.model.checksums import Checksum
 from mmpm.molecule.record_file import read_record_lines
 from mmpm.ops.catalog import read_shelf
 from mmpm.ops.knowledge import Knowledge, Known
+from mmpm.ops.mol_records import ExecutionRecord, Found
 from mmpm.ops.release_documents import fetch_quietly
 from mmpm.ops.vouching import NOBODY, judge_checked, signed_by_known
 from mmpm.project.registries import scope_owner
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from mmpm_store.tree import FileEntry
 
 MAX_TOLD: Final = 5
+MAX_BYTES: Final = 256 << 20
+"""What is read in one run, the newest releases first: a hundred thousand records of ten steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Posted:
 def read_posted(
     context: Context, registries: Sequence[RegistryConfig] | None = None, tell: Callable[[str], object] | None = None
 ) -> Iterator[Posted]:
-    """Give every record that counts, each root once, in the order of registries, names and publication.
+    """Give every record that counts, each root once, in the order of registries, of each the newest releases first.
 
     Registries are asked what is new, as `install` asks them; offline, and of one that cannot answer, what is here of
     them counts. One release is in memory at a time.
@@ -66,19 +69,42 @@ def read_posted(
     """
     tell = tell or context.progress.warn
     seen: set[str] = set()
+    room = MAX_BYTES
     for config in context.registries if registries is None else registries:
-        for release, entry in _payloads(context, config, tell):
+        for release, entry in _payloads(context, config, tell, room):
+            room -= entry.size
             for digest in _digests(context, config.id, release, entry, tell):
                 if digest.root not in seen:
                     seen.add(digest.root)
                     yield Posted(config.id, release, digest)
 
 
+def read_found(
+    context: Context,
+    registries: Sequence[RegistryConfig] | None,
+    takes: Callable[[ExecutionRecord], bool],
+    tell: Callable[[str], object],
+) -> Found:
+    """Give what was posted as records beside one's own; those that nobody asks for are counted, and not kept."""
+    kept: list[ExecutionRecord] = []
+    passed_over = 0
+    for posted in read_posted(context, registries, tell):
+        record = ExecutionRecord(posted.digest, origin=posted.registry)
+        if takes(record):
+            kept.append(record)
+        else:
+            passed_over += 1
+    return Found(tuple(kept), passed_over=passed_over)
+
+
 def _payloads(
-    context: Context, config: RegistryConfig, tell: Callable[[str], object]
+    context: Context, config: RegistryConfig, tell: Callable[[str], object], room: int
 ) -> Iterator[tuple[Release, FileEntry]]:
-    """Give the releases of one registry that count, each with its one file, brought into the store where it can be."""
-    releases = _releases(context, config, tell)
+    """Give the releases of one registry that count, each with its one file, brought into the store where it can be.
+
+    Of those that together have more than `room` bytes the older ones are left out.
+    """
+    releases = sorted(_releases(context, config, tell), key=lambda one: (one.published_at, one.version), reverse=True)
     listings = {one.tree: f"{one.name}@{one.version}" for one in releases}
     _bring(lambda: fetch_quietly(context, listings, [config.id]))
     trees, _ = read_trees(context.store, [str(one.tree) for one in releases])
@@ -93,6 +119,12 @@ def _payloads(
         if len(tree.entries) != 1 or entry.path != f"{release.name.unscoped}{RECORDS_SUFFIX}":
             tell(f"{_label(release, config.id)} is left out: it is not one file of records")
         else:
+            room -= entry.size
+            if room < 0:
+                tell(
+                    f"{_label(release, config.id)} and what is older: left out, more than {MAX_BYTES} bytes of records"
+                )
+                break
             found.append((release, entry))
     wanted = {one.id: f"{release.name}@{release.version}" for release, one in found if not context.store.has(one.id)}
     sizes = {entry.id: entry.size for _, entry in found}

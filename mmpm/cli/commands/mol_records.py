@@ -1,5 +1,8 @@
 """`mmpm mol records` and `mol route`: who did what, and who is to do the next work."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
@@ -30,6 +33,8 @@ def records(
     failed: bool = False,
     limit: int | None = None,
     steps: bool = False,
+    registry: tuple[str, ...] = (),
+    everywhere: bool = False,
     session: Session,
 ) -> None:
     """Print execution records, the newest first: who, which formula, when, which capabilities it exercised.
@@ -42,12 +47,14 @@ def records(
         failed: Only what failed.
         limit: At most so many.
         steps: Print what became of each step, too.
+        registry: Only what was posted to this registry, by its id or name; may be repeated.
+        everywhere: Also what was posted to any registry of yours.
         session: This run.
     """
     wanted = _filter(session, actor, formula, capability, since, failed=failed)
     if limit is not None and limit < 1:
         raise UsageError("--limit: at least one record has to be asked for", "write a whole number, as in --limit 10")
-    found = _read(session)
+    found = _read(session, registry, everywhere=everywhere, takes=wanted.takes)
     taken = [record for record in found.records if wanted.takes(record)]
     shown = taken[:limit]
     out = session.output
@@ -55,10 +62,14 @@ def records(
         if number:
             out.result("")
         _print(out, record, with_steps=steps or out.verbose)
-    if not found.records:
+    count = len(found.records) + found.passed_over
+    if not count and (registry or everywhere):
+        here = ", and none is here" if everywhere else ""
+        out.say(f"There are no records: none that counts was posted to these registries{here}")
+    elif not count:
         out.say("There are no records: nothing was squashed here, and no step was closed")
     elif not taken:
-        out.say(f"None of the {len(found.records)} records here is so")
+        out.say(f"None of the {count} records {'at hand' if registry or everywhere else 'here'} is so")
     elif len(taken) > len(shown):
         out.say(f"{len(taken) - len(shown)} older ones are not shown")
     body = {
@@ -69,19 +80,28 @@ def records(
     out.document("mmpm.mol-records/1", body)
 
 
-def route(*, capabilities: str, weight: tuple[str, ...] = (), session: Session) -> None:
+def route(
+    *,
+    capabilities: str,
+    weight: tuple[str, ...] = (),
+    registry: tuple[str, ...] = (),
+    everywhere: bool = False,
+    session: Session,
+) -> None:
     """Rank who did work of this kind well before, each with the reasons; the best first.
 
     Args:
         capabilities: What the work needs, as in --capabilities security,go.
         weight: How much a capability counts, as in --weight go=0.5; from 0 to 1, else 1; may be repeated.
+        registry: Only what was posted to this registry counts, by its id or name; may be repeated.
+        everywhere: What was posted to any registry of yours counts as well.
         session: This run.
     """
     tags = list(dict.fromkeys(tag.strip() for tag in capabilities.split(",") if tag.strip()))
     if not tags:
         raise UsageError("--capabilities: no tag is given", "write --capabilities security,go")
     weights = dict(_weight(text, tags) for text in weight)
-    found = _read(session)
+    found = _read(session, registry, everywhere=everywhere, takes=lambda _record: True)
     try:
         ranked, others = ranking(found, tags, weights)
     except ValueError as error:
@@ -166,16 +186,46 @@ def _filter(
     return Filter(actor or "", name, wanted, capability, moment, failed)
 
 
-def _read(session: Session) -> Found:
-    context = session.context(read_manifest=False, read_registries=False)
+def _read(
+    session: Session, registries: tuple[str, ...], *, everywhere: bool, takes: Callable[[ExecutionRecord], bool]
+) -> Found:
+    """Read what is here, or what was posted, or both; `takes` spares memory for what was posted."""
+    if registries and everywhere:
+        raise UsageError("--registry and --everywhere say two things", "leave one of them out")
+    asks = bool(registries) or everywhere
+    context = session.context() if asks else session.context(read_manifest=False, read_registries=False)
     options = session.options
-    found = read_records(Workspace.of(context, session.cwd, tier=options.tier, folder=options.project))
+    workspace = None if registries else Workspace.of(context, session.cwd, tier=options.tier, folder=options.project)
+    others = []
+    if asks:
+        from mmpm.ops.mol_posted import read_found
+        from mmpm.ops.registries import find
+
+        chosen = [find(context, name) for name in dict.fromkeys(registries)] or None
+        with _told(session.output) as tell:
+            others.append(read_found(context, chosen, takes, tell))
+    found = read_records(workspace, others)
     for problem in found.problems[:TOLD_PROBLEMS]:
         session.output.warn(f"this is no record: {problem}")
     more = len(found.problems) - TOLD_PROBLEMS
     if more > 0:
         session.output.warn(f"{more} more are no records; --json lists them")
     return found
+
+
+@contextmanager
+def _told(out: Output) -> Iterator[Callable[[str], object]]:
+    """Give what warns of records that do not count: of the first ones each, of the others how many."""
+    told: list[str] = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        if len(told) <= TOLD_PROBLEMS:
+            out.warn(sentence)
+
+    yield tell
+    if len(told) > TOLD_PROBLEMS:
+        out.warn(f"{len(told) - TOLD_PROBLEMS} more of this kind")
 
 
 def _print(out: Output, record: ExecutionRecord, *, with_steps: bool) -> None:
