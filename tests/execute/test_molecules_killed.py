@@ -1,0 +1,127 @@
+"""Killed before any change to a file, a command leaves the old state or the new; the next command completes it."""
+
+from __future__ import annotations
+
+import signal
+from datetime import timedelta
+
+import pytest
+from killing import end_of
+from molecule_roots import MolRoot, dies_at
+
+# Python 3.12 warns of any fork beside threads, such as those of a parallel test run; the children here start none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
+def a_mol(root):
+    return root.make("pour", "mol-job")
+
+
+def a_wisp(root):
+    return root.make("wisp", "mol-job")
+
+
+def worked(make):
+    def prepare(root):
+        made = make(root)
+        root.done("mol", "close", f"{made}.1", "--reason", "done")
+        return made
+
+    return prepare
+
+
+def waited_for(make):
+    def prepare(root):
+        made = make(root)
+        root.done("mol", "bond", made, a_mol(root), "--type", "sequential")
+        return made
+
+    return prepare
+
+
+def merged(root):
+    """A mol whose log two branches wrote, with lines that have no effect, and a stale wisp."""
+    made = worked(a_mol)(root)
+    path = root.places.log(made, "mol")
+    with open(path, "rb") as file:
+        data = file.read()
+    last = data.splitlines(keepends=True)[-1]
+    with open(path, "wb") as file:
+        file.write(data + b"<<<<<<< HEAD\n" + last + b"=======\n" + last + b">>>>>>> theirs\n")
+    return made
+
+
+def stale(root):
+    made = a_wisp(root)
+    merged(root)
+    root.terminal.now += timedelta(days=2)
+    return made
+
+
+CASES = {
+    "pour": (lambda _: "", ("pour", "mol-job")),
+    "wisp": (lambda _: "", ("wisp", "mol-job")),
+    "attach": (a_mol, ("bond", "mol-arm", "ID", "--ref", "arm-ace", "--var", "who=ace")),
+    "start": (a_mol, ("start", "ID.1")),
+    "close": (a_wisp, ("close", "ID.1", "--reason", "done")),
+    "close the last": (worked(a_mol), ("close", "ID.2", "--reason", "done")),
+    "squash a mol": (worked(a_mol), ("squash", "ID", "--summary", "well", "--force")),
+    "squash a wisp": (worked(a_wisp), ("squash", "ID", "--summary", "well", "--force")),
+    "burn a mol": (a_mol, ("burn", "ID", "--force")),
+    "burn a wisp": (a_wisp, ("burn", "ID", "--force")),
+    "burn a wisp with a reason": (a_wisp, ("burn", "ID", "--force", "--reason", "tests")),
+    "burn a wisp that is waited for": (waited_for(a_wisp), ("burn", "ID", "--force")),
+    "compact": (merged, ("gc",)),
+    "gc": (stale, ("gc",)),
+}
+
+
+@pytest.mark.parametrize("writes_half", [False, True], ids=["before", "half"])
+@pytest.mark.parametrize("name", CASES)
+def test_killed_at_any_instant_there_is_the_old_state_or_the_new(tmp_path, name, writes_half):
+    prepare, words = CASES[name]
+    base = MolRoot(tmp_path / "base").begin()
+    made = prepare(base)
+    now = base.terminal.now
+    command = ("mol", *(word.replace("ID", made) for word in words))
+    old, told = loose(base), base.burned()
+    whole = base.copy(tmp_path / "whole")
+    whole.terminal.now = now
+    whole.done(*command)
+    new, told_after = loose(whole), whole.burned()
+    assert wisps_with_digest(whole) == []
+    whole.done("mol", "gc", "--older", "100d")
+    shown, number = [], 0
+    while True:
+        number += 1
+        case = base.copy(tmp_path / f"case-{number}")
+        case.terminal.now = now
+        status = end_of(dies_at(case.work(*command), number, writes_half=writes_half))
+        assert status in {0, -signal.SIGKILL}
+        shown.append(loose(case))
+        assert shown[-1] in (old, new)
+        # The next writer, of something else, completes it: nothing lies there that is neither old nor new.
+        case.done("mol", "gc", "--older", "100d")
+        assert loose(case) == shown[-1]
+        assert case.burned() == (told if shown[-1] == old and old != new else told_after)
+        assert not [path for path in case.files() if path.endswith((".tmp", ".ending"))]
+        assert wisps_with_digest(case) == []
+        if shown[-1] == old and name != "compact":
+            case.done(*command)
+            assert loose(case) == new
+            assert case.burned() == told_after
+        if status == 0:
+            break
+    assert number > (1 if writes_half else 3)
+    assert shown[-1] == new
+    assert shown == sorted(shown, key=lambda one: one == new)
+
+
+def loose(root):
+    """What readers see, less what only the nonce of a bond decides."""
+    return [one[:3] if one[0] == "squashed" else one for one in root.picture()]
+
+
+def wisps_with_digest(root):
+    digests = {name.removesuffix(".json") for name in root.names(root.places.digests)}
+    return [name for name in root.names(root.places.wisps) if name.removesuffix(".jsonl") in digests]
