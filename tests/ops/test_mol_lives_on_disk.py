@@ -109,9 +109,13 @@ class LivesOnDisk(RuleBasedStateMachine):
         """Mostly one with which something can be done."""
         model = self.papers[molecule_id].model
         live = sorted(model.ready() | {one for one, state in model.state.items() if state == "in_progress"})
-        return data.draw(
-            st.sampled_from(live) if live and data.draw(st.booleans()) else st.sampled_from(sorted(model.state))
-        )
+        is_any = not live or data.draw(st.integers(0, 4), label="any") == 4
+        return data.draw(st.sampled_from(sorted(model.state) if is_any else live), label="step")
+
+    def pick_to_end(self, data):
+        """Mostly one whose work is done; None where this is not the time."""
+        one = self.pick(data)
+        return one if self.papers[one].model.is_over or data.draw(st.integers(0, 5), label="early") == 5 else None
 
     def flows(self):
         return [paper for paper in self.papers.values() if not paper.end]
@@ -188,9 +192,20 @@ class LivesOnDisk(RuleBasedStateMachine):
     @precondition(lambda self: self.flows())
     @rule(data=st.data(), reason=st.sampled_from(REASONS), number=st.integers(1, 3))
     def close(self, data, reason, number):
-        """Several at once: all or none, each decided after those before it."""
         one = self.pick(data)
-        steps = list(dict.fromkeys(self.pick_step(data, one) for _ in range(number)))
+        self.close_in_order(one, list(dict.fromkeys(self.pick_step(data, one) for _ in range(number))), reason)
+
+    @precondition(lambda self: self.flows())
+    @rule(data=st.data(), reason=st.sampled_from(REASONS))
+    def close_all_that_is_ready(self, data, reason):
+        one = self.pick(data)
+        model = self.papers[one].model
+        steps = sorted(model.ready() | {step for step, state in model.state.items() if state == "in_progress"})
+        if steps:
+            self.close_in_order(one, steps, reason)
+
+    def close_in_order(self, one, steps, reason):
+        """Close all or none, each decided after those before it."""
         before = self.papers[one].model
         model = copy.deepcopy(before)
         is_allowed = True
@@ -200,9 +215,8 @@ class LivesOnDisk(RuleBasedStateMachine):
             is_allowed = is_allowed and model.may_close(step)
             if is_allowed:
                 model.close(step, has_failed=reason in FAILURES)
-        work = self.write(
-            lambda it: mol_run.close(it, [f"{one}.{step}" for step in steps], reason), is_allowed=is_allowed
-        )
+        ids = [f"{one}.{step}" for step in steps]
+        work = self.write(lambda it: mol_run.close(it, ids, reason), is_allowed=is_allowed)
         if work:
             was_ready = before.ready()
             self.papers[one].model = model
@@ -210,6 +224,13 @@ class LivesOnDisk(RuleBasedStateMachine):
             assert work.ran[0].is_done == model.is_over
             changed = {step for step, state in model.state.items() if state != before.state[step]}
             assert changed == {*work.ran[0].asked, *(event.step for event in work.ran[0].followed)}
+            self.check_who_is_told(work)
+
+    def check_who_is_told(self, work):
+        """What waited for a molecule that has just ended is told of, with all that is ready there."""
+        self.look_who_is_held()
+        for molecule, steps in work.woken:
+            assert {step.id for step in steps} == self.papers[molecule.id].model.ready()
 
     @precondition(lambda self: self.flows())
     @rule(data=st.data())
@@ -223,7 +244,9 @@ class LivesOnDisk(RuleBasedStateMachine):
     @precondition(lambda self: len(self.papers) > 1 and self.flows())
     @rule(data=st.data())
     def squash(self, data):
-        one = self.pick(data)
+        one = self.pick_to_end(data)
+        if one is None:
+            return
         made = self.write(lambda it: plan_squash(it, one, "", it.stamp()))
         paper = self.papers[one]
         paper.end = "squashed"
@@ -232,7 +255,9 @@ class LivesOnDisk(RuleBasedStateMachine):
     @precondition(lambda self: len(self.papers) > 1 and self.flows())
     @rule(data=st.data(), reason=st.sampled_from(["", "no use"]))
     def burn(self, data, reason):
-        one = self.pick(data)
+        one = self.pick_to_end(data)
+        if one is None:
+            return
         self.write(lambda it: plan_burn(it, [one], reason, it.stamp()))
         self.papers[one].end = "burned"
 
