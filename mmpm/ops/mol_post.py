@@ -15,9 +15,9 @@ from mmpm.model.spelling import closest
 from mmpm.model.versions import Version
 from mmpm.molecule.events import is_molecule_id
 from mmpm.molecule.record_file import read_record_lines
-from mmpm.ops.mol_records import digest_ids
 from mmpm.ops.preflight import Source
 from mmpm.ops.publish import PublishPlan, find_destination, plan_publish
+from mmpm.project.mol_log import list_digests
 from mmpm.registry import layout
 from mmpm.registry.key_folder import load_root
 from mmpm.registry.payload import RECORDS_SUFFIX
@@ -178,7 +178,7 @@ def plan_post(
 
 def _here(workspace: Workspace, wanted: Sequence[str], left_out: list[str]) -> list[_Record]:
     """Read the digests of a root one by one; what does not hold is told, and raised where it was asked for."""
-    known = set(digest_ids(workspace.places))
+    known = list_digests(workspace.places)
     missing = next((one for one in wanted if one not in known), None)
     if missing is not None:
         if is_molecule_id(missing) and workspace.molecule(missing) is not None:
