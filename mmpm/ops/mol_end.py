@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import MmpmError, MoleculeNotHereError, MoleculeRefusedError, UsageError, printable
+from mmpm.errors import MmpmError, MoleculeRefusedError, UsageError, printable
 from mmpm.molecule import lifecycle
 from mmpm.molecule.compacting import compacted
 from mmpm.molecule.digest import Digest
-from mmpm.molecule.events import Burned, Line, is_molecule_id, parse_line
+from mmpm.molecule.events import Burned, Line, parse_line
 from mmpm.molecule.readiness import TIMER, View, seconds_of
 from mmpm.molecule.state import fold
 from mmpm.molecule.steps import MAX_TEXT
@@ -251,12 +251,7 @@ def _whole(workspace: Workspace, operand: str) -> Molecule:
     Raises:
         MoleculeNotHereError, MoleculeRefusedError: as `plan_squash`.
     """
-    try:
-        address = workspace.address(operand)
-    except MoleculeNotHereError:
-        if is_molecule_id(operand) and os.path.lexists(workspace.places.digest(operand)):
-            raise MoleculeRefusedError(f"{operand} is squashed: it cannot be changed any more") from None
-        raise
+    address = workspace.address(operand)
     if address.step:
         raise MoleculeRefusedError(
             f"{address.id} is a step; a molecule ends as a whole",

@@ -119,6 +119,7 @@ class Workspace:
 
         Raises:
             MoleculeNotHereError: it names nothing here.
+            MoleculeRefusedError: it is squashed, and only its digest is left.
             MoleculeLogError: the log or digest cannot be used.
         """
         found = self.find(operand)
@@ -126,6 +127,8 @@ class Workspace:
             return found
         molecule_id = operand.partition(".")[0]
         molecule = self.molecule(molecule_id) if is_molecule_id(molecule_id) else None
+        if molecule is None and is_molecule_id(molecule_id) and self.digest(molecule_id) is not None:
+            raise MoleculeRefusedError(f"{molecule_id} is squashed: its digest is all that is left")
         known = [molecule.full_id(step) for step in molecule.steps] if molecule else self.ids()
         raise MoleculeNotHereError(operand, self.places.root, closest(operand, known))
 
