@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import MoleculeLogError, MoleculeNotHereError, UsageError
+from mmpm.errors import MoleculeLogError, NoDigestError, UsageError
 from mmpm.model.names import FormulaName
-from mmpm.model.spelling import closest
 from mmpm.model.versions import Version
 from mmpm.molecule.events import is_molecule_id
 from mmpm.molecule.record_file import read_record_lines
@@ -132,7 +131,7 @@ def plan_post(
 
     Raises:
         UsageError: `name` is none, or means something else there.
-        MoleculeNotHereError: there is no digest of one of `wanted`.
+        NoDigestError: there is none of one of `wanted`.
         MoleculeLogError: one of `wanted` does not hold.
         MmpmError: as for `plan_publish`.
     """
@@ -181,9 +180,9 @@ def _here(workspace: Workspace, wanted: Sequence[str], left_out: list[str]) -> l
     known = list_digests(workspace.places)
     missing = next((one for one in wanted if one not in known), None)
     if missing is not None:
-        if is_molecule_id(missing) and workspace.molecule(missing) is not None:
-            raise UsageError(f"{missing} is not squashed: only what ended has a digest", f"`mmpm mol squash {missing}`")
-        raise MoleculeNotHereError(missing, workspace.places.root, closest(missing, known))
+        is_here = is_molecule_id(missing) and workspace.molecule(missing) is not None
+        reason = "it is not squashed, and only what ended has one" if is_here else f"none in {workspace.places.root}"
+        raise NoDigestError(missing, reason, f"run `mmpm mol squash {missing}` first" if is_here else "")
     found: dict[str, _Record] = {}
     for molecule_id in sorted(set(wanted) or known):
         try:

@@ -108,6 +108,7 @@ def show(reference: str, /, *, resolve: bool = False, provenance: bool = False, 
 def _print_head(out: Output, shown: Shown) -> None:
     found = shown.published
     latest = " (latest)" if found and found.is_latest else ""
+    latest += f" [{found.release.kind}]" if found and found.release.kind != "formula" else ""
     yanked = f" (yanked: {found.release.yanked})" if found and found.release.yanked is not None else ""
     out.result(Styled(shown.name, "bold"), f" {shown.version}".rstrip(), latest, Styled(yanked, "red"))
     about = shown.about

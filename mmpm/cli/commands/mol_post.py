@@ -103,7 +103,8 @@ def _say(session: Session, planned: PostPlan, root: str) -> None:
 
 def _nothing(planned: PostPlan) -> str:
     if planned.already:
-        return f"Nothing to post: {_count(planned.already)} of here are in {planned.name} of {planned.registry} already"
+        verb = "is" if planned.already == 1 else "are"
+        return f"Nothing to post: {_count(planned.already)} {verb} in {planned.name} of {planned.registry} already"
     if planned.held_back or planned.left_out:
         return "Nothing to post"
     return "Nothing to post: no molecule was squashed here"

@@ -201,6 +201,8 @@ def _read(
         from mmpm.ops.mol_posted import read_found
         from mmpm.ops.registries import find
 
+        if not context.registries:
+            session.output.warn("no registry is configured, so that nothing posted is known: `mmpm registry add URL`")
         chosen = [find(context, name) for name in dict.fromkeys(registries)] or None
         with _told(session.output) as tell:
             others.append(read_found(context, chosen, takes, tell))
