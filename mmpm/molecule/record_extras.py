@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from mmpm.molecule.steps import Gate, Step
 
 KEY: Final = "mmpm"
+GATE: Final = "gate"
+KINDS: Final = frozenset(
+    {
+        *("task", "bug", "feature", "epic", "chore", "decision", "message", "molecule", GATE, "spike", "story"),
+        *("milestone", "event"),
+    }
+)
+"""Types of issues that beads knows without being told: one more in a file, and it refuses the whole file."""
+MAX_TITLE_BYTES: Final = 500
+MAX_TITLE: Final = 4 * 1024 * 1024
 _CATALOGUE: Final = "catalogue"
 _MAX_SOURCES: Final = 2_000
 
@@ -34,9 +44,11 @@ class RootExtras:
     """What the key says of a molecule.
 
     Attributes:
+        title: the whole of one that beads would refuse; else empty.
         sources: what the records were made from, as they say; their origin is ``catalogue``, for nobody proved it.
     """
 
+    title: str = ""
     version: str = ""
     kind: KindOfWork = "workflow"
     phase: str = ""
@@ -48,7 +60,7 @@ class RootExtras:
 
 def of_proto(proto: Proto) -> dict[str, object]:
     """Give the extra keys of the root's record."""
-    said: dict[str, object] = {}
+    said: dict[str, object] = _long_title(proto.title)
     if proto.version:
         said["version"] = proto.version
     if proto.kind != "workflow":
@@ -69,7 +81,11 @@ def of_proto(proto: Proto) -> dict[str, object]:
 
 def of_step(step: Step) -> dict[str, object]:
     """Give the extra keys of a step's record."""
-    said: dict[str, object] = {}
+    said: dict[str, object] = _long_title(step.title)
+    if step.kind not in KINDS:
+        said["kind"] = step.kind
+    if step.kind == GATE and step.gate is not None and step.gate.timeout:
+        said["timeout"] = step.gate.timeout
     if step.condition:
         said["condition"] = step.condition
     if step.on_complete is not None:
@@ -79,9 +95,22 @@ def of_step(step: Step) -> dict[str, object]:
     return {KEY: said} if said else {}
 
 
+def short_title(title: str) -> str:
+    """Give a title as beads takes it: at most 500 bytes."""
+    data = title.encode()
+    if len(data) <= MAX_TITLE_BYTES:
+        return title
+    return data[: MAX_TITLE_BYTES - 3].decode(errors="ignore") + "..."
+
+
+def _long_title(title: str) -> dict[str, object]:
+    return {} if short_title(title) == title else {"title": title}
+
+
 def of_gate(gate: Gate, step_id: str) -> dict[str, object]:
     """Give the extra keys of a gate's record: that it is the gate of a step, and not a step of its own."""
-    return {KEY: {"gate_of": step_id, **({"condition": gate.condition} if gate.condition else {})}}
+    said = {"gate_of": step_id, "condition": gate.condition, "timeout": gate.timeout}
+    return {KEY: {key: value for key, value in said.items() if value}}
 
 
 def root_extras(record: Record) -> RootExtras:
@@ -106,6 +135,7 @@ def _read_root(fields: Fields) -> RootExtras:
     if len(variables) > 2 * MAX_VARIABLES or len(sources) > _MAX_SOURCES:
         raise ValueError(f"it has {len(variables)} variables and {len(sources)} sources, too many of one")
     return RootExtras(
+        title=fields.optional("title", MAX_TITLE) or "",
         version=fields.optional("version") or "",
         kind=cast("KindOfWork", kind),
         phase=fields.optional("phase") or "",
@@ -130,9 +160,11 @@ def with_step_extras(step: Step, record: Record) -> Step:
         condition = fields.optional("condition", MAX_TEXT) or ""
         return replace(
             step,
+            title=fields.optional("title", MAX_TITLE) or step.title,
+            kind=fields.optional("kind") or step.kind,
             # Of a gate's record it is the gate's own.
             condition="" if gate is not None else condition,
-            gate=gate and replace(gate, condition=condition),
+            gate=gate and replace(gate, condition=condition, timeout=fields.optional("timeout") or gate.timeout),
             on_complete=_plain(fields.table("on_complete")) or None,
             attributes=_plain(fields.table("attributes")),
         )

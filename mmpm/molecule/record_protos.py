@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Final
 from mmpm.errors import CookError, quoted
 from mmpm.model.checksums import Checksum
 from mmpm.molecule.proto import Proto, Source, UnsoundProtoError
-from mmpm.molecule.record_extras import gate_of, of_gate, of_proto, of_step, root_extras, with_gates, with_step_extras
+from mmpm.molecule.readiness import seconds_of
+from mmpm.molecule.record_extras import (
+    GATE,
+    KINDS,
+    gate_of,
+    of_gate,
+    of_proto,
+    of_step,
+    root_extras,
+    short_title,
+    with_gates,
+    with_step_extras,
+)
 from mmpm.molecule.records import BLOCKS, PARENT_CHILD, TEMPLATE, Edge, Record
 from mmpm.molecule.steps import MAX_STEPS, Gate, Step, WaitsFor, is_step_id
 from mmpm.molecule.variables import Variable, names_in
@@ -23,7 +35,7 @@ if TYPE_CHECKING:
     from mmpm.molecule.catalogue import Catalogue
     from mmpm.molecule.steps import FanOut
 
-_GATE: Final = "gate"
+_NANOSECONDS: Final = 10**9  # beads keeps a span of time as Go does
 _FAN_OUT: Final[dict[str, FanOut]] = {"all-children": "all-children", "any-children": "any-children"}
 _TEXTS: Final = (
     ("design", "design"),
@@ -32,6 +44,7 @@ _TEXTS: Final = (
     ("assignee", "assignee"),
 )
 _USUAL_PRIORITY: Final = 2
+MAX_BEADS_ID: Final = 255
 
 
 def of_records(catalogue: Catalogue, record_id: str) -> Proto:
@@ -76,7 +89,7 @@ def of_records(catalogue: Catalogue, record_id: str) -> Proto:
             name=root.id,
             version=extras.version,
             kind=extras.kind,
-            title=root.title or root.id,
+            title=extras.title or root.title or root.id,
             description=root.description,
             steps=with_gates(steps, owners),
             variables=_variables(root.description, extras.variables),
@@ -91,18 +104,49 @@ def of_records(catalogue: Catalogue, record_id: str) -> Proto:
 
 
 def to_records(proto: Proto) -> tuple[Record, ...]:
-    """Give the records that a catalogue holds for a proto: the root, marked as a template, then its steps."""
+    """Give the records that a catalogue holds for a proto: the root, marked as a template, then its steps.
+
+    Raises:
+        CookError: an id would be longer than a catalogue, or beads, takes.
+    """
     labels = proto.attributes.get("labels", [])
     root = Record(
         proto.name,
-        title=proto.title or proto.name,
+        title=short_title(proto.title) or proto.name,
         description=_with_variables(proto),
         labels=tuple(dict.fromkeys((TEMPLATE, *labels))),
         issue_type="epic",
         extra=of_proto(proto),
     )
     parents = {step.parent for step in proto.steps}
-    return (root, *(record for step in proto.steps for record in _records(proto.name, step, step.id in parents)))
+    gates = gate_ids(proto.steps)
+    steps = [one for step in proto.steps for one in _records(proto.name, step, step.id in parents, gates.get(step.id))]
+    for record in (root, *steps):
+        if len(record.id) > MAX_BEADS_ID:
+            reason = f"{quoted(record.id)} would be the id of a record, and has more than {MAX_BEADS_ID} characters"
+            raise CookError(proto.name, reason, remedy="give the step a shorter id")
+    return (root, *steps)
+
+
+def gate_ids(steps: Iterable[Step]) -> dict[str, str]:
+    """Give the id of the issue that a step's gate becomes, below the root; by the step's; none is a step's own."""
+    taken = {step.id for step in steps}
+    found = {}
+    for step in steps:
+        if step.gate is None or step.kind == GATE:
+            continue
+        above, dot, last = step.id.rpartition(".") if step.parent else ("", "", step.id)
+        name = f"{above}{dot}gate-{last}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        found[step.id] = name
+    return found
+
+
+def timeout_of(gate: Gate) -> int:
+    """Give the timeout of a gate as beads has it, in nanoseconds; 0 for none, and where it is no span of time yet."""
+    return (seconds_of(gate.timeout) or 0) * _NANOSECONDS
 
 
 def step_of(record: Record, parent: str, names: Mapping[str, str], root: str) -> Step:
@@ -133,10 +177,8 @@ def step_of(record: Record, parent: str, names: Mapping[str, str], root: str) ->
         waits = [WaitsFor(one, needs[0]) for one in said[:1]]
     extra = {key: value for key, value in record.extra.items() if isinstance(value, str) and len(value) <= 1 << 20}
     gate = None
-    if record.issue_type == _GATE or extra.get("await_type"):
-        gate = Gate(
-            str(extra.get("await_type") or "human"), str(extra.get("await_id", "")), str(extra.get("timeout", ""))
-        )
+    if record.issue_type == GATE or extra.get("await_type"):
+        gate = Gate(str(extra.get("await_type") or "human"), str(extra.get("await_id", "")), _timeout(record))
     texts = {ours: str(extra.get(theirs, "")) for theirs, ours in _TEXTS}
     return Step(
         id=names[record.id],
@@ -156,6 +198,15 @@ def step_of(record: Record, parent: str, names: Mapping[str, str], root: str) ->
         gate=gate,
         source=root,
     )
+
+
+def _timeout(record: Record) -> str:
+    """Read a timeout: beads' nanoseconds, or a text, as in files of earlier versions of ours."""
+    said = record.extra.get("timeout")
+    if isinstance(said, str):
+        return said
+    seconds = said // _NANOSECONDS if type(said) is int else 0
+    return f"{seconds}s" if 0 < seconds < 10**9 else ""
 
 
 def _fan_out(metadata: str) -> FanOut:
@@ -197,7 +248,7 @@ def _variables(description: str, declared: Iterable[Variable] = ()) -> tuple[Var
     return tuple(found[name] for name in sorted(found))
 
 
-def _records(root: str, step: Step, is_parent: bool) -> Iterator[Record]:
+def _records(root: str, step: Step, is_parent: bool, gate_below: str | None) -> Iterator[Record]:
     own = f"{root}.{step.id}"
     above = f"{root}.{step.parent}" if step.parent else root
     edges = [Edge(own, above, PARENT_CHILD)]
@@ -208,32 +259,32 @@ def _records(root: str, step: Step, is_parent: bool) -> Iterator[Record]:
         edges.append(Edge(own, f"{root}.{wait.spawner}", "waits-for", metadata))
     texts = {theirs: value for theirs, ours in _TEXTS if (value := getattr(step, ours))}
     gate = step.gate
-    if gate is not None and step.kind != _GATE:
-        gate_id = f"{above}.gate-{step.id.rpartition('.')[2]}"
+    if gate is not None and gate_below is not None:
+        gate_id = f"{root}.{gate_below}"
         edges.append(Edge(own, gate_id, BLOCKS))
         yield Record(
             gate_id,
-            title=f"Gate: {gate.kind} {gate.id}".rstrip(),
+            title=short_title(f"Gate: {gate.kind} {gate.id}".rstrip()),
             description=gate.condition or f"Gate of {own}",
-            issue_type=_GATE,
+            issue_type=GATE,
             dependencies=(Edge(gate_id, above, PARENT_CHILD),),
             extra={**_awaited(gate), **of_gate(gate, step.id)},
         )
     yield Record(
         own,
-        title=step.title,
+        title=short_title(step.title),
         description=step.description,
         labels=(
             *step.labels,
             *(f"gate:{wait.gate}" for wait in step.waits_for if f"gate:{wait.gate}" not in step.labels),
         ),
-        issue_type="epic" if is_parent and step.kind == "task" else step.kind,
+        issue_type="epic" if is_parent and step.kind == "task" else step.kind if step.kind in KINDS else "task",
         priority=_USUAL_PRIORITY if step.priority is None else step.priority,
         dependencies=tuple(edges),
-        extra={**texts, **(_awaited(gate) if gate is not None and step.kind == _GATE else {}), **of_step(step)},
+        extra={**texts, **(_awaited(gate) if gate is not None and step.kind == GATE else {}), **of_step(step)},
     )
 
 
 def _awaited(gate: Gate) -> dict[str, object]:
-    said = {"await_type": gate.kind, "await_id": gate.id, "timeout": gate.timeout}
+    said: dict[str, object] = {"await_type": gate.kind, "await_id": gate.id, "timeout": timeout_of(gate)}
     return {key: value for key, value in said.items() if value}
