@@ -294,7 +294,8 @@ def _made(bond: Bond) -> tuple[Provenance, Bound] | Refusal:
     except ValueError as error:
         return Refusal(str(error), f"`mmpm mol cook {bond.proto.name}` shows its steps")
     done = bound(chosen, bond.values)
-    own = next((one.checksum for one in chosen.sources if one.name == chosen.name), "")
+    base = chosen.name.rpartition("/")[2]  # a release's name has its scope, a file's may not
+    own = next((one.checksum for one in chosen.sources if one.name.rpartition("/")[2] == base), "")
     object_id = str(bond.proto.object_id)
     provenance = Provenance(chosen.name, chosen.version, own, object_id, chosen.sources, chosen.capabilities)
     return provenance, done

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError, ProtoNotFoundError, UsageError
 from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id
 from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
+from mmpm.molecule.variables import names_in
 from mmpm.ops.mol_cook import cook_formula
 from mmpm.ops.mol_state import Address, accepted
 from mmpm.plan import AppendLine, Plan
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mmpm.ops.mol_state import Workspace
 
 MAX_REF: Final = 256
+MAX_NAMED: Final = 5  # placeholders in one warning
 _DRAWS: Final = 16
 _ALLOWED: Final[dict[str, tuple[frozenset[str], str]]] = {
     "pour": (
@@ -151,6 +153,8 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         return Bonding(form, whole.name, "proto", whole.title, len(whole.steps), plan, tier, kind)
     notes = [note for dish in protos for note in dish.cooked.notes]
     bond = Bond(protos[0].proto, wish.values, _swaps(context, cwd, wish, notes), wish.without) if protos else None
+    if bond is not None:
+        notes += _odd_values(bond, wish.ref)
     if not dry_run:
         workspace.begin()
     stamp = workspace.stamp(wish.actor or None)
@@ -174,6 +178,25 @@ def _dish(workspace: Workspace, context: Context, cwd: str, operand: str) -> Dis
         except ProtoNotFoundError:
             workspace.address(operand)
     return cook_formula(context, cwd, operand, None)
+
+
+def _odd_values(bond: Bond, ref: str) -> list[str]:
+    """Say which values nothing takes, and which texts keep a placeholder."""
+    parts = [bond.proto, *bond.swaps.values()]
+    declared = {one.name for part in parts for one in part.variables}
+    used = dict.fromkeys(name for part in parts for name in part.names_used)
+    notes = [
+        f"--var {name}: nothing in {bond.proto.name} asks for it"
+        for name in bond.values
+        if name not in declared and name not in used and name not in names_in(ref)
+    ]
+    left = [f"{{{{{name}}}}}" for name in used if name not in declared and name not in bond.values]
+    if left:
+        more = f" and {len(left) - MAX_NAMED} more" if len(left) > MAX_NAMED else ""
+        notes.append(
+            f"{', '.join(left[:MAX_NAMED])}{more} stays in its texts: no --var gives it, and it is not declared"
+        )
+    return notes
 
 
 def _check_options(wish: Wish, form: str) -> None:

@@ -24,6 +24,7 @@ from mmpm.molecule.overlays import Overlay, parse_overlay
 from mmpm.molecule.proto import Source
 from mmpm.molecule.record_protos import of_records
 from mmpm.ops.mol_catalogue import read_catalogue
+from mmpm.ops.mol_release import with_release
 from mmpm.plan import Plan, PutObject, WriteFiles
 from mmpm.project.files import content_id, read_optional, read_project, real_path
 from mmpm.project.tiers import TIERS, search_order
@@ -231,7 +232,7 @@ def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, 
         catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
         entry = _of_catalogue(catalogue, operand, found)
         if entry is not None:
-            made = of_records(catalogue, operand)
+            made = with_release(catalogue, entry, of_records(catalogue, operand))
             return Dish(Cooked(made), None if values is None else bound(made, values), entry.path, None, None)
         if found is None:
             known = {*kitchen.names(), *(one.record.id for one in catalogue.templates())}

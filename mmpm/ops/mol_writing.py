@@ -74,7 +74,8 @@ def plan_records(context: Context, records: Sequence[Record], *, force: bool = F
     if taken and not force:
         raise RecordInTheWayError(taken[0], path, "take another name, or write over it with --force")
     ours = {one: str(ObjectId.of(line)) for one, line in there.items()}
-    merged = merge(data or b"", ours, wanted)
+    # What goes is taken out first: the order of lines is the order of steps that nothing else orders.
+    merged = merge(merge(data or b"", ours, {}).data, {}, wanted)
     if merged.left:
         raise RecordInTheWayError(merged.left[0], f"{path} has it more than once", "take one of these lines out")
     text = WriteText("catalogue", path, merged.data.decode(), content_id(data))

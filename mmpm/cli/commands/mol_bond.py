@@ -173,18 +173,19 @@ def _run(session: Session, wish: Wish, schema: str) -> None:
     out.result(Styled(made.id, "bold"), f"  {_one_line(made.title)}")
     if made.form == "connect":
         return
-    out.say(Styled(f"  {_count(made.steps)}, {_standing(made)}", "dim"))
+    out.say(Styled(f"  {_standing(made)}", "dim"))
     if made.form == "compound":
         out.say(Styled(f"  bond it: mmpm mol pour {made.id}", "dim"))
 
 
 def _standing(made: Bonding) -> str:
+    steps = f"of {_count(made.steps)}" if made.steps else "without steps"
     if made.form == "compound":
-        return f"in the catalogue of {made.on}"
+        return f"a proto {steps} in the catalogue of the tier {made.on}"
     if made.form == "pour":
-        return "a wisp: only its digest will stay" if made.phase == "wisp" else "a mol"
+        return f"a wisp {steps}: only its digest will stay" if made.phase == "wisp" else f"a mol {steps}"
     beside = {"parallel": "beside what is there", "sequential": "after what is there", "conditional": "if that fails"}
-    return f"below {made.on}, {beside[made.connection]}"
+    return f"{_count(made.steps)} below {made.on}, {beside[made.connection]}"
 
 
 def _body(made: Bonding) -> Callable[[object], dict[str, object]]:
