@@ -25,6 +25,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 # Inode, size, and the times at which contents and inode changed, ns: another where the file is another.
 Stamp: TypeAlias = tuple[int, int, int, int]
+NO_STAMP: Final[Stamp] = (-1, -1, -1, -1)
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
@@ -73,19 +74,45 @@ def open_log(path: str) -> Iterator[LogLines | None]:
         yield LogLines(file)
 
 
-def fingerprint_of(path: str) -> str:
-    """Give the hash of a log's bytes; empty where it cannot be read."""
+def look_at(path: str) -> Stamp:
+    """Give what tells whether a file has changed; `NO_STAMP` where it cannot be looked at."""
+    try:
+        return stamp_of(os.lstat(path))
+    except OSError:
+        return NO_STAMP
+
+
+def look(path: str) -> tuple[Stamp, str]:
+    """Give the stamp of a log, taken first, and the hash of its bytes; `NO_STAMP` and "" where it cannot be read."""
     try:
         file = open_plain(path, MAX_LOG_BYTES)
         if file is None:
-            return ""
-        found = blake3()
+            return NO_STAMP, ""
         with file:
+            stamp, found = stamp_of(os.fstat(file.fileno())), blake3()
             while chunk := file.read(_CHUNK_BYTES):
                 found.update(chunk)
-        return found.hexdigest()
+            return stamp, found.hexdigest()
     except (OSError, ValueError):
-        return ""
+        return NO_STAMP, ""
+
+
+def look_grown(path: str, size: int, fingerprint: str, tail: bytes) -> tuple[Stamp, str] | None:
+    """Do as `look` does, if the file is one that had `size` bytes of that hash, and `tail` behind them; else None."""
+    try:
+        file = open_plain(path, MAX_LOG_BYTES)
+        if file is None:
+            return None
+        with file:
+            stamp, found, left = stamp_of(os.fstat(file.fileno())), blake3(), size
+            while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+                found.update(chunk)
+                left -= len(chunk)
+            if found.hexdigest() != fingerprint or file.read(len(tail) + 1) != tail:
+                return None
+            return stamp, found.update(tail).hexdigest()
+    except (OSError, ValueError):
+        return None
 
 
 class LogLines:
