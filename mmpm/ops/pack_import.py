@@ -68,12 +68,12 @@ def look_into(context: Context, request: ImportRequest) -> tuple[Brought, ...]:
         UsageError: a fingerprint is none; nothing says where to import to.
     """
     given = [fingerprint_of(one) for one in request.roots]
-    with landing_of(context, request.folder) as landing:
-        heads = [(parcel.head, parcel.name) for parcel in waiting_parcels(landing.quarantine)]
-        for pack in gather_packs(request.packs, landing.quarantine):
-            if not pack.missing:
-                with pack.open() as stream:
-                    heads.append((PackReader(cast("BinaryIO", stream), pack.name).head, pack.name))
+    landing = landing_of(context, request.folder)  # without its end: nobody holds the lock here, and others are at work
+    heads = [(parcel.head, parcel.name) for parcel in waiting_parcels(landing.quarantine)]
+    for pack in gather_packs(request.packs, landing.quarantine):
+        if not pack.missing:
+            with pack.open() as stream:
+                heads.append((PackReader(cast("BinaryIO", stream), pack.name).head, pack.name))
     found: dict[str, Brought] = {}
     _check_given(given, heads)
     for head, name in heads:

@@ -138,11 +138,9 @@ def test_two_imports_into_one_mirror_wait_for_each_other(ground):
     machine = ground.world.machine("two")
     words = ["--to", str(where), "--root", ground.registry.fingerprint, "--json"]
     running = [machine.start("mirror", "import", str(pack), *words) for pack in (ground.full, ground.old, ground.full)]
-    outcomes = []
-    for process in running:
-        out, err = process.communicate()
-        assert process.returncode == 0, err
-        outcomes.append(json.loads(out)["packs"][0]["registries"][0]["outcome"])
+    ended = [(*process.communicate(), process.returncode) for process in running]
+    assert [status for _, _, status in ended] == [0, 0, 0], ended
+    outcomes = [json.loads(out)["packs"][0]["registries"][0]["outcome"] for out, _, _ in ended]
     assert "shown" in outcomes
     far = FarSide(where, ID, ground.belief.fingerprint)
     assert tree_files(far.tree, ID, ground.belief) == ground.files

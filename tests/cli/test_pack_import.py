@@ -126,6 +126,15 @@ def test_nothing_is_changed_with_dry_run(world, carried, tmp_path):
     assert not (tmp_path / "mirror").exists()
 
 
+def test_looking_into_a_pack_leaves_what_another_process_is_about_to_fill(world, carried, tmp_path):
+    staging = tmp_path / "mirror" / ".staging"
+    staging.mkdir(parents=True)
+    far = world.machine("beside")
+    root = world.registries["acme"].fingerprint
+    far.run("mirror", "import", str(carried), "--to", str(tmp_path / "mirror"), "--root", root, "--dry-run")
+    assert staging.is_dir()
+
+
 def test_it_must_be_said_where_to_import_to(world, carried, tmp_path):
     far = world.machine("unsaid")
     far.run("mirror", "import", str(carried), status=USAGE)

@@ -20,6 +20,7 @@ from blake3 import blake3
 from mmpm.errors import PackRefusedError, PackUnreadableError
 from mmpm.registry.destination import read_plain
 from mmpm.registry.pack.volumes import LIST_SUFFIX, MAX_VOLUME_LIST_BYTES, PackStream, Volume, VolumeList
+from mmpm.registry.pack.waiting import names_in
 from mmpm_store.durable import fsync_path, no_space_named, write_all, write_file_durably
 from mmpm_store.ids import ObjectId
 
@@ -188,7 +189,7 @@ def _read_list(path: str) -> tuple[VolumeList, bytes]:
 
 
 def _kept_lists(quarantine: str) -> Iterator[tuple[VolumeList, bytes]]:
-    for name in sorted(os.listdir(quarantine)) if os.path.isdir(quarantine) else ():
+    for name in names_in(quarantine):
         if name.startswith(_PREFIX):
             data = read_plain(f"{quarantine}/{name}/pack{LIST_SUFFIX}", MAX_VOLUME_LIST_BYTES)
             try:

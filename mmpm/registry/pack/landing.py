@@ -47,7 +47,7 @@ _KEPT_SECONDS: Final = 180 * 86_400.0
 class MirrorLanding:
     """The folder of a mirror; need not exist.
 
-    Use it as a context manager.
+    Whoever brings something uses it as a context manager and holds the lock: its end removes folders that are empty.
 
     Args:
         folder: absolute.
@@ -221,7 +221,7 @@ class StoreDestination:
 class StoreLanding:
     """This machine's store, its copies of registries' documents, and what it believes.
 
-    Use it as a context manager.
+    Whoever brings something uses it as a context manager and holds the lock: its end removes folders that are empty.
 
     Args:
         store: the store.

@@ -60,7 +60,7 @@ class Parcel:
     @property
     def is_empty(self) -> bool:
         """Whether none of its patches waits."""
-        return not _names(f"{self.folder}/patches")
+        return not names_in(f"{self.folder}/patches")
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Give a file that the pack brought, by its path in it, at most one byte more than `max_bytes`."""
@@ -88,7 +88,7 @@ class Parcel:
         Raises:
             PackRefusedError: what is kept here is damaged.
         """
-        waiting = set(_names(f"{self.folder}/patches"))
+        waiting = set(names_in(f"{self.folder}/patches"))
         if not waiting:
             return
         listing = read_plain(f"{self.folder}/{FILES}", MAX_LIST_BYTES) or b""
@@ -170,7 +170,7 @@ def put_aside(parcel: Parcel, quarantine: str) -> Parcel:
 def waiting_parcels(quarantine: str) -> list[Parcel]:
     """Give the packs that wait, lowest serial first; what is none of ours is left alone."""
     found = []
-    for name in _names(quarantine):
+    for name in names_in(quarantine):
         if len(name) != 64 or not _HEX.issuperset(name):
             continue
         data = read_plain(f"{quarantine}/{name}/{HEAD}", MAX_HEAD_BYTES)
@@ -187,7 +187,8 @@ def _hex(head: PackHead) -> str:
     return ObjectId.parse(head.id).hex
 
 
-def _names(folder: str) -> list[str]:
+def names_in(folder: str) -> list[str]:
+    """Give what lies in a folder, sorted; nothing where there is none."""
     try:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
