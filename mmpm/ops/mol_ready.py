@@ -1,52 +1,32 @@
-"""What may run now, and which molecules flow here."""
+"""What may run now, and which molecules flow here.
+
+Rule: neither is read from the logs where the index knows it, and nothing that only writers need is imported.
+"""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import MoleculeLogError
-from mmpm.molecule.events import is_molecule_id
-from mmpm.molecule.readiness import Hold, ReadyStep, View, outcome_of, ready, why_blocked
-from mmpm.molecule.transitions import is_live, is_over, next_state
+from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedError
+from mmpm.molecule.heads import Head, head_of
+from mmpm.molecule.readiness import Hold, ReadyStep, View, ready, why_blocked
+from mmpm.molecule.transitions import is_over, next_state
+from mmpm.project.mol_index import MolIndex, index_path
+from mmpm.project.mol_log import MolPlaces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from mmpm.molecule.readiness import Outcome
     from mmpm.molecule.state import Molecule, StepRecord
     from mmpm.ops.mol_state import Workspace
 
 MAX_CAUSES: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A molecule in a few words.
-
-    Attributes:
-        formula: ``name@version``, or the name alone.
-        steps, over, in_progress: how many there are, have ended, are being worked on.
-        bonded_at, bonded_by, last_at: when it began, who began it, and when something happened to it last.
-    """
-
-    id: str
-    phase: str
-    state: str
-    title: str
-    formula: str
-    steps: int
-    over: int
-    in_progress: int
-    bonded_at: str
-    bonded_by: str
-    last_at: str
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it flows and every step of it has ended."""
-        return is_live(self.state) and self.steps == self.over > 0
+# Molecules in which nothing is ready are read whole to say why, where this is soon done.
+MAX_READ: Final = 20
+MAX_READ_STEPS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +58,7 @@ class Front:
         remark: where nothing is ready: why, and what to do; else empty.
     """
 
-    summary: Summary
+    head: Head
     ready: tuple[ReadyStep, ...]
     busy: tuple[Busy, ...] = ()
     blocked: tuple[Blocked, ...] = ()
@@ -93,32 +73,88 @@ class Front:
         return tuple((group, tuple(steps)) for group, steps in found.items())
 
 
-def fronts(
-    workspace: Workspace, operands: Sequence[str] = (), *, with_blocked: bool = False
-) -> tuple[tuple[Front, ...], tuple[str, ...]]:
-    """Give where molecules stand, and sentences about those that cannot be read.
+def moment(now: datetime) -> str:
+    """Give a moment, UTC, as all our documents write it."""
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def open_index(state: str, root: str, now: str) -> MolIndex:
+    """Give what stands in all logs of a root, looked at now.
 
     Args:
-        workspace: whose.
-        operands: full ids of molecules or of steps (what is below them is meant); none: all that flow here.
-        with_blocked: also what waits, and why.
+        state: ``$XDG_STATE_HOME/mmpm``.
+        root: absolute path below which the molecules lie.
+        now: the moment, as timers see it.
+    """
+    index = MolIndex(index_path(state, root), MolPlaces(root))
+    index.refresh(now)
+    return index
+
+
+def fronts(
+    index: MolIndex, now: str, workspace_of: Callable[[], Workspace], *, with_blocked: bool = False
+) -> tuple[Front, ...]:
+    """Give where all molecules stand that flow here; `MolIndex.troubles` has those that cannot be read.
+
+    Args:
+        index: of the root.
+        now: the moment, as timers see it.
+        workspace_of: gives the root's workspace; called only where a molecule has to be read whole.
+        with_blocked: also what runs, and what waits and why.
+    """
+    found = {head.id: steps for head, steps in index.ready(now)}
+    count = 0
+    all_fronts: list[Front] = []
+    workspace: Workspace | None = None
+    for head in index.heads():
+        if not head.is_live:
+            continue
+        steps = found.get(head.id, ())
+        remark = "" if steps else _remark_of(head)
+        is_short = not steps and not remark and count < MAX_READ and head.steps <= MAX_READ_STEPS
+        if with_blocked or is_short:
+            workspace = workspace or workspace_of()
+            count += is_short
+            all_fronts += _front_of_head(workspace, head, now, with_blocked=with_blocked)
+        else:
+            says = remark or f"`mmpm mol ready {head.id} --blocked` says what holds it"
+            all_fronts.append(Front(head, steps, remark="" if steps else says))
+    return tuple(all_fronts)
+
+
+def _front_of_head(workspace: Workspace, head: Head, now: str, *, with_blocked: bool) -> list[Front]:
+    """Read a molecule whole; nothing where it ended meanwhile, or cannot be read any more."""
+    try:
+        return [front_at(workspace, head.id, now, with_blocked=with_blocked)]
+    except (MoleculeNotHereError, MoleculeRefusedError, MoleculeLogError):
+        return []
+    finally:
+        workspace.forget(head.id)
+
+
+def front_at(workspace: Workspace, operand: str, now: str, *, with_blocked: bool = False) -> Front:
+    """Give where a molecule stands, or what is below a step of it.
 
     Raises:
-        MoleculeNotHereError: an operand names nothing.
-        MoleculeLogError: the log of one that was named cannot be used.
+        MoleculeNotHereError: the operand names nothing.
+        MoleculeLogError: the log cannot be used.
     """
-    now = workspace.stamp("-").at
-    if operands:
-        return tuple(
-            _named(workspace, operand, now, with_blocked=with_blocked) for operand in dict.fromkeys(operands)
-        ), ()
-    found: list[Front] = []
-    problems: list[str] = []
-    for molecule in _readable(workspace, problems):
-        if is_live(molecule.state):
-            others = workspace.others(molecule)
-            found.append(front_of(molecule, now, others, with_blocked=with_blocked))
-    return tuple(found), tuple(problems)
+    address = workspace.address(operand)
+    molecule = address.molecule
+    return front_of(molecule, now, workspace.others(molecule), below=address.step, with_blocked=with_blocked)
+
+
+def running(index: MolIndex, *, with_ended: bool = False) -> tuple[Head, ...]:
+    """Give the molecules that flow here, sorted by id; `MolIndex.troubles` has those that cannot be read.
+
+    Args:
+        index: of the root.
+        with_ended: also those that were squashed, by their digests where the trace is gone.
+    """
+    found = [head for head in index.heads() if with_ended or head.is_live]
+    if with_ended:
+        found = sorted((*found, *index.digests()), key=lambda head: head.id)
+    return tuple(found)
 
 
 def front_of(
@@ -145,104 +181,21 @@ def front_of(
             if next_state(record.state, "start") is not None and one not in free
         )
     remark = "" if found else _remark(molecule, now, others, below, records)
-    return Front(summary_of(molecule), found, busy, blocked, remark)
-
-
-def running(workspace: Workspace, *, with_ended: bool = False) -> tuple[tuple[Summary, ...], tuple[str, ...]]:
-    """Give the molecules that flow here, and sentences about those that cannot be read.
-
-    Args:
-        workspace: whose.
-        with_ended: also those that were squashed, by their digests where the trace is gone.
-    """
-    problems: list[str] = []
-    found = [
-        summary_of(molecule) for molecule in _readable(workspace, problems) if with_ended or is_live(molecule.state)
-    ]
-    if with_ended:
-        found += _gone(workspace, {one.id for one in found}, problems)
-    return tuple(sorted(found, key=lambda one: one.id)), tuple(problems)
-
-
-def summary_of(molecule: Molecule) -> Summary:
-    """Give a molecule in a few words."""
-    records = molecule.steps.values()
-    moments = [molecule.bonded_at, molecule.ended_at]
-    moments += [moment for one in records for moment in (one.added_at, one.started_at, one.closed_at)]
-    origin = molecule.provenance
-    return Summary(
-        molecule.id,
-        molecule.phase,
-        molecule.state,
-        molecule.title,
-        f"{origin.name}@{origin.version}" if origin.version else origin.name,
-        len(molecule.steps),
-        sum(is_over(one.state) for one in records),
-        sum(map(_is_busy, records)),
-        molecule.bonded_at,
-        molecule.bonded_by,
-        max(moments),
-    )
-
-
-def _gone(workspace: Workspace, known: set[str], problems: list[str]) -> Iterator[Summary]:
-    for molecule_id in _digests(workspace):
-        if molecule_id in known:
-            continue
-        try:
-            digest = workspace.digest(molecule_id)
-        except MoleculeLogError as error:
-            problems.append(str(error))
-            continue
-        if digest is None:
-            continue
-        over = sum(is_over(one.state) for one in digest.outcomes)
-        yield Summary(
-            digest.id,
-            digest.phase,
-            "squashed",
-            digest.title,
-            digest.formula,
-            len(digest.outcomes),
-            over,
-            0,
-            digest.bonded_at,
-            digest.bonded_by,
-            digest.completed_at,
-        )
-
-
-def _digests(workspace: Workspace) -> list[str]:
-    try:
-        names = sorted(os.listdir(workspace.places.digests))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    ids = (name.removesuffix(".json") for name in names if name.endswith(".json"))
-    return [one for one in ids if is_molecule_id(one)]
-
-
-def _named(workspace: Workspace, operand: str, now: str, *, with_blocked: bool) -> Front:
-    address = workspace.address(operand)
-    molecule = address.molecule
-    return front_of(molecule, now, workspace.others(molecule), below=address.step, with_blocked=with_blocked)
-
-
-def _readable(workspace: Workspace, problems: list[str]) -> Iterator[Molecule]:
-    """Give every molecule with a log; one that cannot be read hides no other."""
-    for molecule_id in workspace.ids():
-        try:
-            molecule = workspace.molecule(molecule_id)
-        except MoleculeLogError as error:
-            problems.append(str(error))
-            continue
-        if molecule is not None:
-            yield molecule
-        workspace.forget(molecule_id)
+    return Front(head_of(molecule), found, busy, blocked, remark)
 
 
 def _is_busy(record: StepRecord) -> bool:
     """Tell whether somebody works on a step."""
     return next_state(record.state, "start") is None and next_state(record.state, "close") is not None
+
+
+def _remark_of(head: Head) -> str:
+    """Say why nothing is ready where that is plain from its numbers."""
+    if not head.steps:
+        return "it has no steps: bond some to it, or end it with `mmpm mol squash` or `mmpm mol burn`"
+    if head.over == head.steps:
+        return f"all its steps have ended: `mmpm mol squash {head.id} --summary TEXT` keeps what came of it"
+    return ""
 
 
 def _remark(
@@ -253,12 +206,10 @@ def _remark(
     records: Iterable[tuple[str, StepRecord]],
 ) -> str:
     """Say why nothing is ready, and what to do."""
-    if not is_live(molecule.state):
-        return f"it is {molecule.state}"
-    if not molecule.steps:
-        return "it has no steps: bond some to it, or end it with `mmpm mol squash` or `mmpm mol burn`"
-    if outcome_of(molecule).is_over:
-        return f"all its steps have ended: `mmpm mol squash {molecule.id} --summary TEXT` keeps what came of it"
+    head = head_of(molecule)
+    plain = _remark_of(head) if head.is_live else f"it is {head.state}"
+    if plain:
+        return plain
     open_records = [(one, record) for one, record in records if not is_over(record.state)]
     if not open_records:
         return f"everything below {molecule.full_id(below)} has ended" if below else ""

@@ -13,7 +13,7 @@ from mmpm.errors import MoleculeRefusedError, UsageError, quoted
 from mmpm.molecule import lifecycle
 from mmpm.molecule.events import ArmAdded, Closed, Event, Line, Skipped
 from mmpm.molecule.lifecycle import Refusal
-from mmpm.molecule.readiness import ReadyStep, ready
+from mmpm.molecule.readiness import ReadyStep, outcome_of, ready
 from mmpm.molecule.state import Molecule, apply, is_failure
 from mmpm.molecule.transitions import is_over
 from mmpm.ops.mol_state import accepted
@@ -275,8 +275,6 @@ class _Run:
 
     def _woken(self) -> tuple[tuple[Molecule, tuple[ReadyStep, ...]], ...]:
         """Give what is ready in molecules that waited for one of these to end."""
-        from mmpm.molecule.readiness import outcome_of
-
         ended = {
             one: outcome_of(after)
             for one, after in self._now.items()
@@ -284,12 +282,16 @@ class _Run:
         }
         if not ended:
             return ()
+        from mmpm.ops.mol_ready import open_index
+
         found = []
-        for waiting, on in self._workspace.links().items():
+        index = open_index(self._workspace.context.places.state, self._workspace.places.root, self.stamp.at)
+        for waiting, on in index.links().items():
             if waiting in self._now or ended.keys().isdisjoint(on):
                 continue
             molecule = self._workspace.molecule(waiting)
-            assert molecule is not None, "it waits, so it has a log"
+            if molecule is None:
+                continue
             steps = ready(molecule, self.stamp.at, {**self._workspace.others(molecule), **ended})
             if steps:
                 found.append((molecule, steps))

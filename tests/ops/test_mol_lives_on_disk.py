@@ -14,6 +14,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from molecule_front import fronts, running
 from molecule_model import ARM, FAILURES, MAIN, OVER, REASONS, Model
 from sites import Site
 
@@ -26,7 +27,6 @@ from mmpm.molecule.state import fold
 from mmpm.ops import mol_run
 from mmpm.ops.mol_bond import Wish, prepare_bond
 from mmpm.ops.mol_end import plan_burn, plan_squash
-from mmpm.ops.mol_ready import fronts, running
 from mmpm.ops.mol_state import Workspace
 from mmpm.project.mol_log import read_log
 
@@ -283,13 +283,13 @@ class LivesOnDisk(RuleBasedStateMachine):
         workspace = self.workspace
         found, problems = fronts(workspace)
         assert not problems
-        from_disk = {front.summary.id: {step.id for step in front.ready} for front in found}
+        from_disk = {front.head.id: {step.id for step in front.ready} for front in found}
         assert from_disk == {one: paper.model.ready() for one, paper in self.papers.items() if not paper.end}
         for one, steps in from_disk.items():
             lines = read_log(workspace.places.log(one, self.papers[one].phase)).lines
             molecule = fold(lines)
             assert steps == {step.id for step in ready(molecule, NOW, workspace.others(molecule))}
-            front = next(front for front in found if front.summary.id == one)
+            front = next(front for front in found if front.head.id == one)
             assert bool(front.remark) == (not steps)
 
     @invariant()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from molecule_front import fronts, running
 from molecule_lives import ARM, PATROL, REVIEW, Life, linear
 from molecule_town import put
 
@@ -13,7 +14,6 @@ from mmpm.molecule.proto import Proto
 from mmpm.molecule.readiness import ready
 from mmpm.molecule.steps import Gate, Step, WaitsFor
 from mmpm.ops import mol_run
-from mmpm.ops.mol_ready import fronts, running
 from mmpm.ops.mol_state import Workspace
 
 FAN_OUT = {
@@ -61,7 +61,7 @@ class Town:
     def ready(self, *operands):
         found, problems = fronts(self.workspace, operands)
         assert not problems
-        return {front.summary.id: [one.id for one in front.ready] for front in found}
+        return {front.head.id: [one.id for one in front.ready] for front in found}
 
     def lines(self, molecule_id, phase="mol"):
         with open(self.workspace.places.log(molecule_id, phase), "rb") as file:
@@ -261,7 +261,7 @@ def test_ready_says_why_nothing_is(town):
     gated = town.bond(Proto("mol-gated", title="G", steps=(Step("ask", "Ask", gate=Gate("human")),)))
     busy = town.bond(linear("x", "y"))
     town.do("start", f"{busy}.x", actor="ann")
-    found = {front.summary.id: front.remark for front in fronts(town.workspace)[0]}
+    found = {front.head.id: front.remark for front in fronts(town.workspace)[0]}
     assert "mol squash" in found[done]
     assert "has no steps" in found[empty]
     assert f"mmpm mol gate open {gated}.ask" in found[gated]
@@ -286,8 +286,8 @@ def test_a_log_that_cannot_be_read_hides_no_other_molecule(town):
     with open(town.workspace.places.log("gt-mol-zzz", "mol"), "w") as file:
         file.write("nonsense\n")
     found, problems = fronts(town.workspace)
-    assert [front.summary.id for front in found] == [one]
-    assert "gt-mol-zzz" in problems[0]
+    assert [front.head.id for front in found] == [one]
+    assert "gt-mol-zzz" in str(problems[0])
     assert len(running(town.workspace)[0]) == 1
 
 

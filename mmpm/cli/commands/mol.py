@@ -2,13 +2,9 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from mmpm.cli.output import Styled
 from mmpm.cli.session import Session
-from mmpm.errors import UsageError
 from mmpm.molecule.catalogue import BadLine, Catalogue, Entry
 from mmpm.molecule.records import TEMPLATE
 from mmpm.molecule.wrapping import one_line
@@ -18,28 +14,8 @@ TOLD_PROBLEMS = 20
 TITLE_LIMIT = 120
 
 
-def list_command(
-    *,
-    label: tuple[str, ...] = (),
-    running: bool = False,
-    every: Annotated[bool, Parameter(name="--all")] = False,
-    session: Session,
-) -> None:
-    """List the molecules that can be bonded here; with --tier those that this tier has.
-
-    Args:
-        label: Only those that bear this label; may be repeated.
-        running: List instead the mols and wisps that flow here.
-        every: With --running: also those that have ended.
-        session: This run.
-    """
-    if running or every:
-        if label or not running:
-            raise UsageError("--all goes with --running, and --label does not", "as in `mmpm mol list --running --all`")
-        from mmpm.cli.commands.mol_run import list_running
-
-        list_running(session, with_ended=every)
-        return
+def list_catalogue(session: Session, label: tuple[str, ...]) -> None:
+    """List the molecules that can be bonded here."""
     catalogue = read(session)
     tier = session.options.tier
     found = [entry for entry in catalogue.templates(label) if tier in {None, entry.layer}]
