@@ -80,6 +80,7 @@ from mmpm.errors.molecules import (
     ProtoNotFoundError,
     RecordInTheWayError,
     StepUnknownError,
+    TooManyToDrawError,
     VariablesRefusedError,
 )
 from mmpm.errors.project import (
@@ -245,6 +246,7 @@ __all__ = [
     "StillRequiredError",
     "StoreIncompleteError",
     "SystemRefusedError",
+    "TooManyToDrawError",
     "TrustStateUnreadableError",
     "UnknownHereError",
     "UnknownRegistryError",

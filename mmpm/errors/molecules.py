@@ -188,3 +188,16 @@ class StepUnknownError(MmpmError):
             "`mmpm mol records --steps` lists the steps of each",
             {"step": step, "molecule": molecule_id, "near": meant},
         )
+
+
+class TooManyToDrawError(MmpmError):
+    """A molecule has more steps, or more lines between them, than a picture can show."""
+
+    code = "too-many-to-draw"
+
+    def __init__(self, molecule_id: str, count: int, what: str, most: int) -> None:
+        super().__init__(
+            f"{printable(molecule_id, 200)} has {count} {what}: a picture shows at most {most}",
+            "draw a part of it, `mmpm mol graph ID.STEP`, or look at `mmpm mol show ID --parallel`",
+            {"id": molecule_id, "count": count, "what": what, "most": most},
+        )

@@ -55,6 +55,7 @@ class Node:
         gate: what has to happen outside, in words; empty for nothing.
         waits: what it waits for, as in the seed: ``Needs: .1``.
         note: who is at it, or why it ended.
+        since: since when somebody is at it; else empty.
         is_arm: whether it was bonded while the molecule ran.
     """
 
@@ -67,6 +68,7 @@ class Node:
     standing: Standing = "template"
     waits: tuple[str, ...] = ()
     note: str = ""
+    since: str = ""
     is_arm: bool = False
 
 
@@ -122,13 +124,20 @@ class Chart:
         return {standing: count for standing, count in found.items() if count}
 
     def waves(self) -> tuple[tuple[str, ...], ...]:
-        """Give the steps that may run at once, wave by wave; nothing where steps wait for each other."""
+        """Give the steps that may run at once, wave by wave; nothing where steps wait for each other.
+
+        Arms stand after what they hang on, where that leads to no circle.
+        """
+        ids = [node.id for node in self.nodes]
         edges = [Edge(node.id, node.parent, "parent-child") for node in self.nodes if node.parent]
         edges += [Edge(link.step, link.on, "blocks") for link in self.links if link.kind != "spawned"]
-        try:
-            return groups([node.id for node in self.nodes], edges)
-        except ValueError:
-            return ()
+        arms = [Edge(link.step, link.on, "blocks") for link in self.links if link.kind == "spawned"]
+        for wanted in ([*edges, *arms], edges):
+            try:
+                return groups(ids, wanted)
+            except ValueError:
+                continue
+        return ()
 
     def work(self) -> tuple[tuple[str, ...], ...]:
         """Give the waves without parents that only hold what is below them."""
@@ -239,6 +248,7 @@ def of_molecule(molecule: Molecule, now: str, others: Mapping[str, Outcome] | No
                 standing=standing,
                 waits=tuple(_holds(record.step, view.own_holds(record))) if standing == "open" else (),
                 note=_note(record, standing),
+                since=record.started_at if standing == "in_progress" else "",
                 is_arm=step_id in molecule.arms,
             )
         )
@@ -391,5 +401,5 @@ def _ended_as(outcome: StepOutcome) -> Standing:
 
 def _note(record: StepRecord, standing: Standing) -> str:
     if standing == "in_progress":
-        return f"by {record.started_by} since {record.started_at}"
+        return f"by {record.started_by}"
     return record.reason if standing in {"failed", "skipped"} else ""

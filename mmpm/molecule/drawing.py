@@ -214,7 +214,8 @@ class _Tree:
         if node.standing == "ready":
             yield " ready", "cyan"
         if node.note:
-            yield f" {one_line(node.note, TITLE_COLUMNS)}", "red" if node.standing == "failed" else "dim"
+            since = f" since {node.since}" if node.since else ""
+            yield f" {one_line(node.note, TITLE_COLUMNS)}{since}", "red" if node.standing == "failed" else "dim"
 
 
 def _named(node: Node, name: str) -> Piece:

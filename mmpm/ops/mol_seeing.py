@@ -16,6 +16,7 @@ from mmpm.molecule.chart import Chart, of_catalogue, of_digest, of_molecule, of_
 from mmpm.molecule.events import is_molecule_id
 from mmpm.ops.mol_catalogue import ShownMolecule, show_molecule
 from mmpm.ops.mol_cook import Dish, cook_formula
+from mmpm.plan import Plan, WriteFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,3 +123,14 @@ def _squashed(operand: str, workspace: Workspace) -> Seen | None:
         return None
     chart = of_digest(digest)
     return Seen(Outcomes(digest, step), chart.below(step, operand) if step else chart)
+
+
+def plan_picture(path: str, data: bytes, *, force: bool) -> Plan:
+    """Plan to write a picture.
+
+    Args:
+        path: absolute.
+        data: of the file.
+        force: write over a file that is there.
+    """
+    return Plan((WriteFiles(((path, data, 0o644),), overwrite=force),))
