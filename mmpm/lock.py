@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from mmpm.textform import Reader, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FORMAT_VERSION = 1
 SECTIONS = ("formulas", "molecules")
@@ -71,6 +75,36 @@ class Lockfile:
     def get(self, name: str) -> Locked | None:
         """Give the release of `name`, scoped name included, if it is locked."""
         return next((release for release in self.releases if release.name == name), None)
+
+    @property
+    def cooked(self) -> tuple[Locked, ...]:
+        """The formulas and bundles that are asked for as molecules: a catalogue gets what they are cooked to."""
+        asked = {name for section, name, _ in self.requirements if section == "molecules"}
+        if not asked:
+            return ()
+        return tuple(one for one in self.releases if one.name in asked and one.kind != "molecules")
+
+    @property
+    def placed(self) -> tuple[Locked, ...]:
+        """The releases whose files lie in a formulas folder: not those that only molecules are made of."""
+        cooked = self.cooked
+        if not cooked:
+            return tuple(one for one in self.releases if one.kind != "molecules")
+        formulas = self.reached(name for section, name, _ in self.requirements if section == "formulas")
+        ingredients = self.reached(one.name for one in cooked) - formulas
+        return tuple(one for one in self.releases if one.kind != "molecules" and one.name not in ingredients)
+
+    def reached(self, names: Iterable[str]) -> set[str]:
+        """Give the names of those of the releases `names` that are locked, and of all that they require."""
+        by_name = {one.name: one for one in self.releases}
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in by_name and name not in found:
+                found.add(name)
+                waiting += [required for required, _ in by_name[name].requires]
+        return found
 
 
 def requirement_text(

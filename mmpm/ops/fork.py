@@ -58,7 +58,7 @@ def plan_fork(context: Context, name: str, new: str | None = None, *, dry_run: b
     text = manifest.without_requirement(entry.name) if manifest.text else ""
     plan = plan_lockfile(
         context,
-        drop(lock_of(context, files), {entry.name}),
+        drop(lock_of(context, files), {("formulas", entry.name)}),
         files=files,
         manifest=text if text != manifest.text else None,
         dry_run=dry_run,

@@ -1,4 +1,9 @@
-"""What an installing verb also plans where the lock has fragments of molecules: the catalogue of the tier, merged."""
+"""What an installing verb also plans where the lock has molecules: the catalogue of the tier, merged.
+
+Molecules are fragments (releases of kind molecules), and the formulas and bundles that are asked for as molecules: of
+these the catalogue gets the records that they are cooked to, with the ingredients that the lock has. Overlays are for
+formulas alone: a lock gives the same catalogue everywhere.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from mmpm.execute.fetch import fetch
 from mmpm.execute.trees import read_trees
 from mmpm.plan import WriteText
 from mmpm.project.files import content_id, read_optional, real_path
+from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
 from mmpm.textform import MAX_BYTES
 from mmpm_store.ids import ObjectId
 
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.lock import Locked, Lockfile
+    from mmpm.molecule.inheritance import Ingredient
 
 PUT_FILE = "mmpm/catalogue.json"
 
@@ -28,7 +35,7 @@ class Fragments:
 
     Attributes:
         texts: the catalogue and what was put into it, where they change.
-        trees: ``blake3:..`` of the fragments' listings: the store keeps them.
+        trees: ``blake3:..`` of the listings of molecules, and of all that they are made of: the store keeps them.
         names: the releases.
         fresh: those of them that put something else there than before.
         watched: absolute paths of both files; empty where they are not ours to look at.
@@ -50,9 +57,12 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
         DocumentUnreadableError: the catalogue is too large or no UTF-8, or the list of what was put is damaged.
         ObjectsMissingError: a fragment is neither in the store nor at any registry at hand.
         ReleaseMalformedError: a fragment has another number of files than one.
+        CookError, FormulaSyntaxError, FormulaInvalidError: a formula gives no molecule.
         LeadsOutsideError: a project's catalogue is a link out of it.
     """
-    wanted = [locked for locked in lock.releases if locked.kind == "molecules"]
+    cooked = lock.cooked
+    wanted = [*(locked for locked in lock.releases if locked.kind == "molecules"), *cooked]
+    wanted.sort(key=lambda locked: locked.name)
     folder = f"{context.project.root}/.beads"
     list_path = f"{folder}/{PUT_FILE}"
     list_data = read_optional(list_path)
@@ -68,7 +78,7 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     before = _put_before(list_path, list_data)
     data = read_optional(path)
     check_catalogue_text(path, data)
-    lines, owner, notes = _lines(context, wanted, sources)
+    lines, owner, notes = _lines(context, lock, wanted, sources)
     merged = merge(data or b"", {key: line for one in before.values() for key, line in one.items()}, lines)
     notes += [
         f"{record_id} of {owner[record_id]} is left out: {path} has another that mmpm did not write"
@@ -81,8 +91,8 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     texts += _text("catalogue", list_path, format_put(put), list_data)
     return Fragments(
         tuple(texts),
-        tuple(locked.tree for locked in wanted),
-        tuple(one.name for one in wanted),
+        tuple(dict.fromkeys(locked.tree for locked in (*wanted, *_ingredients(lock, cooked)))),
+        tuple(dict.fromkeys(locked.name for locked in (*wanted, *_ingredients(lock, cooked)))),
         tuple(one.name for one in wanted if dict(put[key := f"{one.name}@{one.version}"]) != before.get(key)),
         (path, list_path),
         tuple(notes),
@@ -90,17 +100,21 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
 
 
 def _lines(
-    context: Context, wanted: Sequence[Locked], sources: Sequence[str]
+    context: Context, lock: Lockfile, wanted: Sequence[Locked], sources: Sequence[str]
 ) -> tuple[dict[str, bytes], dict[str, str], list[str]]:
     """Give the lines that are wanted and the release of each, by record id, and what is left out."""
     from mmpm.molecule.merging import read_fragment
 
+    kitchen = _LockKitchen(context, lock, sources)
     lines: dict[str, bytes] = {}
     owner: dict[str, str] = {}
     notes: list[str] = []
     for locked in wanted:
         name = f"{locked.name}@{locked.version}"
-        records, faults = read_fragment(_bytes_of(context, locked, sources))
+        if locked.kind == "molecules":
+            records, faults = read_fragment(_bytes_of(context, locked, sources))
+        else:
+            records, faults = kitchen.records(locked), ()
         notes += [f"{name} is left out in part: {fault}" for fault in faults]
         for record_id, line in records.items():
             if record_id in owner:
@@ -139,19 +153,71 @@ def check_catalogue_text(path: str, data: bytes | None) -> None:
         raise DocumentUnreadableError(path, "it is not UTF-8", "correct that line", line) from error
 
 
+def _ingredients(lock: Lockfile, cooked: Sequence[Locked]) -> list[Locked]:
+    names = lock.reached(one.name for one in cooked)
+    return [one for one in lock.releases if one.name in names and one.kind != "molecules"]
+
+
+class _LockKitchen:
+    """Cooks formulas of a lock with what the lock has, each read once."""
+
+    def __init__(self, context: Context, lock: Lockfile, sources: Sequence[str]) -> None:
+        self._context = context
+        self._sources = sources
+        self._by_name = {locked.name: locked for locked in lock.releases if locked.kind != "molecules"}
+        for locked in tuple(self._by_name.values()):
+            # A formula that is made with another names it without its scope.
+            self._by_name.setdefault(locked.name.rpartition("/")[2], locked)
+        self._read: dict[str, Ingredient] = {}
+
+    def records(self, locked: Locked) -> dict[str, bytes]:
+        """Give the lines of the records that a formula is cooked to, by record id.
+
+        Raises:
+            CookError: it cannot be cooked.
+        """
+        from mmpm.molecule.cooking import cook
+        from mmpm.molecule.record_protos import to_records
+
+        proto = cook(self._ingredient(locked), self._load).proto
+        return {record.id: record.to_bytes() for record in to_records(proto)}
+
+    def _load(self, name: str) -> Ingredient | None:
+        locked = self._by_name.get(name)
+        return self._ingredient(locked) if locked is not None else None
+
+    def _ingredient(self, locked: Locked) -> Ingredient:
+        from mmpm.model.formula import parse_formula
+        from mmpm.molecule.inheritance import Ingredient
+        from mmpm.molecule.proto import Source
+
+        if locked.name not in self._read:
+            data = _bytes_of(self._context, locked, self._sources)
+            formula = parse_formula(data, f"{locked.installed_name}{FLAT_SUFFIX}")
+            source = Source(locked.name, locked.version, locked.checksum, "release")
+            self._read[locked.name] = Ingredient(formula, source)
+        return self._read[locked.name]
+
+
 def _bytes_of(context: Context, locked: Locked, sources: Sequence[str]) -> bytes:
+    """Give a fragment, or a formula's text."""
     trees, absent = read_trees(context.store, [locked.tree])
     if absent:
         fetch(context, absent, sources, [locked.name])
         trees, _ = read_trees(context.store, [locked.tree])
     entries = trees[locked.tree].entries
+    if locked.kind == "bundle":
+        entries = tuple(entry for entry in entries if entry.path == BUNDLE_FORMULA)
     if len(entries) != 1:
-        reason = f"is to be one fragment, but its listing has {len(entries)} files"
+        thing = {"bundle": "a bundle with one formula", "formula": "one formula"}.get(locked.kind, "one fragment")
+        reason = f"is to be {thing}, but its listing has {len(entries)} files of that kind"
         raise ReleaseMalformedError(locked.name, locked.version, reason)
-    identity = ObjectId.parse(str(entries[0].id))
-    if not context.store.has(identity):
-        fetch(context, [str(identity)], sources, [locked.name], sizes={str(identity): entries[0].size})
-    return context.store.read(identity)
+    # Of a bundle all of it: its checksum is held against every file before the change is made.
+    sizes = {str(entry.id): entry.size for entry in trees[locked.tree].entries}
+    missing = [one for one in sizes if not context.store.has(ObjectId.parse(one))]
+    if missing:
+        fetch(context, missing, sources, [locked.name], sizes=sizes)
+    return context.store.read(ObjectId.parse(str(entries[0].id)))
 
 
 def _text(role: str, path: str, new: bytes, old: bytes | None) -> list[WriteText]:

@@ -1,4 +1,8 @@
-"""`mol install`, `mol uninstall`: releases of molecules, chosen and locked like any other, merged into a catalogue."""
+"""`mol install`, `mol uninstall`: molecules, chosen and locked like any other release, merged into a catalogue.
+
+A release of kind molecules is merged as it is; a formula or a bundle is cooked to records, and its file is installed
+nowhere, unless it is among the formulas of the manifest as well.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ def prepare_mol_install(context: Context, references: Sequence[Reference], *, dr
     """Plan that the tier of `context` has these releases of molecules, and their records in its catalogue.
 
     Raises:
-        UsageError: a name twice, or a release that is no molecules.
+        UsageError: a name twice.
         MmpmError: as for `plan_change`.
     """
     names = [str(reference.name) for reference in references]
@@ -36,12 +40,7 @@ def prepare_mol_install(context: Context, references: Sequence[Reference], *, dr
                 manifest = edited(manifest, manifest.with_requirement(wanted))
         return manifest
 
-    change = plan_change(context, edit, dry_run=dry_run)
-    for name in names:
-        locked = change.resolved.lock.get(name)
-        if locked is not None and locked.kind != "molecules":
-            raise UsageError(f"{name} {locked.version} is a {locked.kind}", f"run `mmpm install {name}`")
-    return change
+    return plan_change(context, edit, dry_run=dry_run)
 
 
 def _wanted(reference: Reference, before: Wanted | None) -> Wanted:

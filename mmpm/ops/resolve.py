@@ -342,7 +342,7 @@ class _Question:
         """Write the answer down as a lock."""
         chosen: dict[str, Chosen] = {}
         lines: list[Locked] = []
-        asked = {one.name: one for one in self.wanted}
+        asked = {one.name: one for one in self.wanted if one.section == "formulas"}
         pinned = {name for name, wanted in self.roots if wanted.is_exact}
         histories: dict[str, tuple[Release, ...]] = {}
         for name, version in resolution.versions.items():

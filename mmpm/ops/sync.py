@@ -168,7 +168,7 @@ def plan_lockfile(
         ObjectsMissingError: a listing is neither in the store nor at any registry at hand.
         PolicyBarredError: policy bars something that would be linked.
     """
-    check_names(lock.releases)
+    check_names(lock.placed)
     files = files or read_project(context.project)
     receipt = with_files(files.receipt, files.formulas)
     sources = tuple(dict.fromkeys(registry for locked in lock.releases if (registry := registry_of(locked.source))))
@@ -283,7 +283,7 @@ def requirements_of(manifest: Manifest) -> tuple[tuple[str, str, str], ...]:
 
 
 def _trees(context: Context, lock: Lockfile, sources: tuple[str, ...]) -> dict[str, Tree]:
-    wanted = [locked.tree for locked in lock.releases if locked.kind != "molecules"]
+    wanted = [locked.tree for locked in lock.placed]
     trees, absent = read_trees(context.store, wanted)
     if absent:
         fetch(context, absent, sources, [locked.name for locked in lock.releases if locked.tree in absent])
@@ -299,12 +299,10 @@ def _entries(
     levels: Mapping[str, tuple[str, int]],
     serials: Mapping[str, int],
 ) -> list[Installed]:
-    asked = {name: text for _, name, text in lock.requirements}
+    asked = {name: text for _, name, text in reversed(lock.requirements)}  # of both sections that of the formulas
     now = context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     entries = []
-    for locked in lock.releases:
-        if locked.kind == "molecules":
-            continue
+    for locked in lock.placed:
         level, serial = levels.get(locked.name) or ("unverified", serials.get(registry_of(locked.source), 0))
         entries.append(
             Installed(

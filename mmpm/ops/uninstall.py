@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmpm.errors import LockMissingError, NotInstalledError, StillRequiredError
+from mmpm.errors import LockMissingError, NotInstalledError, StillRequiredError, UsageError
 from mmpm.execute.install import begin_change
 from mmpm.lock import SECTIONS, Lockfile
 from mmpm.ops.receipts import speaks_alone, standing_lock
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
     from mmpm.project.files import ProjectFiles
 
 
-def plan_uninstall(context: Context, names: Sequence[str], *, dry_run: bool = False) -> Plan:
+def plan_uninstall(context: Context, names: Sequence[str], *, section: str = "formulas", dry_run: bool = False) -> Plan:
     """Plan the removal of `names` (full names, or the names that they are installed under).
 
     Nothing is solved again: what stays keeps its version, and no registry is asked.
 
+    Args:
+        context: the project and the store.
+        names: what goes.
+        section: where a name is asked for both as a formula and as molecules, only this goes.
+        dry_run: nothing will be applied.
+
     Raises:
         NotInstalledError: the lock has no such release.
+        UsageError: as molecules, and it is asked for as a formula alone.
         StillRequiredError: what stays requires it.
     """
     if not dry_run:
@@ -35,16 +42,23 @@ def plan_uninstall(context: Context, names: Sequence[str], *, dry_run: bool = Fa
     lock = lock_of(context, files)
     manifest = read_manifest(context.project.manifest_path)
     text = manifest.text
-    gone = set()
+    gone: set[tuple[str, str]] = set()
+    asked = {(one.section, one.name) for one in manifest.wanted} | {
+        (place, name) for place, name, _ in lock.requirements
+    }
     for name in names:
-        full = _full_name(lock, name)
-        if full is None and not any(manifest.find(name, section) for section in SECTIONS):
+        full = _full_name(lock, name) or name
+        sections = [one for one in SECTIONS if (one, full) in asked]
+        if lock.get(full) is None and not sections:
             raise NotInstalledError(name, context.project.root)
-        gone.add(full or name)
-    for name in sorted(gone):
-        for section in SECTIONS:
-            if manifest.find(name, section):
-                text = parse_manifest(text, manifest.path).without_requirement(name, section)
+        if section == "molecules" and sections == ["formulas"]:
+            raise UsageError(f"{full} is here as a formula, not as molecules", f"run `mmpm uninstall {full}`")
+        gone.update((one, full) for one in (sections if section not in sections else [section]))
+        if not sections:
+            gone.add((section, full))  # nobody asks for it: what requires it will be named
+    for place, name in sorted(gone):
+        if manifest.find(name, place):
+            text = parse_manifest(text, manifest.path).without_requirement(name, place)
     left = drop(lock, gone)
     return plan_lockfile(context, left, files=files, manifest=text if text != manifest.text else None, dry_run=dry_run)
 
@@ -60,22 +74,17 @@ def lock_of(context: Context, files: ProjectFiles) -> Lockfile:
     return standing_lock(context, files)
 
 
-def drop(lock: Lockfile, names: set[str]) -> Lockfile:
-    """Give `lock` without the requirements `names` and without every release that nothing then requires.
+def drop(lock: Lockfile, gone: set[tuple[str, str]]) -> Lockfile:
+    """Give `lock` without the requirements `gone` (section, name) and without every release that nothing then requires.
 
     Raises:
-        StillRequiredError: a release that stays requires one of `names`.
+        StillRequiredError: a release that stays requires one of them.
     """
-    requirements = tuple(row for row in lock.requirements if row[1] not in names)
+    requirements = tuple(row for row in lock.requirements if row[:2] not in gone)
     by_name = {locked.name: locked for locked in lock.releases}
-    reached: set[str] = set()
-    waiting = [name for _, name, _ in requirements]
-    while waiting:
-        name = waiting.pop()
-        if name in by_name and name not in reached:
-            reached.add(name)
-            waiting += [required for required, _ in by_name[name].requires]
-    for name in sorted(names & reached):
+    asked = [name for _, name, _ in requirements]
+    reached = lock.reached(asked)
+    for name in sorted({name for _, name in gone}.intersection(reached).difference(asked)):
         by = [one for one in sorted(reached) if name in dict(by_name[one].requires)]
         raise StillRequiredError(name, by)
     return Lockfile(requirements, tuple(locked for locked in lock.releases if locked.name in reached))

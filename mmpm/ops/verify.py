@@ -120,8 +120,8 @@ def _not_installed(lock: Lockfile | None, receipt: Receipt) -> list[Verified]:
     here = {entry.name for entry in receipt.entries}
     return [
         Verified(locked.name, locked.version, 0, ("is locked, but not installed",))
-        for locked in lock.releases
-        if locked.name not in here and locked.kind != "molecules"
+        for locked in lock.placed
+        if locked.name not in here
     ]
 
 

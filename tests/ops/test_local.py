@@ -127,10 +127,10 @@ def test_uninstalling_takes_along_what_nothing_else_requires(site):
     two = replace(site.release("two", "1.0.0", b"two"), requires=(("base", "*"),))
     lock = site.lock(one, two)
     lock = type(lock)(lock.requirements, (base, one, two))
-    assert [locked.name for locked in drop(lock, {"one"}).releases] == ["base", "two"]
-    assert drop(lock, {"one", "two"}).releases == ()
+    assert [locked.name for locked in drop(lock, {("formulas", "one")}).releases] == ["base", "two"]
+    assert drop(lock, {("formulas", "one"), ("formulas", "two")}).releases == ()
     with pytest.raises(StillRequiredError, match="base is required by one, two"):
-        drop(lock, {"base"})
+        drop(lock, {("formulas", "base")})
 
 
 def test_uninstalling_edits_the_manifest_and_keeps_its_comments(site):

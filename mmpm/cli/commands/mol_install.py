@@ -12,6 +12,8 @@ from mmpm.project.mol_files import FILE
 def install(*names: str, session: Session) -> None:
     """Put the molecules of releases into your catalogue, ~/.beads/molecules.jsonl; with --tier into another.
 
+    A formula is cooked, and its records are put there; `mmpm install` would put its file among the formulas.
+
     Args:
         names: NAME, NAME@RANGE or hop://...
         session: This run.
@@ -53,7 +55,7 @@ def uninstall(*names: str, session: Session) -> None:
         raise UsageError("mol uninstall: name at least one release")
     _choose_user(session)
     context = session.context()
-    plan = plan_uninstall(context, names, dry_run=session.options.dry_run)
+    plan = plan_uninstall(context, names, section="molecules", dry_run=session.options.dry_run)
     outcome = run_plan(session, context, plan, schema="mmpm.mol-uninstall/1")
     if outcome is not None:
         for name in names:
