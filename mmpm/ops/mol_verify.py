@@ -234,7 +234,7 @@ def _logged(places: MolPlaces, molecule_id: str) -> Molecule | None:
     Raises:
         MoleculeLogError: it is there and cannot be used.
     """
-    logs = (fold_log(places.log(molecule_id, phase), molecule_id) for phase in PHASES)
+    logs = (fold_log(places.log(molecule_id, phase), molecule_id, phase) for phase in PHASES)
     return next((log.molecule for log in logs if log is not None), None)
 
 

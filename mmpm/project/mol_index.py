@@ -261,7 +261,7 @@ class MolIndex:
                 if log is None:
                     return Row(key, [], read_at, "", [], [], [])
                 try:
-                    folded = fold_lines(log, path, molecule_id)
+                    folded = fold_lines(log, path, molecule_id, key.partition("/")[0])
                 finally:
                     stamp, fingerprint = log.stamp, log.fingerprint
         except MoleculeLogError as error:

@@ -32,7 +32,7 @@ class FoldedLog:
     fingerprint: str
 
 
-def fold_log(path: str, molecule_id: str) -> FoldedLog | None:
+def fold_log(path: str, molecule_id: str, phase: str) -> FoldedLog | None:
     """Read the log of a molecule; None where there is none, or nothing but what a killed writer left of its bond.
 
     Raises:
@@ -40,14 +40,14 @@ def fold_log(path: str, molecule_id: str) -> FoldedLog | None:
     """
     try:
         with open_log(path) as log:
-            return fold_lines(log, path, molecule_id) if log is not None else None
+            return fold_lines(log, path, molecule_id, phase) if log is not None else None
     except OSError as error:
         raise MoleculeLogError(path, error.strerror or str(error)) from error
     except ValueError as error:
         raise MoleculeLogError(path, str(error)) from error
 
 
-def fold_lines(log: LogLines, path: str, molecule_id: str) -> FoldedLog | None:
+def fold_lines(log: LogLines, path: str, molecule_id: str, phase: str) -> FoldedLog | None:
     """Do as `fold_log` does with an open log.
 
     Raises:
@@ -62,6 +62,8 @@ def fold_lines(log: LogLines, path: str, molecule_id: str) -> FoldedLog | None:
         if not log.size and log.is_torn:
             return None
         raise MoleculeLogError(path, "it does not begin with the bond of that molecule")
+    if molecule.phase != phase:
+        raise MoleculeLogError(path, f"it is the log of a {molecule.phase} among those of {phase}s")
     molecule = replace(molecule, problems=(*log.problems, *molecule.problems))
     return FoldedLog(path, molecule, log.bytes_read, log.fingerprint)
 
@@ -73,7 +75,7 @@ def read_molecule(places: MolPlaces, molecule_id: str) -> tuple[Molecule, Folded
         MoleculeLogError: log or digest cannot be used.
     """
     for phase in ("mol", "wisp"):
-        folded = fold_log(places.log(molecule_id, phase), molecule_id)
+        folded = fold_log(places.log(molecule_id, phase), molecule_id, phase)
         if folded is not None:
             return with_digest(places, folded.molecule), folded
     return None

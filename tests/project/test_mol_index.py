@@ -229,7 +229,7 @@ def test_what_a_command_appended_is_noted_and_not_read_again(town):
     molecule_id = town.pour(REVIEW)
     assert read_by(town) == 1
     path = town.log(molecule_id)
-    before = fold_log(path, molecule_id)
+    before = fold_log(path, molecule_id, "mol")
     made = town.do(molecule_id, "close", "discovery.files", "done")
     after = apply(before.molecule, made.line)
     MolIndex(town.cache, town.places).note(before, after, made.line.to_bytes(), NOW)
@@ -238,7 +238,7 @@ def test_what_a_command_appended_is_noted_and_not_read_again(town):
 
 def test_nothing_is_noted_where_somebody_else_wrote_too(town):
     molecule_id = town.pour(REVIEW)
-    before = fold_log(town.log(molecule_id), molecule_id)
+    before = fold_log(town.log(molecule_id), molecule_id, "mol")
     made = town.do(molecule_id, "close", "discovery.files", "done")
     town.do(molecule_id, "close", "discovery.deps", "done")
     after = apply(before.molecule, made.line)
