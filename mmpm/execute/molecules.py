@@ -70,15 +70,19 @@ def apply_squash(_context: Context, action: SquashMolecule) -> str:
     """
     places = MolPlaces(action.root)
     path = places.digest(action.id)
+    log = places.log(action.id, action.phase)
+    if action.phase == "mol":
+        # Where its end cannot be written it is refused before its digest is there.
+        os.close(os.open(log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC))
     _note(places, "squash", action.id, action.phase)
     make_folder(places.digests)
     if not exclusive_create(path, action.digest):
         _forget(places)
         raise MoleculeLogError(path, "it is there already, and would be written over", "move it away")
     if action.phase == "wisp":
-        remove(places.log(action.id, action.phase))
+        remove(log)
     else:
-        append(places.log(action.id, action.phase), action.line)
+        append(log, action.line)
     _forget(places)
     return path
 

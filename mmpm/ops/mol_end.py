@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mmpm.project.mol_log import LogFile
 
 OLDER: Final = "24h"
+_BEGINNING: Final = b'{"actor":'
 # `.<name>.<process>.<8 hex digits>.tmp`, as `mmpm_store.durable` writes beside a log, a digest or the audit log.
 _LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9_.-]+\.[0-9]+\.[0-9a-f]{8}\.tmp")
 
@@ -152,6 +153,7 @@ def plan_gc(workspace: Workspace, older: str, stamp: Stamp) -> Collecting:
     stale: list[Stale] = []
     ended: list[str] = []
     dropped: list[tuple[str, int]] = []
+    leftovers = find_leftovers(workspace)
     progress = workspace.context.progress
     logs = list_logs(workspace.places)
     progress.start("Looking through molecules...", len(logs), "logs")
@@ -172,10 +174,11 @@ def plan_gc(workspace: Workspace, older: str, stamp: Stamp) -> Collecting:
             case CompactLog():
                 actions.append(found)
                 dropped.append((found.id, found.lines))
+            case RemoveLeftovers():
+                leftovers += found.paths
             case str() as note if note:
                 notes.append(note)
     progress.finish()
-    leftovers = find_leftovers(workspace)
     if leftovers:
         actions.append(RemoveLeftovers(leftovers))
     return Collecting(Plan(tuple(actions), notes=tuple(notes)), tuple(stale), tuple(ended), leftovers, tuple(dropped))
@@ -198,12 +201,16 @@ def find_leftovers(workspace: Workspace) -> tuple[str, ...]:
 
 def _look(
     workspace: Workspace, log: LogFile, before: str, stamp: Stamp
-) -> tuple[BurnMolecule, Stale] | CompleteEnding | CompactLog | str | None:
+) -> tuple[BurnMolecule, Stale] | CompleteEnding | CompactLog | RemoveLeftovers | str | None:
     """Say what is to be done about one log; a text says why nothing is."""
     places = workspace.places
     read = read_log(log.path)
+    if read is None:
+        return None
+    if not read.size and _never_began(log.path):
+        return RemoveLeftovers((log.path,))
     molecule = workspace.molecule(log.id)
-    if read is None or molecule is None:
+    if molecule is None:
         return None
     has_digest = os.path.lexists(places.digest(log.id))
     flows = is_live(fold(read.lines).state)
@@ -217,6 +224,13 @@ def _look(
     if done.reason:
         return f"{log.path}: {done.reason}; it is left alone"
     return CompactLog(places.root, log.id, log.phase, done.dropped) if done.dropped else None
+
+
+def _never_began(path: str) -> bool:
+    """Tell whether a log without a whole line is what a killed bond left, where the disk has no hard links."""
+    with open(path, "rb") as file:
+        start = file.read(len(_BEGINNING))
+    return _BEGINNING.startswith(start)
 
 
 def _is_burned(lines: Sequence[Line]) -> bool:
