@@ -16,7 +16,9 @@ from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
 from mmpm.molecule.variables import names_in
 from mmpm.ops.mol_cook import cook_formula
 from mmpm.ops.mol_state import Address, accepted
-from mmpm.plan import AppendLine, Plan
+from mmpm.plan import AppendLine, Plan, PutObject
+from mmpm.project.files import content_id
+from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,7 +166,8 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         made = _poured(workspace, bond, wish, stamp, notes)
     else:
         made = _attached(workspace, workspace.address(here[0].id), bond, wish, stamp)
-    return replace(made, plan=replace(made.plan, notes=tuple(dict.fromkeys(notes))))
+    actions = (*_kept(context, bond), *made.plan.actions)
+    return replace(made, plan=Plan(actions, notes=tuple(dict.fromkeys(notes))))
 
 
 def _dish(workspace: Workspace, context: Context, cwd: str, operand: str) -> Dish:
@@ -206,6 +209,14 @@ def _check_options(wish: Wish, form: str) -> None:
         if form == "compound" and option in _ONLY_LATER:
             remedy = f"give {option} when the compound is bonded: `mmpm mol bond NAME {option} ..`"
         raise UsageError(f"{option} means nothing {where}", remedy)
+
+
+def _kept(context: Context, bond: Bond) -> tuple[PutObject, ...]:
+    """Give what keeps a proto as it was bonded, for `mol distill` and whoever asks later what ran; once is enough."""
+    data = bond.proto.to_bytes()
+    if context.store.has(ObjectId.of(data)):
+        return ()
+    return (PutObject(content_id(data), data, f"the proto of {bond.proto.name}"),)
 
 
 def _swaps(context: Context, cwd: str, wish: Wish, notes: list[str]) -> dict[str, Proto]:

@@ -8,7 +8,10 @@ import pytest
 from corpus import corpus_folder
 from molecule_roots import MolRoot
 
+from mmpm.molecule.proto import Proto
 from mmpm.molecule.state import fold
+from mmpm_store.ids import ObjectId
+from mmpm_store.objects import Store
 
 VAPOR = """formula = "mol-sweep"
 version = 2
@@ -96,7 +99,9 @@ def test_a_file_is_bonded_by_its_path_and_its_release_or_checksum_is_kept(rig):
     known = now(rig, made, "wisp").provenance
     assert (known.name, known.version) == ("mol-mine", "2.0.0")
     assert known.checksum.startswith("sha256:")
-    assert known.object_id.startswith("blake3:")
+    # What ran can be read again, whatever becomes of the file.
+    store = Store.open(str(rig.terminal.home / ".local" / "share" / "mmpm" / "store"))
+    assert Proto.parse(store.read(ObjectId.parse(known.object_id))).name == "mol-mine"
     assert now(rig, made, "wisp").bonded_by == "me"
 
 
@@ -221,10 +226,16 @@ def test_values_that_nothing_takes_and_placeholders_that_stay_are_said(rig):
 
 
 def test_a_dry_run_says_what_would_be_and_leaves_nothing(rig):
-    rig.terminal.play("""
+    box, sweep = (
+        json.loads(rig.done("mol", "cook", name, "--json").out)["object"]
+        for name in ("mol-engineer-in-box", "mol-sweep")
+    )
+    rig.terminal.play(f"""
         $ mmpm mol pour mol-engineer-in-box --var feature_name=x --dry-run
+        would put the proto of mol-engineer-in-box into the store as {box}
         would bond mol-engineer-in-box as a new mol: Engineer in Box: x, 5 steps
         $ mmpm mol wisp mol-sweep --ref yard --dry-run
+        would put the proto of mol-sweep into the store as {sweep}
         would bond mol-sweep as rig-wisp-yard: mol-sweep, 1 step
         $ mmpm mol bond mol-sweep mol-sweep --as twice --dry-run
         would write ~/rig/.beads/molecules.jsonl

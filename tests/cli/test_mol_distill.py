@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mmpm.receipt import Installed, InstalledFile, Receipt, format_receipt
+from mmpm_store.objects import Store
 
 if TYPE_CHECKING:
     from terminal import Terminal
@@ -106,6 +108,11 @@ def test_where_the_formula_is_gone_its_variables_are_required_and_it_is_said(ter
     first = begin(terminal, "pour", "mol-review", "--var", "what=src")
     path = formulas / "mol-review.formula.toml"
     path.write_text(path.read_text() + "# changed\n")
+    seen = terminal.run("mol", "distill", first, "mol-still", "-o", "out/still.formula.toml")
+    assert "no longer here" not in seen.err  # the store has kept the proto
+    store = Store.open(str(terminal.home / ".local" / "share" / "mmpm" / "store"))
+    for identity, executable, _ in list(store.objects()):
+        Path(store.path_of(identity, executable)).unlink()
     seen = terminal.run("mol", "distill", first, "mol-again", "-o", "out/x.formula.toml")
     assert "mol-review 4.0.0 as it was bonded is no longer here" in seen.err
     text = (terminal.cwd / "out" / "x.formula.toml").read_text()
