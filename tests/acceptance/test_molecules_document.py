@@ -7,10 +7,12 @@ printed and in the files.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
-from world import World
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from world import World
 
 ENGINEER = {
     "id": "mol-engineer-in-box",
@@ -26,12 +28,6 @@ SCAN = {
     "labels": ["template", "plugin", "witness", "tier:haiku"],
     "issue_type": "task",
 }
-
-
-@pytest.fixture
-def world(tmp_path):
-    with World(tmp_path) as world:
-        yield world
 
 
 class Rig:
