@@ -29,7 +29,7 @@ def list_command(
         list_catalogue(session, label)
         return
     if label or not running:
-        raise UsageError("--all goes with --running, and --label does not", "as in `mmpm mol list --running --all`")
+        raise UsageError("--all goes with --running, and --label does not", "write `mmpm mol list --running --all`")
     from mmpm.cli.commands.mol_ready import list_running
 
     list_running(session, with_ended=every)
