@@ -90,9 +90,12 @@ def audit_confusion(context: Context) -> Audit:
             having.setdefault(name, []).append(position)
     claims, locked = _of_project(context)
     registries = [shelf.config for shelf in shelves]
+    posted = [{entry.name for entry in shelf.entries if entry.kind == "records"} for shelf in shelves]
     described = [(shelf.config, {entry.name: entry.version for entry in shelf.entries}) for shelf in shelves]
     found = []
     for name, positions in sorted(having.items()):
+        if all(name in posted[one] for one in positions):
+            continue  # records are read from every registry, and run nothing: nobody can stand in front
         bound = claims.get(name) or (scope.id if (scope := scope_owner(registries, name)) else "")
         # A name that is bound to a registry that lacks it, and that another has, is confusion as well.
         if len(positions) > 1 or (bound and registries[positions[0]].id != bound):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import UNTRUSTED, MmpmError, printable
+from mmpm.errors import UNTRUSTED, MmpmError, RegistryTooOldError, printable
 from mmpm.execute.connect import fetch_from_registries, session_of
 from mmpm.execute.trees import read_trees
 from mmpm.model.checksums import Checksum
@@ -145,9 +145,10 @@ def _releases(context: Context, config: RegistryConfig, tell: Callable[[str], ob
     """Give the releases of one registry that count, as far as its indexes are known."""
     failure = _bring(lambda: _refresh(context, config))
     shelf = read_shelf(context, config)
-    if not shelf.is_complete:
-        why = f": {failure.fact}" if failure else ""
-        tell(f"not all that {config.id} has is known here{why}")
+    if failure is not None:
+        tell(f"what was posted to {config.id} is not known here: {failure.fact}")
+    elif not shelf.is_complete:
+        tell(f"not all that {config.id} has is known here")
     names = {entry.name: config.id for entry in shelf.entries if entry.kind == "records"}
     for name in list(names):
         owner = scope_owner(context.registries, name)
@@ -157,9 +158,10 @@ def _releases(context: Context, config: RegistryConfig, tell: Callable[[str], ob
     if not names:
         return []
     knowledge = Knowledge(context, names)
-    failure = _bring(lambda: knowledge.learn(names))
-    if failure is not None:
-        tell(f"records of {config.id} are not known here: {failure.fact}")
+    unknown = _bring(lambda: knowledge.learn(names))
+    if unknown is not None:
+        if failure is None:
+            tell(f"what was posted to {config.id} is not known here: {unknown.fact}")
         return []
     knowledge.commit()
     found: list[Release] = []
@@ -242,7 +244,8 @@ def _bring(work: Callable[[], object]) -> MmpmError | None:
     try:
         work()
     except MmpmError as error:
-        if error.exit_status == UNTRUSTED:
+        # What is only too old is not counted, as what policy bars is not; it keeps nobody from the others.
+        if error.exit_status == UNTRUSTED and not isinstance(error, RegistryTooOldError):
             raise
         return error
     return None

@@ -9,7 +9,7 @@ import pytest
 from executions import squashed
 from terminal import Terminal
 
-from mmpm.molecule.record_file import read_record_lines
+from mmpm.molecule.record_file import read_record_lines, write_records
 from mmpm.registry import payload
 
 
@@ -177,3 +177,23 @@ def test_a_file_of_records_is_published_as_anything_is(terminal):
     path.write_bytes(squashed(1).to_bytes().replace(b"Went well", b"Went fine"))
     seen = terminal.run("publish", str(path), "--version", "2.0.0", "--to", "../reg", "--yes")
     assert (seen.status, "line 1 does not hold" in seen.err) == (1, True)
+
+
+@pytest.mark.parametrize("is_same", [False, True])
+def test_two_that_post_under_one_name_at_once_both_succeed(terminal, monkeypatch, is_same):
+    from mmpm.cli.commands import mol_post
+
+    ids = keep(terminal, squashed(1))
+    apply, others = mol_post._apply, [squashed(1 if is_same else 2)]
+
+    def overtaken(*arguments):
+        if others:
+            path = terminal.folder / "records-rig.records.jsonl"
+            path.write_bytes(write_records([others.pop()]))
+            done(terminal, "publish", str(path), "--version", "1.0.0", "--to", "../reg", "--yes")
+        apply(*arguments)
+
+    monkeypatch.setattr(mol_post, "_apply", overtaken)
+    seen = done(terminal, "mol", "post", "--to", "../reg", "--yes")
+    assert ("once more" in seen.err) == (not is_same)
+    assert posted(terminal, "1.0.0" if is_same else "2.0.0") == ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import timedelta
 
 import pytest
 from executions import squashed
@@ -216,3 +217,40 @@ def test_without_a_registry_or_records_that_is_said(terminal):
     assert "There are no records" in seen.err
     registry(terminal, "far")
     assert "none that counts was posted" in done(terminal, "mol", "records", "--everywhere").err
+
+
+def test_a_publisher_s_signature_counts_where_policy_asks_for_one(terminal, far):
+    digest = one("signed", 1)
+    folder = terminal.cwd / ".beads" / "mmpm" / "digests"
+    folder.mkdir(parents=True)
+    (folder / f"{digest.id}.json").write_bytes(digest.to_bytes())
+    done(terminal, "keys", "create", "alice", "--no-passphrase")
+    words = ("--key", "alice", "--formula", "records-rig", "--yes")
+    done(terminal, "registry", "publisher", "add", str(far), "acme", *words)
+    done(terminal, "mol", "post", "--to", "far", "--sign", "alice", "--yes")
+    post(terminal, write_records([one("unsigned", 2)]))
+    done(terminal, "config", "set", "policy.min_level", "verified")
+    records, [warning] = found(terminal, "--registry", "far")
+    assert records == [("signed", "far.example")]
+    assert warning.startswith("records-a@1.0.0 of far.example does not count: ")
+
+
+@pytest.mark.usefixtures("far")
+def test_records_of_one_name_in_two_registries_confuse_nobody(terminal):
+    registry(terminal, "other")
+    post(terminal, write_records([one("a", 1)]))
+    post(terminal, write_records([one("b", 2)]), to="other")
+    done(terminal, "update")
+    assert done(terminal, "audit", "confusion").out == ""
+
+
+@pytest.mark.usefixtures("far")
+def test_a_registry_behind_the_red_line_does_not_count_and_keeps_nobody_from_the_others(terminal):
+    post(terminal, write_records([one("old", 1)]))
+    terminal.now += timedelta(days=300)
+    registry(terminal, "other")
+    post(terminal, write_records([one("new", 2)]), to="other")
+    done(terminal, "config", "set", "policy.red_line", "30d")
+    records, warnings = found(terminal)
+    assert records == [("new", "other.example")]
+    assert [one for one in warnings if one.startswith("what was posted to far.example is not known here: ")]

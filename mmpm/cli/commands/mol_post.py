@@ -6,7 +6,7 @@ from mmpm.cli.commands.publish import checks_json, destination, say_checks
 from mmpm.cli.passphrases import with_passphrase, with_person_passphrase
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
-from mmpm.errors import printable
+from mmpm.errors import VersionTakenError, printable
 from mmpm.model.references import release_address
 from mmpm.ops.mol_post import PostPlan, plan_post
 from mmpm.ops.mol_state import Workspace
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmpm.registry.publish import Published
 
 TOLD = 5
+TRIES = 5
 
 
 def post(
@@ -46,24 +47,32 @@ def post(
     phrase = None if passphrase_file is None else session.path(passphrase_file)
     sign_phrase = None if sign_passphrase_file is None else session.path(sign_passphrase_file)
     session.progress.ends_with_mark = True
-    planned = plan_post(
-        context,
-        workspace,
-        destination(session, context, to),
-        digests,
-        name=name,
-        passphrase_file=phrase,
-        signer=sign or "",
-        signer_passphrase_file=sign_phrase,
-    )
-    _say(session, planned, workspace.places.root)
-    if planned.publish is not None and planned.publish.failure is not None:
-        raise planned.publish.failure
-    if planned.publish is not None and not options.dry_run:
-        needed = planned.publish.destination.is_protected
-        context = with_passphrase(session, context, phrase, needed=needed)
-        context = with_person_passphrase(session, context, sign, sign_passphrase_file)
-    _apply(session, context, planned)
+    folder = destination(session, context, to)
+    for tries_left in range(TRIES - 1, -1, -1):
+        planned = plan_post(
+            context,
+            workspace,
+            folder,
+            digests,
+            name=name,
+            passphrase_file=phrase,
+            signer=sign or "",
+            signer_passphrase_file=sign_phrase,
+        )
+        _say(session, planned, workspace.places.root)
+        try:
+            if planned.publish is not None and planned.publish.failure is not None:
+                raise planned.publish.failure
+            if planned.publish is not None and not options.dry_run:
+                needed = planned.publish.destination.is_protected
+                context = with_passphrase(session, context, phrase, needed=needed)
+                context = with_person_passphrase(session, context, sign, sign_passphrase_file)
+            _apply(session, context, planned)
+            break
+        except VersionTakenError:
+            if not tries_left:
+                raise
+            session.output.say(f"Somebody else posted as {planned.name} meanwhile: once more")
     return 1 if planned.left_out else None
 
 
@@ -102,6 +111,8 @@ def _say(session: Session, planned: PostPlan, root: str) -> None:
 
 
 def _nothing(planned: PostPlan) -> str:
+    if planned.publish is not None:
+        return f"Nothing to post: somebody else posted the same as {planned.name} meanwhile"
     if planned.already:
         verb = "is" if planned.already == 1 else "are"
         return f"Nothing to post: {_count(planned.already)} {verb} in {planned.name} of {planned.registry} already"
