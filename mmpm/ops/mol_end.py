@@ -29,7 +29,7 @@ from mmpm.project.mol_log import list_logs, read_log, read_plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mmpm.lock import Locked
+    from mmpm.lock import Locked, Lockfile
     from mmpm.molecule.lifecycle import Stamp
     from mmpm.molecule.state import Molecule
     from mmpm.ops.mol_state import Workspace
@@ -101,7 +101,8 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
         DocumentUnreadableError: the project's lock cannot be read.
     """
     molecule = _whole(workspace, operand)
-    change = accepted(lifecycle.squash(molecule, summary, lock_entry(workspace, molecule), stamp))
+    entry = entry_of(read_project(workspace.context.project).lock, molecule)
+    change = accepted(lifecycle.squash(molecule, summary, entry, stamp))
     assert change.digest is not None, "a squash brings its digest"
     data = change.digest.to_bytes()
     try:
@@ -113,12 +114,11 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
     return Squashing(plan, change.digest, workspace.places.digest(molecule.id), _open_steps(molecule))
 
 
-def lock_entry(workspace: Workspace, molecule: Molecule) -> dict[str, str]:
-    """Give what the project's lock says of the formula that a molecule was bonded from; empty where it says nothing.
+def entry_of(lock: Lockfile | None, molecule: Molecule) -> dict[str, str]:
+    """Give what a lock says of the formula that a molecule was bonded from; empty where it says nothing.
 
     An entry of another version than the one that was bonded is none of it: the lock has moved on since.
     """
-    lock = read_project(workspace.context.project).lock
     wanted = molecule.provenance
     for release in lock.releases if lock else ():
         if wanted.name in {release.name, release.installed_name} and wanted.version in {"", release.version}:
