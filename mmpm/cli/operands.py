@@ -22,11 +22,17 @@ def parse_values(texts: Iterable[str]) -> dict[str, str]:
     """Read what `--var NAME=VALUE` gave; of one name the last.
 
     Raises:
-        UsageError: one is not of that form.
+        UsageError: one is not of that form, or no UTF-8.
     """
     from mmpm.molecule.variables import parse_assignment
 
     try:
-        return dict(parse_assignment(text) for text in texts)
+        values = dict(parse_assignment(text) for text in texts)
     except ValueError as error:
         raise UsageError(f"--var: {error}", "write --var name=value") from None
+    for name, value in values.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"--var {name}: its value is not UTF-8", "give it as UTF-8") from None
+    return values

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError, ProtoNotFoundError, UsageError
-from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id
+from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id, parse_line
 from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
 from mmpm.molecule.variables import names_in
 from mmpm.ops.mol_cook import cook_formula
@@ -327,7 +327,8 @@ def _count(change: Change) -> int:
 def _plan(workspace: Workspace, change: Change, phase: str, sentence: str, *, creates: bool = False) -> Plan:
     try:
         data = change.line.to_bytes()
+        parse_line(data)  # what nobody could read again is not written: a text that its values made too long
     except ValueError as error:
-        raise MoleculeRefusedError(str(error), "bond it in parts") from None
+        raise MoleculeRefusedError(f"{change.id} cannot be written: {error}", "give shorter values") from None
     action = AppendLine(workspace.places.root, change.id, phase, data, creates, sentence)
     return Plan((action,))

@@ -34,9 +34,10 @@ def check_new_name(name: str, option: str) -> None:
     try:
         parsed = FormulaName.parse(name)
     except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
+        raise UsageError(f"{option}: {error}", "give a name such as mol-release") from None
     if parsed.scope is not None or "." in name:
-        raise UsageError(f"{option}: {name}: a molecule of a catalogue has no scope, and dots are for its steps")
+        fact = f"{option}: {name}: a molecule of a catalogue has no scope, and dots are for its steps"
+        raise UsageError(fact, "give a name such as mol-release")
 
 
 def catalogue_path(context: Context) -> str:

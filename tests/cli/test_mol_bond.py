@@ -307,6 +307,9 @@ def test_the_document_for_programs_says_what_was_made(rig):
         (f"pour mol-sweep --ref {'x' * 200}", 1, "cannot end the id"),
         ("pour mol-sweep --var where", 2, "write --var name=value"),
         ("pour mol-engineer-in-box", 1, "feature_name has no value"),
+        ("pour mol-sweep --var where=\udcff", 2, "--var where: its value is not UTF-8"),
+        ("pour mol-sweep --ref \udcff", 1, "cannot end the id"),
+        ("bond mol-sweep \udcff", 1, "no molecule \\udcff"),
         ("pour mol-sweep --swap broom", 2, "write --swap step=mol-other"),
         ("pour mol-sweep --swap brom=mol-sweep", 1, "mol-sweep has no step 'brom'; it has broom"),
         ("pour mol-sweep --swap broom=mol-none", 1, "no formula and no molecule mol-none"),
@@ -324,6 +327,13 @@ def test_what_cannot_be_is_refused_with_a_remedy_and_nothing_is_left(rig, words,
     rig.make("pour", "mol-sweep", "--ref", "a")
     rig.make("pour", "mol-sweep", "--ref", "b")
     assert said in refused(rig, *shlex.split(words), status=status)
+
+
+def test_what_could_not_be_read_again_is_not_written(rig):
+    rig.make("pour", "mol-sweep")
+    path = rig.root / ".beads" / "molecules.jsonl"
+    path.write_text(json.dumps({"id": "m", "title": "{{x}}" * 50, "labels": ["template"]}) + "\n")
+    assert "rig-mol-long cannot be written" in refused(rig, "pour", "m", "--ref", "long", "--var", f"x={'a' * 100_000}")
 
 
 def test_what_has_ended_is_said_to_have_ended(rig):
