@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from mmpm.errors import FormulaInvalidError, printable, quoted
 from mmpm.model.capabilities import Capabilities
 from mmpm.model.dependencies import read_dependencies
+from mmpm.model.json_text import parse_json_document
 from mmpm.model.reading import Reading
 from mmpm.model.toml_text import BYTE_ORDER_MARK, parse_toml
 from mmpm.model.versions import MAX_NUMBER, Version
@@ -78,18 +79,19 @@ class Formula:
     tables: Mapping[str, Any] = field(repr=False, compare=False)
 
 
-def parse_formula(data: bytes, filename: str) -> Formula:
+def parse_formula(data: bytes, filename: str, *, is_json: bool = False) -> Formula:
     """Read a formula file: the flat form that bd and gt read, or the seed's with a ``[formula]`` table.
 
     Args:
         data: the file's bytes, which stay as they are: CRLF line ends and a byte order mark are accepted.
         filename: for messages only.
+        is_json: it is in the older form, which bd still cooks and nobody publishes.
 
     Raises:
-        FormulaSyntaxError: it is not TOML 1.0, or longer or deeper than we read.
+        FormulaSyntaxError: it is not TOML 1.0 (or strict JSON), or longer or deeper than we read.
         FormulaInvalidError: it has no name, or something that we read is not what it has to be.
     """
-    document = parse_toml(data, filename)
+    document = (parse_json_document if is_json else parse_toml)(data, filename)
     reading = Reading()
     if data.startswith(BYTE_ORDER_MARK):
         reading.warn("byte-order-mark", "", "the file starts with a byte order mark, which some readers of TOML refuse")

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from mmpm.receipt import Installed
 
 _OVERLAYS: Final = "formula-overlays"
+_JSON_SUFFIX: Final = ".formula.json"
+_ENDINGS: Final = (FLAT_SUFFIX, _JSON_SUFFIX)
+"""Of formula files, in the order in which bd looks for them; the second is its older form."""
 _LAYERS: Final = ("project", "user", "town", "built-in")
 """Of the catalogue, beside `TIERS` of formulas: the first that has a name is meant."""
 
@@ -97,7 +100,7 @@ class Kitchen:
         path = os.path.normpath(os.path.join(self._cwd, operand))
         if os.path.isdir(path) and os.path.isfile(os.path.join(path, BUNDLE_FORMULA)):
             path = os.path.join(path, BUNDLE_FORMULA)
-        is_path = operand.endswith(".toml") or operand.startswith((".", "/")) or os.path.isfile(path)
+        is_path = operand.endswith((".toml", ".json")) or operand.startswith((".", "/")) or os.path.isfile(path)
         if is_path:
             data = _read(path)
             if data is None:
@@ -117,17 +120,19 @@ class Kitchen:
                 listed = os.listdir(real_path(tier, tier.formulas))
             except OSError:
                 continue
-            found.update(name.removesuffix(FLAT_SUFFIX) for name in listed if name.endswith(FLAT_SUFFIX))
+            for ending in _ENDINGS:
+                found.update(name.removesuffix(ending) for name in listed if name.endswith(ending))
         return tuple(sorted(found))
 
     def load(self, name: str) -> Ingredient | None:
         """Find a formula by the name that another gives it; this is what cooking takes."""
         if self._beside:
             base = FormulaName.parse(name).base
-            path = os.path.join(self._beside, base + FLAT_SUFFIX)
-            data = _read(path)
-            if data is not None:
-                return _ingredient(data, path, "file")
+            for ending in _ENDINGS:
+                path = os.path.join(self._beside, base + ending)
+                data = _read(path)
+                if data is not None:
+                    return _ingredient(data, path, "file")
         found = self._installed(name)
         return found.ingredient if found else None
 
@@ -178,7 +183,7 @@ class Kitchen:
 
     def _read_installed(self, tier: Project, formulas: str, base: str) -> Found | None:
         entries = self._entries(tier)
-        for relative in (base + FLAT_SUFFIX, f"{base}/{BUNDLE_FORMULA}"):
+        for relative in (base + FLAT_SUFFIX, f"{base}/{BUNDLE_FORMULA}", base + _JSON_SUFFIX):
             path = os.path.join(formulas, relative)
             data = _read(path)
             if data is None:
@@ -226,7 +231,7 @@ def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, 
         pass
     except PayloadRefusedError:
         # An id of a catalogue need not be a formula's name: BD-17.
-        if "/" in operand or operand.endswith(".toml") or _is_name(operand):
+        if "/" in operand or operand.endswith((".toml", ".json")) or _is_name(operand):
             raise
     if found is None or found.tier:
         catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
@@ -289,5 +294,5 @@ def _read(path: str) -> bytes | None:
 
 
 def _ingredient(data: bytes, path: str, origin: str) -> Ingredient:
-    formula = parse_formula(data[: MAX_TOML_BYTES + 1], os.path.basename(path))
+    formula = parse_formula(data[: MAX_TOML_BYTES + 1], os.path.basename(path), is_json=path.endswith(".json"))
     return Ingredient(formula, Source(formula.name, str(formula.version), str(Checksum.of(data)), origin))
