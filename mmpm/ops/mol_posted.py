@@ -170,7 +170,7 @@ def _releases(context: Context, config: RegistryConfig, tell: Callable[[str], ob
         if isinstance(known, Known):
             found += [one for one in known.releases if one.kind == "records" and one.yanked is None]
         else:
-            tell(f"{name} of {config.id} is left out: {known.why}")
+            tell(f"{name} of {config.id} is {known.why} here" + "; run this once without --offline" * context.offline)
     return _allowed(context, config, knowledge, [one for one in found if not one.tombstone], tell)
 
 
