@@ -194,7 +194,7 @@ def find_leftovers(workspace: Workspace) -> tuple[str, ...]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         # In `.beads/mmpm` itself others write, too: the list of what `mol install` put in, under another lock.
-        own = ".audit.jsonl." if folder == os.path.dirname(places.audit) else "."
+        own = (".audit.jsonl.", "..gitattributes.") if folder == os.path.dirname(places.audit) else "."
         found += [os.path.join(folder, name) for name in names if name.startswith(own) and _LEFTOVER.fullmatch(name)]
     return tuple(found)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".jsonl"
 _CHUNK_BYTES: Final = 1 << 16
 _WISP_IGNORE: Final = b"*\n"
+_MOL_ATTRIBUTES: Final = b"mols/*.jsonl merge=union\naudit.jsonl merge=union\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +197,22 @@ def make_folder(path: str) -> None:
 
 
 def make_folders(places: MolPlaces, phase: str) -> None:
-    """Make the folder of the logs of a phase; that of wisps with what tells git to ignore it."""
+    """Make the folder of the logs of a phase, with what git is told about it: to ignore wisps, to join lines of mols.
+
+    Two branches that worked on one molecule then merge without a conflict: the fold takes the first that fits.
+    """
     if phase == "wisp":
         make_folder(places.wisps)
-        ignore = os.path.join(places.wisps, ".gitignore")
-        if not os.path.lexists(ignore):
-            exclusive_create(ignore, _WISP_IGNORE)
-    else:
+        _tell_git(os.path.join(places.wisps, ".gitignore"), _WISP_IGNORE)
+    elif not os.path.isdir(places.mols):
+        make_folder(os.path.dirname(places.mols))
+        _tell_git(os.path.join(os.path.dirname(places.mols), ".gitattributes"), _MOL_ATTRIBUTES)
         make_folder(places.mols)
+
+
+def _tell_git(path: str, data: bytes) -> None:
+    if not os.path.lexists(path):
+        exclusive_create(path, data)
 
 
 def create(path: str, data: bytes) -> bool:

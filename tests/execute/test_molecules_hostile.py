@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
 
 import pytest
 from molecule_roots import MolRoot
@@ -94,6 +95,43 @@ def test_logs_that_git_merged_from_two_branches_hold_what_came_first(root, order
         assert fold(lines).problems == ()
         assert [e.step for line in lines for e in line.events if isinstance(e, Closed)][:1] == ["1"]
         assert not compacted(read(path)).dropped
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_git_itself_merges_two_branches_that_worked_on_one_molecule(root):
+    def git(*words):
+        done = subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words],
+            cwd=root.root,
+            env={**root.terminal.environ, "GIT_CONFIG_NOSYSTEM": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    made, burned = root.make("pour", "mol-job"), [root.make("pour", "mol-job") for _ in range(2)]
+    wisp = root.make("wisp", "mol-job")
+    root.done("mol", "burn", root.make("pour", "mol-job"), "--force")
+    git("init", "-q", "-b", "main")
+    git("add", "-A")
+    git("commit", "-qm", "begun")
+    assert wisp not in git("ls-files")
+    for branch, who, gone in (("one", "ann", burned[0]), ("two", "bob", burned[1])):
+        git("checkout", "-qb", branch, "main")
+        root.done("mol", "close", f"{made}.1", "--actor", who)
+        root.done("mol", "bond", "mol-arm", made, "--ref", f"arm-{who}", "--var", f"who={who}")
+        root.done("mol", "burn", gone, "--force", "--actor", who)
+        git("add", "-A")
+        git("commit", "-qm", who)
+    git("merge", "-q", "--no-edit", "one")
+    molecule = fold(root.lines(made))
+    assert set(molecule.arms) == {"arm-ann", "arm-bob"}
+    assert molecule.steps["1"].closed_by == "bob"
+    assert set(root.burned()[1:]) == set(burned)
+    assert "Compacted: " in root.done("mol", "gc").out
+    root.done("mol", "squash", made, "--force")
 
 
 def test_a_branch_that_squashed_and_one_that_worked_on_are_squashed(root):
