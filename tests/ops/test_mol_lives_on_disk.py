@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hypothesis import settings
@@ -30,6 +30,14 @@ from mmpm.ops.mol_end import plan_burn, plan_squash
 from mmpm.ops.mol_state import Workspace
 from mmpm.project.mol_log import read_log
 
+FAN_OUT = {"for_each": "output.items", "bond": "mol-arm"}
+# What a gate waits for, and what none does: the arms are below the one, and beside the other.
+SPREADING = replace(
+    MAIN,
+    steps=tuple(
+        replace(step, on_complete=FAN_OUT) if step.id in {"spawn", "area.one"} else step for step in MAIN.steps
+    ),
+)
 NOW = "2026-01-10T00:00:00Z"
 MOST = 3  # molecules that flow at once
 
@@ -69,7 +77,7 @@ class LivesOnDisk(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="lives-"))
         self.site = Site(self.folder)
         (self.site.root / ".beads").mkdir()
-        records = [record.to_bytes() + b"\n" for proto in (MAIN, ARM) for record in to_records(proto)]
+        records = [record.to_bytes() + b"\n" for proto in (SPREADING, ARM) for record in to_records(proto)]
         (self.site.root / ".beads" / "molecules.jsonl").write_bytes(b"".join(records))
         self.papers = {}
 
@@ -204,6 +212,35 @@ class LivesOnDisk(RuleBasedStateMachine):
         if steps:
             self.close_in_order(one, steps, reason)
 
+    @precondition(lambda self: self.flows())
+    @rule(
+        data=st.data(),
+        step=st.sampled_from(["spawn", "area.one"]),
+        number=st.integers(0, 3),
+        reason=st.sampled_from(REASONS),
+    )
+    def close_with_its_output(self, data, step, number, reason):
+        """As many arms as there are items, before the step ends: the gate over them never opens in between."""
+        one = self.pick(data)
+        before = self.papers[one].model
+        model = copy.deepcopy(before)
+        is_allowed = model.may_close(step)
+        if is_allowed:
+            parent, ref = ("spawn", "mol-arm") if step == "spawn" else ("area", "one-mol-arm")
+            for count in range(number):
+                model.attach(parent, f"{ref}-{count + 1}")
+            model.close(step, has_failed=reason in FAILURES)
+        output = {"items": ["x"] * number}
+        work = self.write(
+            lambda it: mol_run.close(it, [f"{one}.{step}"], reason, output=output, proto_of=lambda _: ARM),
+            is_allowed=is_allowed,
+        )
+        if work:
+            self.papers[one].model = model
+            assert len(work.ran[0].bonded) == number
+            if number and step == "spawn":
+                assert "all" not in {one.id for one in fronts(self.workspace, [one])[0][0].ready}
+
     def close_in_order(self, one, steps, reason):
         """Close all or none, each decided after those before it."""
         before = self.papers[one].model
@@ -300,5 +337,5 @@ class LivesOnDisk(RuleBasedStateMachine):
         assert {one.id for one in running(self.workspace, with_ended=True)[0]} == flowing | squashed
 
 
-LivesOnDisk.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+LivesOnDisk.TestCase.settings = settings(max_examples=20, stateful_step_count=35, deadline=None)
 test_random_lives_on_disk_go_as_on_paper = LivesOnDisk.TestCase
