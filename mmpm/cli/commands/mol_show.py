@@ -19,6 +19,7 @@ from mmpm.ops.mol_catalogue import ShownMolecule
 from mmpm.ops.mol_cook import Dish
 from mmpm.ops.mol_seeing import Outcomes, Running, Seen, see
 from mmpm.ops.mol_state import Workspace
+from mmpm.project.mol_files import BUILT_IN
 
 LINE = 120
 _TEXTS = ("description", "design", "acceptance", "notes")
@@ -93,7 +94,8 @@ def _record(out: Output, shown: ShownMolecule) -> None:
         out.result(f"Labels: {', '.join(record.labels)}")
     if record.status != "open":
         out.result(f"Status: {record.status}")
-    out.result(f"Layer: {origin(entry)} ({entry.path}, line {entry.line})")
+    place = "" if entry.layer == BUILT_IN else f" ({entry.path}, line {entry.line})"
+    out.result(f"Layer: {origin(entry)}{place}")
 
 
 def _rows_json(shown: ShownMolecule, chart: Chart) -> list[dict[str, object]]:
