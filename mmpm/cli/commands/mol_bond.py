@@ -36,17 +36,17 @@ def bond(
 ) -> None:
     """Bond: a proto alone begins; with a molecule it becomes a part of it; of two molecules the second waits.
 
-    A proto is a formula or a molecule of the catalogue. `bond P` makes a mol of it, with --wisp a wisp. `bond P M` puts
-    it below the molecule M or one of its steps. `bond A B` lets B run after A: two molecules, or two steps of one.
-    `bond P Q` writes the compound proto of both into the catalogue, P before Q.
+    A proto is a formula or a molecule of the catalogue.
 
     Args:
-        first: A proto, or the id of a molecule or step.
-        second: Another one.
+        first: A proto, which begins where nothing follows; or a molecule or step at work, by its id.
+        second: Of two molecules, or two steps of one, the one that waits for the first. Of a proto and a molecule
+            or step, in either order, the proto comes below the other. Of two protos a compound is written into the
+            catalogue, in which the second comes after the first.
         wisp: Make a wisp: it leaves no trace but its digest.
         var: A variable's value, NAME=VALUE; may be repeated.
         ref: The last part of the new id; variables in it are put in.
-        type: What stands between the two: the second after the first, beside it, or only if it fails.
+        type: sequential: the second runs after the first; conditional: only if it fails; parallel: beside it.
         swap: STEP=MOL puts the proto MOL in the place of a step; may be repeated.
         without: Leave this step out; may be repeated.
         as_: The name of a compound.
