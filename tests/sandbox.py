@@ -157,10 +157,13 @@ class Sandbox:
             while typed.endswith("\\"):
                 seen.append(lines.pop(0))
                 typed = typed[:-1] + seen[-1].strip()
-            expected = []
-            while lines and not PROMPT.fullmatch(lines[0]) and not lines[0].startswith("# ") and lines[0]:
+            expected: list[str] = []
+            while lines and not PROMPT.fullmatch(lines[0]) and not lines[0].startswith("# "):
                 expected.append(lines.pop(0))
-            seen += self._compare(expected, self._type(prompt[1], typed))
+            after = 0
+            while expected and not expected[-1]:  # lines between commands, which none of them printed
+                after += len(expected.pop()) == 0
+            seen += self._compare(expected, self._type(prompt[1], typed)) + [""] * after
         return "".join(f"{line}\n" for line in seen)
 
     def _set_clocks(self, line: str) -> None:
