@@ -45,6 +45,40 @@ def arranged(proto: Proto, swaps: Mapping[str, Proto], left_out: Collection[str]
     return replace(proto, steps=steps, variables=variables, sources=tuple(sources))
 
 
+def presets_of(proto: Proto) -> Mapping[str, tuple[str, ...]]:
+    """Give the legs that each preset of a convoy wants, by its name; what is no preset is passed over."""
+    tables = proto.attributes.get("presets")
+    return {
+        name: tuple(leg for leg in legs if isinstance(leg, str))
+        for name, said in (tables.items() if isinstance(tables, dict) else ())
+        if isinstance(said, dict) and isinstance(legs := said.get("legs"), list)
+    }
+
+
+def left_out_by(proto: Proto, preset: str) -> tuple[str, ...]:
+    """Give the ids of the legs that a preset does without: all that it does not name.
+
+    A convoy's synthesis stays: its last step, where it needs others and no preset counts it among the legs.
+
+    Raises:
+        ValueError: the proto has no such preset (the sentence names those that it has), or the preset names no leg.
+    """
+    presets = presets_of(proto)
+    if preset not in presets:
+        known = ", ".join(presets)
+        raise ValueError(f"{proto.name} has no preset {quoted(preset)}" + (f"; it has {known}" if known else ""))
+    top = [step for step in proto.steps if not step.parent]
+    unknown = [leg for leg in presets[preset] if all(leg != step.id for step in top)]
+    if unknown:
+        raise ValueError(
+            f"the preset {quoted(preset)} of {proto.name} names {quoted(unknown[0])}, and it has no such leg"
+        )
+    named = {leg for legs in presets.values() for leg in legs}
+    is_synthesis = proto.kind == "convoy" and top and bool(top[-1].needs) and top[-1].id not in named
+    legs = top[:-1] if is_synthesis else top
+    return tuple(step.id for step in legs if step.id not in presets[preset])
+
+
 def moved(steps: Iterable[Step], below: str) -> tuple[Step, ...]:
     """Give steps with all their ids below another: ``load`` becomes ``<below>.load``, the root's children `below`'s."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError, ProtoNotFoundError, UsageError
+from mmpm.molecule.arranging import left_out_by
 from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id, parse_line
 from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
 from mmpm.molecule.variables import names_in
@@ -34,17 +35,17 @@ MAX_NAMED: Final = 5  # placeholders in one warning
 _DRAWS: Final = 16
 _ALLOWED: Final[dict[str, tuple[frozenset[str], str]]] = {
     "pour": (
-        frozenset({"--wisp", "--var", "--ref", "--swap", "--without"}),
+        frozenset({"--wisp", "--var", "--ref", "--swap", "--without", "--preset"}),
         "where one proto is bonded",
     ),
     "attach": (
-        frozenset({"--wisp", "--var", "--ref", "--type", "--swap", "--without"}),
+        frozenset({"--wisp", "--var", "--ref", "--type", "--swap", "--without", "--preset"}),
         "where a proto is bonded to a molecule",
     ),
     "connect": (frozenset({"--type"}), "where two molecules, or two steps, are bonded"),
     "compound": (frozenset({"--type", "--as", "--force"}), "where two protos become one"),
 }
-_ONLY_LATER: Final = {"--var", "--swap", "--without", "--ref", "--wisp"}
+_ONLY_LATER: Final = {"--var", "--swap", "--without", "--preset", "--ref", "--wisp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Wish:
         values: of variables.
         connection: one of `events.CONNECTIONS`; empty for what is usual.
         swaps: operands in the place of steps, by the step's id in the proto.
+        preset: of a convoy: legs that it does not name are left out.
         name: of a compound proto.
         actor: empty for whoever runs the command.
     """
@@ -68,6 +70,7 @@ class Wish:
     connection: str = ""
     swaps: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    preset: str = ""
     name: str = ""
     force: bool = False
     actor: str = ""
@@ -82,6 +85,7 @@ class Wish:
             "--type": self.connection,
             "--swap": self.swaps,
             "--without": self.without,
+            "--preset": self.preset,
             "--as": self.name,
             "--force": self.force,
         }
@@ -154,7 +158,7 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         tier = workspace.context.project.tier
         return Bonding(form, whole.name, "proto", whole.title, len(whole.steps), plan, tier, kind)
     notes = [note for dish in protos for note in dish.cooked.notes]
-    bond = Bond(protos[0].proto, wish.values, _swaps(context, cwd, wish, notes), wish.without) if protos else None
+    bond = _bond_of(protos[0].proto, wish, _swaps(context, cwd, wish, notes)) if protos else None
     if bond is not None:
         notes += _odd_values(bond, wish.ref)
     if not dry_run:
@@ -181,6 +185,26 @@ def _dish(workspace: Workspace, context: Context, cwd: str, operand: str) -> Dis
         except ProtoNotFoundError:
             workspace.address(operand)
     return cook_formula(context, cwd, operand, None)
+
+
+def _bond_of(proto: Proto, wish: Wish, swaps: Mapping[str, Proto]) -> Bond:
+    """Give what is bonded; a preset of a convoy leaves out the legs that it does not name.
+
+    Raises:
+        MoleculeRefusedError: there is no such preset, or a leg that it leaves out is to be swapped.
+    """
+    if not wish.preset:
+        return Bond(proto, wish.values, swaps, wish.without)
+    try:
+        left_out = left_out_by(proto, wish.preset)
+    except ValueError as error:
+        raise MoleculeRefusedError(str(error), f"`mmpm mol cook {proto.name}` names its presets") from None
+    idle = [step for step in swaps if step in left_out]
+    if idle:
+        raise MoleculeRefusedError(
+            f"--preset {wish.preset} leaves {idle[0]} out, and --swap names it", "leave one of them out"
+        )
+    return Bond(proto, wish.values, swaps, tuple(dict.fromkeys((*wish.without, *left_out))))
 
 
 def _odd_values(bond: Bond, ref: str) -> list[str]:

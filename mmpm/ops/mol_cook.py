@@ -9,15 +9,16 @@ is as it was installed, else the file's own.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import NotFoundHereError, PayloadRefusedError, ProtoNotFoundError, printable
+from mmpm.errors import CookError, NotFoundHereError, PayloadRefusedError, ProtoNotFoundError, printable
 from mmpm.model.checksums import Checksum
 from mmpm.model.formula import parse_formula
 from mmpm.model.names import FormulaName
 from mmpm.model.spelling import closest
 from mmpm.model.toml_text import MAX_TOML_BYTES
+from mmpm.molecule.arranging import arranged, left_out_by
 from mmpm.molecule.cooking import Bound, Cooked, bound, cook
 from mmpm.molecule.inheritance import Ingredient
 from mmpm.molecule.overlays import Overlay, parse_overlay
@@ -209,7 +210,9 @@ def chosen_folder(context: Context) -> str | None:
     return context.project.root if context.project.chosen.startswith("--project") else None
 
 
-def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, str] | None = None) -> Dish:
+def cook_formula(
+    context: Context, cwd: str, operand: str, values: Mapping[str, str] | None = None, *, preset: str = ""
+) -> Dish:
     """Cook a formula by name or path, with the overlay that counts here; else give a molecule of the catalogue.
 
     Args:
@@ -217,6 +220,7 @@ def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, 
         cwd: absolute path of the working folder.
         operand: a name, or a path of a formula file or bundle.
         values: of variables; None leaves them in the texts, an empty mapping puts the defaults in.
+        preset: of a convoy: only its legs stay.
 
     Raises:
         ProtoNotFoundError: no tier and no catalogue has it; a `NotFoundHereError`.
@@ -237,7 +241,7 @@ def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, 
         catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
         entry = _of_catalogue(catalogue, operand, found)
         if entry is not None:
-            made = with_release(catalogue, entry, of_records(catalogue, operand))
+            made = _chosen(with_release(catalogue, entry, of_records(catalogue, operand)), preset)
             return Dish(Cooked(made), None if values is None else bound(made, values), entry.path, None, None)
         if found is None:
             known = {*kitchen.names(), *(one.record.id for one in catalogue.templates())}
@@ -245,7 +249,22 @@ def cook_formula(context: Context, cwd: str, operand: str, values: Mapping[str, 
     ingredient, path = found.ingredient, found.path
     overlay = kitchen.overlay(FormulaName.parse(ingredient.formula.name).base)
     cooked = cook(ingredient, kitchen.load, (overlay,) if overlay else (), values)
+    cooked = replace(cooked, proto=_chosen(cooked.proto, preset))
     return Dish(cooked, None if values is None else bound(cooked.proto, values), path, ingredient, overlay)
+
+
+def _chosen(proto: Proto, preset: str) -> Proto:
+    """Give the proto with the legs of a preset alone; all of it where none is named.
+
+    Raises:
+        CookError: it has no such preset.
+    """
+    if not preset:
+        return proto
+    try:
+        return arranged(proto, {}, left_out_by(proto, preset))
+    except ValueError as error:
+        raise CookError(proto.name, str(error), remedy=f"`mmpm mol cook {proto.name}` names its presets") from None
 
 
 def _of_catalogue(catalogue: Catalogue, operand: str, found: Found | None) -> Entry | None:

@@ -29,6 +29,7 @@ def bond(
     type: Connection | None = None,  # noqa: A002 - the option's name
     swap: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
+    preset: str | None = None,
     as_: Annotated[str | None, Parameter(name="--as")] = None,
     force: bool = False,
     actor: str | None = None,
@@ -49,6 +50,7 @@ def bond(
         type: sequential: the second runs after the first; conditional: only if it fails; parallel: beside it.
         swap: STEP=MOL puts the proto MOL in the place of a step; may be repeated.
         without: Leave this step out; may be repeated.
+        preset: Of a convoy: leave out the legs that this preset does not name.
         as_: The name of a compound.
         force: Write a compound over a molecule of that name.
         actor: Who does it; else $BD_ACTOR, $GT_ROLE, or user@host.
@@ -62,6 +64,7 @@ def bond(
         connection=type or "",
         swaps=_swaps(swap),
         without=without,
+        preset=_given(preset, "--preset"),
         name=_given(as_, "--as"),
         force=force,
         actor=actor or "",
@@ -77,6 +80,7 @@ def pour(
     ref: str | None = None,
     swap: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
+    preset: str | None = None,
     actor: str | None = None,
     session: Session,
 ) -> None:
@@ -88,11 +92,19 @@ def pour(
         ref: The last part of the new id; variables in it are put in.
         swap: STEP=MOL puts the proto MOL in the place of a step; may be repeated.
         without: Leave this step out; may be repeated.
+        preset: Of a convoy: leave out the legs that this preset does not name.
         actor: Who does it; else $BD_ACTOR, $GT_ROLE, or user@host.
         session: This run.
     """
-    values, swaps = parse_values(var), _swaps(swap)
-    wish = Wish((proto,), False, values, _given(ref, "--ref"), swaps=swaps, without=without, actor=actor or "")
+    wish = Wish(
+        (proto,),
+        values=parse_values(var),
+        ref=_given(ref, "--ref"),
+        swaps=_swaps(swap),
+        without=without,
+        preset=_given(preset, "--preset"),
+        actor=actor or "",
+    )
     _run(session, wish, "mmpm.mol-pour/1")
 
 
@@ -104,6 +116,7 @@ def wisp(
     ref: str | None = None,
     swap: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
+    preset: str | None = None,
     actor: str | None = None,
     session: Session,
 ) -> None:
@@ -115,11 +128,20 @@ def wisp(
         ref: The last part of the new id; variables in it are put in.
         swap: STEP=MOL puts the proto MOL in the place of a step; may be repeated.
         without: Leave this step out; may be repeated.
+        preset: Of a convoy: leave out the legs that this preset does not name.
         actor: Who does it; else $BD_ACTOR, $GT_ROLE, or user@host.
         session: This run.
     """
-    values, swaps = parse_values(var), _swaps(swap)
-    wish = Wish((proto,), True, values, _given(ref, "--ref"), swaps=swaps, without=without, actor=actor or "")
+    wish = Wish(
+        (proto,),
+        is_wisp=True,
+        values=parse_values(var),
+        ref=_given(ref, "--ref"),
+        swaps=_swaps(swap),
+        without=without,
+        preset=_given(preset, "--preset"),
+        actor=actor or "",
+    )
     _run(session, wish, "mmpm.mol-wisp/1")
 
 

@@ -12,6 +12,7 @@ from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.cli.trees import print_tree
 from mmpm.errors import UsageError
+from mmpm.molecule.arranging import presets_of
 from mmpm.molecule.chart import of_proto
 from mmpm.molecule.drawing import USUAL_LINES, draw
 from mmpm.ops.mol_check import check_formula
@@ -23,6 +24,7 @@ def cook(
     /,
     *,
     var: tuple[str, ...] = (),
+    preset: str | None = None,
     raw: bool = False,
     store: bool = False,
     output: Annotated[str | None, Parameter(alias="-o")] = None,
@@ -34,6 +36,7 @@ def cook(
     Args:
         formula: The name of an installed formula, or a file.
         var: A variable's value, NAME=VALUE; with any, all of them are put in and checked.
+        preset: Keep only the legs that this preset of a convoy names, and its synthesis.
         raw: Print the proto's own text, byte for byte, and nothing else.
         store: Put the proto into the store.
         output: Write the proto to this file.
@@ -42,7 +45,7 @@ def cook(
     """
     context = session.context()
     values = parse_values(var) if var else None
-    dish = cook_formula(context, session.cwd, formula, values)
+    dish = cook_formula(context, session.cwd, formula, values, preset=preset or "")
     for note in dish.cooked.notes:
         session.output.warn(note)
     if raw:
@@ -116,6 +119,9 @@ def _print(out: Output, dish: Dish) -> None:
     out.result(Styled(proto.name, "bold"), f" {proto.version}" if proto.version else "", Styled(words, "dim"))
     chart = of_proto(proto)
     print_tree(out, islice(draw(chart, None if out.verbose else USUAL_LINES), 1, None))
+    presets = presets_of(proto)
+    if presets:
+        out.say(Styled(f"  presets {', '.join(presets)}", "dim"))
     out.say(Styled(f"  object  {proto.object_id}", "dim"))
     for source in proto.sources:
         about = f" {source.version}" if source.version else ""
