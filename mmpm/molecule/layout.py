@@ -30,6 +30,7 @@ ROW_GAP: Final = 46.0
 PLAIN_GAP: Final = 18.0  # between rows that no line joins
 PAD: Final = 16.0  # inside a box
 WIDEST_ROW: Final = 1500.0
+MAX_LANES: Final = 4000  # in one box
 PORT: Final = 14.0  # between lines that leave an item
 
 
@@ -169,12 +170,20 @@ def _arrange(
     index = {item: at for at, item in enumerate(items)}
     sizes = [room[item] for item in items]
     layer = _layers(scene, items, index, strands)
-    row_of, count = _split(layer, sizes)
+    row_of, layers = _split(layer, sizes)
+    count = len(layers)
     here = _Inside(items=items, sizes=sizes, row_of=row_of)
     _chain(here, index, strands, count)
-    here.rows = ordered_rows(here.row_of, count, _joints(here))
+    joints = _joints(here)
+    here.rows = ordered_rows(here.row_of, count, joints)
     widths = [size.width for size in here.sizes]
-    here.x = spread(here.rows, widths, _joints(here), len(items), GAP, LANE)
+    # Within a layer of several rows only lanes pull: the items would all follow them to one side.
+    pulling = [
+        (upper, lower)
+        for upper, lower in joints
+        if layers[here.row_of[upper]] != layers[here.row_of[lower]] or min(upper, lower) >= len(items)
+    ]
+    here.x = spread(here.rows, widths, pulling, len(items), GAP, LANE)
     left = min((here.x[at] - widths[at] / 2 for at in here.x), default=0.0)
     right = max((here.x[at] + widths[at] / 2 for at in here.x), default=0.0)
     pad = PAD if box else 0.0
@@ -203,13 +212,13 @@ def _layers(
     return layer
 
 
-def _split(layer: Sequence[int], sizes: Sequence[Size]) -> tuple[list[int], int]:
-    """Give each item its row: a layer that is too wide becomes several."""
+def _split(layer: Sequence[int], sizes: Sequence[Size]) -> tuple[list[int], list[int]]:
+    """Give each item its row, and each row its layer: a layer that is too wide becomes several."""
     members: dict[int, list[int]] = {}
     for at, one in enumerate(layer):
         members.setdefault(one, []).append(at)
     row_of = [0] * len(layer)
-    row = 0
+    layers: list[int] = []
     for one in sorted(members):
         total = sum(sizes[at].width + GAP for at in members[one])
         parts = max(int(-(-total // WIDEST_ROW)), 1)
@@ -219,10 +228,10 @@ def _split(layer: Sequence[int], sizes: Sequence[Size]) -> tuple[list[int], int]
         for at in members[one]:
             middle = used + (sizes[at].width + GAP) / 2
             part = max(part, min(int(middle / share), parts - 1))
-            row_of[at] = row + part
+            row_of[at] = len(layers) + part
             used += sizes[at].width + GAP
-        row += parts
-    return row_of, row
+        layers += [one] * parts
+    return row_of, layers
 
 
 def _chain(here: _Inside, index: Mapping[str, int], strands: Mapping[tuple[str, str], None], count: int) -> None:
@@ -240,11 +249,13 @@ def _chain(here: _Inside, index: Mapping[str, int], strands: Mapping[tuple[str, 
             leaving[one] = leaving.get(one, 0) + 1
             coming[other] = coming.get(other, 0) + 1
     lanes: dict[tuple[str, str, int], int] = {}
-    for one, other in strands:
+    for one, other in sorted(strands, key=lambda strand: row(strand[1]) - row(strand[0])):
         by_source = other == BOTTOM or (one != TOP and leaving.get(one, 0) >= coming.get(other, 0))
         trunk = ("from", one) if by_source else ("to", other)
         chain = [index[one]] if one in index else []
-        for at in range(row(one) + 1, row(other)):
+        # Where there are too many to be told apart anyway, the longest lines run behind what they pass.
+        fits = len(lanes) + row(other) - row(one) <= MAX_LANES
+        for at in range(row(one) + 1, row(other)) if fits else ():
             key = (*trunk, at)
             if key not in lanes:
                 lanes[key] = len(rows)

@@ -34,7 +34,11 @@ def ordered_rows(row_of: Sequence[int], count: int, joints: Sequence[tuple[int, 
         below[upper].append(lower)
         above[lower].append(upper)
     place = [0] * len(row_of)
-    _sort_lanes(rows, above, place)
+    for number, row in enumerate(rows):
+        for at, element in enumerate(row):
+            place[element] = at
+        if number:
+            _sort(row, above, place, len(rows[number - 1]))
     best, fewest = [list(row) for row in rows], _crossings(rows, below, place)
     for sweep in range(SWEEPS if len(joints) <= MANY else 2):
         if not fewest:
@@ -42,32 +46,30 @@ def ordered_rows(row_of: Sequence[int], count: int, joints: Sequence[tuple[int, 
         downwards = sweep % 2 == 0
         others = above if downwards else below
         for number in range(1, count) if downwards else range(count - 2, -1, -1):
-            _sort(rows[number], others, place)
+            _sort(rows[number], others, place, len(rows[number - 1 if downwards else number + 1]))
         crossings = _crossings(rows, below, place)
         if crossings < fewest:
             best, fewest = [list(row) for row in rows], crossings
     return best
 
 
-def _sort_lanes(rows: Sequence[list[int]], above: Sequence[Sequence[int]], place: list[int]) -> None:
-    """Begin with the elements as they are given, except that lanes stand below what they come from."""
-    items_end = [len(row) for row in rows]
-    for row, end in zip(rows, items_end, strict=True):
-        for at, element in enumerate(row[:end]):
-            place[element] = at
-        _sort(row, above, place)
+def _sort(row: list[int], others: Sequence[Sequence[int]], place: list[int], beside: int) -> None:
+    """Order a row by the mean place of what each element is joined with; one that is joined with none keeps its own.
 
-
-def _sort(row: list[int], others: Sequence[Sequence[int]], place: list[int]) -> None:
-    """Order a row by the mean place of what each element is joined with; one that is joined with none stays."""
+    Args:
+        row: is changed.
+        others: what each element is joined with in the neighbouring row.
+        place: of each element in its row; that of this row is changed.
+        beside: how many elements the neighbouring row has: places count as parts of their row.
+    """
     means = {}
     for element in row:
         joined = others[element]
-        means[element] = sum(place[one] for one in joined) / len(joined) if joined else None
-    free = [element for element in row if means[element] is not None]
-    free.sort(key=lambda element: (means[element], place[element]))
-    following = iter(free)
-    row[:] = [element if means[element] is None else next(following) for element in row]
+        if joined:
+            means[element] = (sum(place[one] for one in joined) / len(joined) + 0.5) / beside
+        else:
+            means[element] = (place[element] + 0.5) / len(row)
+    row.sort(key=lambda element: (means[element], place[element]))
     for at, element in enumerate(row):
         place[element] = at
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import printable
-from mmpm.molecule.wrapping import one_line, wrapped
+from mmpm.molecule.wrapping import SHOWN, one_line, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +84,10 @@ def _edge(scene: Scene, line: Line, names: dict[str, str]) -> str:
 
 
 def _leaf(scene: Scene, step: str, *, last: bool) -> str:
+    """Give a step within a box: one that begins first, or last, so that an arrow leads on from there."""
     while scene.is_box(step):
-        step = scene.items[step][-1 if last else 0]
+        items = scene.items[step]
+        step = max(items, key=lambda one: scene.waves.get(one, 0)) if last else items[0]
     return step
 
 
@@ -96,12 +98,12 @@ def _label(node: Node) -> str:
     if title and title != node.name:
         parts.append(one_line(node.name, _TITLE))
     if node.gate:
-        parts.append(f"Gate: {one_line(node.gate, _TITLE)}")
+        parts += wrapped(f"Gate: {node.gate}", _WIDTH, _SIZE, 2)
     return "\\n".join(map(_words, parts))
 
 
 def _words(text: str) -> str:
-    clean = printable(text, 8 * _TITLE)
+    clean = printable(text, 8 * _TITLE, keep=SHOWN)
     for one, other in (("\\", "\\\\"), ('"', '\\"'), ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         clean = clean.replace(one, other)
     return clean

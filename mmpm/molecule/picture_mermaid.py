@@ -7,10 +7,11 @@ Source: mermaid's flowchart grammar (flow.jison) and its `encodeEntities`.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import printable
-from mmpm.molecule.wrapping import one_line
+from mmpm.molecule.wrapping import SHOWN, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mmpm.molecule.scene import Scene
 
 _TITLE: Final = 90
+# What mermaid reads even where codes stand for it (formulas, line breaks, icons): parted by a character of no width.
+_MAGIC: Final = re.compile(r"(?<=\$)(?=\$)|(?<=\\)(?=n)|(?<=fa)(?=:)|(?<=fa[a-z])(?=:)")
 _PLAIN: Final = frozenset(" ,_-'()/!?=")
 _ARROWS: Final = {
     "needs": "-->",
@@ -58,6 +61,7 @@ def _lines(scene: Scene) -> Iterator[str]:
         node = scene.nodes[step]
         if scene.is_box(step):
             yield f'{indent}subgraph {names[step]}["{_label(node)}"]'
+            yield f"{indent}  direction TB"
             stack.append(("", depth))
             stack.extend((child, depth + 1) for child in reversed(scene.items[step]))
         elif node.gate:
@@ -87,5 +91,5 @@ def _label(node: Node) -> str:
 
 def _words(text: str) -> str:
     """Give a text with each character that could mean something as its code."""
-    clean = printable(one_line(text, 2 * _TITLE), 8 * _TITLE)
+    clean = _MAGIC.sub("\u2060", printable(one_line(text, 2 * _TITLE), 8 * _TITLE, keep=SHOWN))
     return "".join(one if one.isalnum() or one in _PLAIN or not one.isascii() else f"#{ord(one)};" for one in clean)

@@ -29,6 +29,7 @@ def _sheet(which: int) -> str:
         if which == 0
         else ("#14181f", "#e6eaf2", "#a5afbf", "#9aa5b8", "#191e27")
     )
+    gate = _COLOURS["in_progress"][which]
     rules = [
         f".paper{{fill:{paper}}}",
         f"text{{fill:{ink}}}",
@@ -37,6 +38,7 @@ def _sheet(which: int) -> str:
         f"#a path,#w path{{fill:{line}}}",
         f".box rect{{fill:{inside}}}",
         f".head text{{stroke:{inside}}}",
+        f".step rect.chip{{fill:{gate[0]};stroke:{gate[1]};stroke-width:1}}.step .gate{{fill:{gate[2]}}}",
     ]
     failed = _COLOURS["failed"][which][1]
     rules.append(f"path.if-failed{{stroke:{failed}}}#f path{{fill:{failed}}}")

@@ -16,7 +16,7 @@ from mmpm.molecule.chart import STANDINGS
 from mmpm.molecule.layout import Size, lay_out
 from mmpm.molecule.picture_style import MARKERS, MARKS, STYLE
 from mmpm.molecule.scene import LINE_WORDS
-from mmpm.molecule.wrapping import one_line, pixels, wrapped
+from mmpm.molecule.wrapping import SHOWN, fitted, one_line, pixels, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +34,7 @@ SMALL_LEADING: Final = 14.0
 MARK: Final = 20.0  # room for the mark before the first line
 MARGIN: Final = 24.0
 LEGEND: Final = 22.0  # height of a row of the legend
+STRAIGHT: Final = 0.6  # what is less aside is drawn as one straight line
 _TIP: Final = 600
 _MOST_LINES: Final = 3
 
@@ -98,7 +99,7 @@ def _small_lines(node: Node) -> list[tuple[str, str]]:
     if node.note:
         found.append((node.note, "note"))
     room = WIDTH - 2 * INNER
-    return [(wrapped(text, room, SMALL, 1)[0], kind) for text, kind in found]
+    return [(fitted(text, room, SMALL * (1.12 if kind == "gate" else 1.0)), kind) for text, kind in found]
 
 
 def _box_title(node: Node) -> str:
@@ -138,6 +139,9 @@ def _leaf(node: Node, place: Place, *, has_marks: bool) -> Iterator[str]:
         yield f'<text x="{_n(x + mark)}" y="{_n(y - 4.0)}">{_x(line)}</text>'
     for text, kind in _small_lines(node):
         y += SMALL_LEADING
+        if kind == "gate":
+            width = min(pixels(text, SMALL * 1.12) + 8.0, WIDTH - 2 * INNER + 8.0)
+            yield f'<rect class="chip" x="{_n(x - 4.0)}" y="{_n(y - 12.5)}" width="{_n(width)}" height="14" rx="4"/>'
         yield f'<text class="{kind}" x="{_n(x)}" y="{_n(y - 2.5)}">{_x(text)}</text>'
 
 
@@ -159,22 +163,19 @@ def _heads(scene: Scene, layout: Layout) -> Iterator[str]:
 
 def _line(scene: Scene, line: Line, way: Sequence[Stop]) -> str:
     """Draw an arrow: straight down through the rows, curved between them."""
-    path = [f"M{_n(way[0].x)} {_n(way[0].top)}"]
-    x, y = way[0].x, way[0].top
-    if way[0].bottom > y:
-        y = way[0].bottom
-        path.append(f"V{_n(y)}")
+    x, y = way[0].x, way[0].bottom
+    path = [f"M{_n(x)} {_n(way[0].top)}"]
+    reached = way[0].top  # how far down it is drawn
     for stop in way[1:]:
-        if stop.top > y or stop.x != x:
-            if abs(stop.x - x) < 0.5 and stop.top >= y:
-                path.append(f"V{_n(stop.top)}")
-            else:
-                bend = max((stop.top - y) / 2, 12.0) if stop.top > y else 60.0
-                path.append(f"C{_n(x)} {_n(y + bend)} {_n(stop.x)} {_n(stop.top - bend)} {_n(stop.x)} {_n(stop.top)}")
-        x, y = stop.x, stop.top
-        if stop.bottom > y:
-            y = stop.bottom
-            path.append(f"V{_n(y)}")
+        if abs(stop.x - x) >= STRAIGHT or stop.top < y:
+            if y > reached:
+                path.append(f"V{_n(y)}")
+            bend = max((stop.top - y) / 2, 12.0) if stop.top > y else 60.0
+            path.append(f"C{_n(x)} {_n(y + bend)} {_n(stop.x)} {_n(stop.top - bend)} {_n(stop.x)} {_n(stop.top)}")
+            x, reached = stop.x, stop.top
+        y = stop.bottom
+    if y > reached:
+        path.append(f"V{_n(y)}")
     on, step = scene.nodes[line.on], scene.nodes[line.step]
     told = f"{one_line(_shown(step), 90)}: {LINE_WORDS[line.kind]} {one_line(_shown(on), 90)}"
     return f'<path class="{line.kind}" d="{"".join(path)}"><title>{_x(told)}</title></path>'
@@ -261,12 +262,12 @@ def _used_defs(scene: Scene) -> Iterator[str]:
 
 
 def _clean(text: str) -> str:
-    return printable(" ".join(text[:2000].split()), 2000)
+    return printable(" ".join(text[:2000].split()), 2000, keep=SHOWN)
 
 
 def _x(text: str) -> str:
     """Give a text for XML: cleaned, escaped."""
-    clean = printable(text, 4000, keep="\n\ufe0f")
+    clean = printable(text, 4000, keep=f"\n{SHOWN}")
     return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 

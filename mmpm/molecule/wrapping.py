@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SHOWN: Final = "\u200d\ufe0f"
+"""What a picture may hold although it is not printable: what joins the parts of an emoji."""
+
 _ELLIPSIS: Final = "..."
 # Widths in a usual sans serif, in hundredths of its size; what is not here is 62.
 _NARROW: Final = dict.fromkeys("ijl.,:;'|!I`", 32) | dict.fromkeys('frt()[]{}/\\- "*', 42)
@@ -74,6 +77,12 @@ def wrapped(text: str, width: float, size: float, most: int) -> tuple[str, ...]:
     if len(lines) <= most:
         return tuple(lines) if lines[-1] or len(lines) == 1 else tuple(lines[:-1])
     return (*lines[: most - 1], _with_dots(lines[most - 1], width, size))
+
+
+def fitted(text: str, width: float, size: float) -> str:
+    """Give a text as one line of at most `width` pixels; a longer one is cut and ends in three dots."""
+    line = " ".join(text[: int(8 * width / size) + 8].split())
+    return line if pixels(line, size) <= width else _with_dots(line, width, size)
 
 
 def _with_dots(line: str, width: float, size: float) -> str:
