@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import quoted
 from mmpm.molecule import lifecycle
-from mmpm.molecule.events import ArmAdded, Event, Line
-from mmpm.molecule.lifecycle import Bond, Refusal
+from mmpm.molecule.events import ArmAdded, EdgeAdded, Event, Line, StepsAdded
+from mmpm.molecule.lifecycle import Bond, Change, Refusal
 from mmpm.molecule.readiness import View
-from mmpm.molecule.state import Molecule, apply
+from mmpm.molecule.state import Molecule, StepRecord, apply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,40 +123,59 @@ def complete(
     The arms are below the step where a fan-out gate waits for its children, else beside it, so that whatever it is
     part of does not end before them: ``survey.worker-arm-1``, or ``survey-worker-arm-1``.
     """
-    name = proto.name.rpartition("/")[2]
-    is_awaited = step in View(molecule, stamp.at, others).spawners()
     above, own = step, ""
-    if not is_awaited:
+    if step not in View(molecule, stamp.at, others).spawners():
         above = molecule.steps[step].step.parent
         own = step.removeprefix(f"{above}.") + "-"
-    now, before = molecule, ""
+    name = own + proto.name.rpartition("/")[2]
+    where = molecule
     events: list[Event] = []
+    before = ""
     for number, given in enumerate(values, 1):
-        answer = lifecycle.attach(now, above, Bond(proto, given), stamp, ref=f"{own}{name}-{number}")
+        answer = lifecycle.attach(where, above, Bond(proto, given), stamp, ref=f"{name}-{number}")
         if isinstance(answer, Refusal):
             return answer
-        line = answer.line if is_awaited else _unawaited(answer.line)
-        now = apply(now, line)
-        events += line.events
+        refusal = _clash(molecule, answer)
+        if refusal is not None:
+            return refusal
+        # The gates over other steps of the same parent have nothing to do with these arms.
+        events += [replace(one, spawners=()) if isinstance(one, ArmAdded) else one for one in answer.line.events]
         if completion.is_sequential and before:
-            ordered = lifecycle.order(now, answer.step, before, "sequential", stamp)
-            if isinstance(ordered, Refusal):
-                return ordered
-            now = apply(now, ordered.line)
-            events += ordered.line.events
+            events.append(EdgeAdded(answer.step, before, "blocks"))
         before = answer.step
+        if number == 1:
+            where = _place(molecule, above)
+    added = sum(len(event.steps) for event in events if isinstance(event, StepsAdded))
+    if len(molecule.steps) + added > lifecycle.MAX_STEPS_OF_MOLECULE:
+        return Refusal(f"{molecule.id} would have more than {lifecycle.MAX_STEPS_OF_MOLECULE} steps")
+    now = apply(molecule, Line(stamp.at, stamp.actor, "attach", tuple(events))) if events else molecule
     closed = lifecycle.close(now, step, reason, stamp, others)
     if isinstance(closed, Refusal):
         return closed
     return replace(closed, line=replace(closed.line, events=(*events, *closed.line.events)))
 
 
-def _unawaited(line: Line) -> Line:
-    """Give the line of an arm beside its step: the gates over other steps there have nothing to do with it."""
-    events: tuple[Event, ...] = tuple(
-        replace(event, spawners=()) if isinstance(event, ArmAdded) else event for event in line.events
-    )
-    return replace(line, events=events)
+def _place(molecule: Molecule, parent: str) -> Molecule:
+    """Give a molecule of nothing but a step and those above it.
+
+    The first arm is decided over the whole molecule. The others hang at the same place, so that only their ids could
+    clash (`_clash`); deciding each of them over the whole molecule again would take time with the square of the items.
+    """
+    kept: dict[str, StepRecord] = {}
+    while parent:
+        record = molecule.steps[parent]
+        alone = replace(record.step, needs=(), if_failed=(), waits_for=())
+        kept[parent] = replace(record, step=alone, added_needs=())
+        parent = record.step.parent
+    return replace(molecule, steps=dict(reversed(kept.items())), children={}, arms={}, spawned={})
+
+
+def _clash(molecule: Molecule, change: Change) -> Refusal | None:
+    for event in change.line.events:
+        for step in event.steps if isinstance(event, StepsAdded) else ():
+            if step.id in molecule.steps:
+                return Refusal(f"there is {quoted(molecule.full_id(step.id))} already", "close it without --output")
+    return None
 
 
 def _filled(text: str, item: Any, index: int) -> str:
