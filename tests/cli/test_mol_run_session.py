@@ -57,7 +57,7 @@ def test_a_patrol_with_arms(rig):
     quiet(rig, "mol", "wisp", "mol-witness-patrol", "--ref", "p")
     rig.play("""
         $ mmpm mol ready
-        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol, 0/5 steps)
+        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol@1.0.0, 0/5 steps)
           2 at once:
             rig-wisp-p.inbox-check  Read the inbox
             rig-wisp-p.load-context  Recall the last patrol
@@ -69,7 +69,7 @@ def test_a_patrol_with_arms(rig):
         $ mmpm mol start rig-wisp-p.survey --actor bob
         Started rig-wisp-p.survey
         $ mmpm mol ready
-        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol, 2/5 steps, 1 in progress)
+        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol@1.0.0, 2/5 steps, 1 in progress)
           nothing is ready: rig-wisp-p.survey is in progress by bob
     """)
     quiet(rig, "mol", "bond", "mol-polecat-arm", "rig-wisp-p", "--ref", "arm-ace", "--var", "polecat=ace")
@@ -77,7 +77,7 @@ def test_a_patrol_with_arms(rig):
         $ mmpm mol close rig-wisp-p.survey
         Closed rig-wisp-p.survey
         $ mmpm mol ready rig-wisp-p --blocked
-        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol, 3/9 steps)
+        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol@1.0.0, 3/9 steps)
           ready in rig-wisp-p.arm-ace:
             rig-wisp-p.arm-ace.capture  Take down what ace shows
           waiting:
@@ -103,10 +103,10 @@ def test_a_patrol_with_arms(rig):
         Closed rig-wisp-p.summary
         All steps of rig-wisp-p have ended: `mmpm mol squash rig-wisp-p --summary TEXT` keeps it
         $ mmpm mol ready
-        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol, 9/9 steps)
+        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol@1.0.0, 9/9 steps)
           nothing is ready: all its steps have ended: `mmpm mol squash rig-wisp-p --summary TEXT` keeps what came of it
         $ mmpm mol list --running
-        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol, 9/9 steps), bonded 2026-01-20 12:00 by ann
+        rig-wisp-p  Witness patrol (wisp of mol-witness-patrol@1.0.0, 9/9 steps), bonded 2026-01-20 12:00 by ann
     """)
 
 
@@ -213,7 +213,7 @@ def test_ready_says_how_many_more_there_are(rig):
     quiet(rig, "mol", "pour", "mol-code-review", "--ref", "r", "--var", "scope=.")
     rig.play("""
         $ mmpm mol ready --limit 2
-        rig-mol-r  Code review: . (mol of mol-code-review, 0/13 steps)
+        rig-mol-r  Code review: . (mol of mol-code-review@1.0.0, 0/13 steps)
           2 at once in rig-mol-r.discovery:
             rig-mol-r.discovery.file-census  Count and sort the files
             rig-mol-r.discovery.dep-graph  Draw the dependencies
