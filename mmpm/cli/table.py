@@ -144,6 +144,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol route", "mol_records:route", "Rank who has done work of this kind well before."),
     Row("mol post", "mol_post:post", "Post execution records to a registry, for others to read."),
     Row("mol verify", "mol_verify:verify", "Check a squash's digest, or the proof of one step."),
+    Row("mol export", "mol_export:export", "Print a molecule, digest or proto as beads' issues.", completes="molecules"),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("mirror create", "mirror:create", "Copy registries, or what locks and ranges ask for, into a folder."),
     Row("mirror update", "mirror:update", "Bring a mirror up to date."),

@@ -44,7 +44,10 @@ _TEXTS: Final = (
     ("assignee", "assignee"),
 )
 _USUAL_PRIORITY: Final = 2
+# The widths of beads' columns, in characters.
 MAX_BEADS_ID: Final = 255
+MAX_BEADS_WORD: Final = 255
+MAX_BEADS_TYPE: Final = 32
 
 
 def of_records(catalogue: Catalogue, record_id: str) -> Proto:
@@ -107,7 +110,7 @@ def to_records(proto: Proto) -> tuple[Record, ...]:
     """Give the records that a catalogue holds for a proto: the root, marked as a template, then its steps.
 
     Raises:
-        CookError: an id would be longer than a catalogue, or beads, takes.
+        CookError: an id, a label, an assignee or what a gate awaits is longer than beads takes.
     """
     labels = proto.attributes.get("labels", [])
     root = Record(
@@ -122,10 +125,21 @@ def to_records(proto: Proto) -> tuple[Record, ...]:
     gates = gate_ids(proto.steps)
     steps = [one for step in proto.steps for one in _records(proto.name, step, step.id in parents, gates.get(step.id))]
     for record in (root, *steps):
-        if len(record.id) > MAX_BEADS_ID:
-            reason = f"{quoted(record.id)} would be the id of a record, and has more than {MAX_BEADS_ID} characters"
-            raise CookError(proto.name, reason, remedy="give the step a shorter id")
+        _refuse_what_is_too_long(record, proto.name)
     return (root, *steps)
+
+
+def _refuse_what_is_too_long(record: Record, name: str) -> None:
+    """Refuse what a column of beads' would not hold: it would take the whole catalogue with it there."""
+    said = [("id", record.id, MAX_BEADS_ID), *(("label", label, MAX_BEADS_WORD) for label in record.labels)]
+    for key, limit in (("assignee", MAX_BEADS_WORD), ("await_type", MAX_BEADS_TYPE), ("await_id", MAX_BEADS_WORD)):
+        value = record.extra.get(key)
+        if isinstance(value, str):
+            said.append((key, value, limit))
+    for key, value, limit in said:
+        if len(value) > limit:
+            reason = f"the {key} {quoted(value)} of its record would have more than {limit} characters"
+            raise CookError(name, reason, path=(record.id,), remedy="shorten it in the formula")
 
 
 def gate_ids(steps: Iterable[Step]) -> dict[str, str]:

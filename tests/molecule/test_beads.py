@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from beads_reader import RefusedError, read_issue, read_issues
 from corpus import corpus_folder
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 from kitchen import formula, proto_of
+from molecule_lives import ANN, PATROL, REVIEW, Life
+from molecule_town import patrol_that_failed, review_that_is_done
 
 import mmpm
 from mmpm.errors import CookError, MmpmError
+from mmpm.model.canonical import canonical_json
+from mmpm.molecule import lifecycle
+from mmpm.molecule.beads import jsonl, of_digest, of_molecule, of_proto_issues
 from mmpm.molecule.catalogue import Layer, load
-from mmpm.molecule.proto import Proto
+from mmpm.molecule.digest import Digest, verify_digest
+from mmpm.molecule.lifecycle import Bond, Change
+from mmpm.molecule.proto import Proto, UnsoundProtoError
 from mmpm.molecule.record_protos import of_records, to_records
 from mmpm.molecule.records import Record
-from mmpm.molecule.steps import Gate, Step
+from mmpm.molecule.state import fold
+from mmpm.molecule.steps import Gate, Step, WaitsFor
 
 needs_corpus = [
     pytest.mark.corpus,
@@ -122,10 +133,20 @@ def test_a_timeout_is_read_as_beads_has_it_and_as_we_once_wrote_it():
         assert back(records, "m").steps[0].gate == Gate("timer", "", text)
 
 
-def test_an_id_that_beads_could_not_hold_is_refused():
-    with pytest.raises(CookError, match="more than 255 characters"):
-        to_records(Proto("mol-x", steps=(Step("a" * 250, "A"),)))
-    to_records(Proto("mol-x", steps=(Step("a" * 249, "A"),)))
+@pytest.mark.parametrize(
+    ("step", "longer"),
+    [
+        (Step("a" * 249, "A"), Step("a" * 250, "A")),
+        (Step("a", "A", labels=("x" * 255,)), Step("a", "A", labels=("x" * 256,))),
+        (Step("a", "A", assignee="x" * 255), Step("a", "A", assignee="x" * 256)),
+        (Step("a", "A", gate=Gate("x" * 32, "x" * 255)), Step("a", "A", gate=Gate("x" * 33))),
+        (Step("a", "A", gate=Gate("x")), Step("a", "A", gate=Gate("x", "x" * 256))),
+    ],
+)
+def test_what_a_column_of_beads_could_not_hold_is_refused_for_a_catalogue(step, longer):
+    read_issues(lines_of(to_records(Proto("mol-x", steps=(step,)))), also_keys=OURS)
+    with pytest.raises(CookError, match="would have more than"):
+        to_records(Proto("mol-x", steps=(longer,)))
 
 
 def test_a_formula_that_uses_everything_is_read():
@@ -145,6 +166,242 @@ waits_for = "any-children"
 """
     issues = read_issues(lines_of(to_records(proto_of(formula(text)))), also_keys=OURS)
     assert [issue["id"] for issue in issues] == ["mol-x", "mol-x.gate-a", "mol-x.a", "mol-x.a.draft", "mol-x.b"]
+
+
+def read(issues):
+    """What the reader makes of our text of them, by id."""
+    return {issue["id"]: issue for issue in read_issues(jsonl(issues))}
+
+
+def of_us(issue):
+    return issue.get("metadata", {}).get("mmpm", {})
+
+
+def test_a_molecule_is_its_root_its_gates_its_steps_and_its_digest():
+    life, digest = review_that_is_done()
+    issues = read(of_molecule(life.now, digest))
+    own = life.now.id
+    assert next(iter(issues)) == own
+    assert list(issues)[-1] == f"{own}-digest"
+    assert set(issues) == {own, f"{own}-digest", *(f"{own}.{step}" for step in life.now.steps)}
+    security = issues[f"{own}.security"]
+    assert (security["status"], security["close_reason"], security["assignee"]) == (
+        "closed",
+        "no findings",
+        "beads/onyx",
+    )
+    assert security["closed_at"] == "2026-01-12T08:00:00Z"
+    assert [(edge["depends_on_id"], edge["type"]) for edge in security["dependencies"]] == [
+        (f"{own}", "parent-child"),
+        (f"{own}.discovery", "blocks"),
+    ]
+    root = issues[own]
+    assert (root["issue_type"], root["status"], root["closed_at"]) == ("epic", "closed", "2026-01-13T09:00:00Z")
+    assert of_us(root)["formula"] == life.now.provenance.to_dict()
+    assert of_us(root)["variables"] == {"scope": "lib/"}
+
+
+def test_a_digest_that_went_through_beads_can_be_verified_again():
+    _, digest = patrol_that_failed()
+    (issue,) = read([of_digest(digest)]).values()
+    assert (issue["title"], issue["description"]) == ("Digest: Witness patrol", "Two lines\nof summary")
+    again = Digest.parse(canonical_json(of_us(issue)["digest"]))
+    assert verify_digest(again, digest.root)
+
+
+def test_what_was_skipped_is_closed_with_a_word_in_which_beads_sees_no_failure():
+    life = Life(REVIEW)
+    life.close("discovery.files", "discovery.deps", "security")
+    repair = read(of_molecule(life.now))[f"{life.now.id}.repair"]
+    assert (repair["status"], repair["close_reason"]) == ("closed", "skipped")
+    assert of_us(repair)["skipped"] == "'security' did not fail"
+
+
+def test_a_wisp_is_ephemeral_and_what_runs_is_in_progress():
+    life = Life(PATROL, "wisp")
+    assert {issue["status"] for issue in read(of_molecule(life.now)).values()} == {"open"}
+    life.do("start", "inbox")
+    issues = read(of_molecule(life.now))
+    assert all(issue["ephemeral"] for issue in issues.values())
+    assert [issue["status"] for issue in issues.values()][:3] == ["in_progress", "in_progress", "open"]
+    assert issues[f"{life.now.id}.inbox"]["assignee"] == "beads/amber"
+
+
+def test_an_arm_is_found_by_those_that_wait_for_it_and_bears_its_formula():
+    life = Life(PATROL)
+    life.close("inbox")
+    life.do("start", "survey")
+    life.arm("arm-ace", "")
+    issues = read(of_molecule(life.now))
+    own = life.now.id
+    waiting = [(edge["depends_on_id"], edge["type"]) for edge in issues[f"{own}.aggregate"]["dependencies"]]
+    assert waiting == [(own, "parent-child"), (f"{own}.survey", "waits-for"), (f"{own}.arm-ace", "blocks")]
+    assert of_us(issues[f"{own}.arm-ace"])["arm"]["formula"]["name"] == "mol-polecat-arm"
+    assert issues[f"{own}.aggregate"]["dependencies"][1]["metadata"] == '{"gate":"all-children"}'
+
+
+def test_connections_are_edges_of_the_root():
+    life = Life(REVIEW)
+    for on, connection in (("x-mol-a", "sequential"), ("x-mol-b", "conditional"), ("x-mol-c", "parallel")):
+        life.do("connect", on, connection, links={})
+    text = jsonl(of_molecule(life.now))
+    (root, *_) = read_issues(text, elsewhere=["x-mol-a", "x-mol-b", "x-mol-c"])
+    assert [(edge["depends_on_id"], edge["type"]) for edge in root["dependencies"]] == [
+        ("x-mol-a", "blocks"),
+        ("x-mol-b", "conditional-blocks"),
+        ("x-mol-c", "related"),
+    ]
+
+
+def test_a_gate_is_an_issue_that_is_closed_once_it_is_open():
+    proto = Proto("mol-x", steps=(Step("a", "A", gate=Gate("human", "boss", "1h", "when asked")), Step("b", "B")))
+    life = Life(proto)
+    gate = read(of_molecule(life.now))[f"{life.now.id}.gate-a"]
+    assert (gate["issue_type"], gate["await_type"], gate["await_id"], gate["status"]) == (
+        "gate",
+        "human",
+        "boss",
+        "open",
+    )
+    assert gate["timeout"] == 3600 * 10**9
+    life.do("open_gate", "a", "yes")
+    assert read(of_molecule(life.now))[f"{life.now.id}.gate-a"]["status"] == "closed"
+
+
+def test_the_issues_of_a_proto_are_templates_all_of_them():
+    issues = read(of_proto_issues(REVIEW))
+    assert all(issue["is_template"] for issue in issues.values())
+    assert issues["mol-code-review"]["labels"] == ["template"]
+
+
+LONG = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9).map(lambda text: text * 100)
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | LONG
+GATES = st.builds(Gate, WORDS.filter(bool), WORDS, st.sampled_from(["", "1h30m", "{{x}}", "0s"]), WORDS)
+ANYTHING = WORDS | st.integers(0, 9) | st.lists(WORDS, max_size=2)
+JSONS = st.fixed_dictionaries({}, optional={"x": ANYTHING, "y": ANYTHING})
+
+
+@st.composite
+def protos(draw):
+    """A sound proto of up to six steps whose texts are anything."""
+    names = draw(st.lists(st.sampled_from(["a", "gate-a", "a.b", "c" * 200, "d", "e"]), unique=True, max_size=6))
+    steps: list[Step] = []
+    for name in names:
+        before = [step.id for step in steps]
+        parent = draw(st.sampled_from(["", *before]))
+        own = f"{parent}.{name}" if parent else name
+        if len(own) > 512 or own in before:
+            continue
+        free = [one for one in before if not f"{own}.".startswith(f"{one}.")]
+        pick = st.lists(st.sampled_from(free), unique=True, max_size=2).map(tuple) if free else st.just(())
+        waits = draw(pick.map(lambda found: tuple(WaitsFor("any-children", one) for one in found)))
+        steps.append(
+            Step(
+                own,
+                draw(WORDS) or "T",
+                *(draw(WORDS) for _ in range(5)),
+                parent=parent,
+                kind=draw(st.sampled_from(["task", "human", "gate", "bug"])),
+                priority=draw(st.none() | st.integers(0, 4)),
+                labels=tuple(draw(st.lists(WORDS.filter(bool), unique=True, max_size=2))),
+                needs=draw(pick),
+                if_failed=draw(pick),
+                waits_for=waits,
+                condition=draw(WORDS),
+                gate=draw(st.none() | GATES),
+                attributes=draw(JSONS),
+                on_complete=draw(st.none() | st.fixed_dictionaries({"bond": WORDS})),
+            )
+        )
+    try:
+        return Proto("mol-x", draw(st.sampled_from(["", "1.0.0"])), title=draw(WORDS), steps=tuple(steps))
+    except UnsoundProtoError:
+        reject()
+
+
+@given(protos())
+def test_any_proto_is_read(proto):
+    issues = read(of_proto_issues(proto))
+    assert len(issues) == 1 + len(proto.steps) + sum(1 for one in proto.steps if one.gate and one.kind != "gate")
+
+
+@given(protos())
+def test_any_proto_of_which_nothing_is_too_long_for_a_column_is_read_as_records(proto):
+    try:
+        records = to_records(proto)
+    except CookError:
+        return
+    read_issues(lines_of(records), also_keys=OURS)
+
+
+@given(st.data())
+@settings(max_examples=50)
+def test_any_molecule_is_read_at_every_moment_of_its_life(data):
+    proto = data.draw(protos().filter(lambda one: not one.names_used))
+    proto = replace(proto, steps=tuple(replace(step, condition="") for step in proto.steps))
+    made = lifecycle.pour(Bond(proto), "gt", "n", ANN, phase=data.draw(st.sampled_from(["mol", "wisp"])))
+    if not isinstance(made, Change):
+        return
+    lines = [made.line]
+    for number in range(data.draw(st.integers(0, 6))):
+        now = fold(lines)
+        step = data.draw(st.sampled_from(["", *now.steps]))
+        answer = happens(
+            data.draw(st.sampled_from(["start", "fail", "close", "open", "attach", "squash"])), now, step, number
+        )
+        if isinstance(answer, Change):
+            lines.append(answer.line)
+            # Of a wisp that was squashed the digest is all there is: it is told without its steps.
+            issues = read(of_molecule(fold(lines), answer.digest if now.phase == "mol" else None))
+            assert len(issues) > len(now.steps)
+
+
+def happens(what, now, step, number):
+    """Do one thing to a molecule; a refusal is an answer, too."""
+    match what:
+        case "start":
+            return lifecycle.start(now, step, ANN, {})
+        case "fail" | "close":
+            return lifecycle.close(now, step, "failed: no" if what == "fail" else "", ANN, {})
+        case "open":
+            return lifecycle.open_gate(now, step, "", ANN)
+        case "attach":
+            return lifecycle.attach(now, step, Bond(REVIEW), ANN, ref=f"arm-{number}")
+    return lifecycle.squash(now, "", {}, ANN)
+
+
+FIELDS = {
+    "description": "x",
+    "design": "x",
+    "acceptance": "x",
+    "notes": "x",
+    "assignee": "x",
+    "kind": "human",
+    "priority": 0,
+    "labels": ("x",),
+    "needs": ("first",),
+    "if_failed": ("first",),
+    "waits_for": (WaitsFor("any-children", "first"),),
+    "condition": "x",
+    "gate": Gate("mail"),
+    "on_complete": {"bond": "x"},
+    "attributes": {"x": "x"},
+    "title": "x" * 501,
+    "source": "x",
+}
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+def test_every_field_of_a_step_is_told(field):
+    def issues(step):
+        return jsonl(of_proto_issues(Proto("mol-x", steps=(Step("first", "F"), step))))
+
+    plain = Step("a", "x" * 500)
+    assert issues(replace(plain, **{field: FIELDS[field]})) != issues(plain)
+
+
+def test_the_fields_above_are_all_that_a_step_has():
+    assert {one.name for one in fields(Step)} == {*FIELDS, "id", "parent"}
 
 
 class TestRealOnes:
@@ -167,6 +424,9 @@ class TestRealOnes:
     def test_what_we_wrote_back_is_read_by_the_reader(self):
         for _, line in real_lines():
             read_issue(Record.parse(line).to_bytes(), OF_TOMBSTONES)
+
+    def test_every_real_formula_is_read_as_issues(self):
+        assert sum(1 for proto in real_protos() if read(of_proto_issues(proto))) > 440
 
     def test_every_real_formula_is_read_as_records_of_a_catalogue(self):
         assert sum(1 for proto in real_protos() if read_issues(lines_of(to_records(proto)), also_keys=OURS)) > 440
