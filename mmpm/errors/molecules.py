@@ -31,14 +31,15 @@ class ProtoNotFoundError(NotFoundHereError):
 
     code = "proto-not-found"
 
-    def __init__(self, name: str, near: Iterable[str]) -> None:
+    def __init__(self, name: str, near: Iterable[str], unread: int = 0) -> None:
         meant = list(near)
         also = f"; did you mean {' or '.join(printable(one, 80) for one in meant)}?" if meant else ""
+        lines = f" and {unread} line{'s' * (unread != 1)} of catalogues that cannot be read" if unread else ""
         MmpmError.__init__(
             self,
             f"there is no formula and no molecule {printable(name, 80)} here{also}",
-            "`mmpm mol list` shows the molecules, `mmpm list` the formulas that are here; `mmpm search` finds others",
-            {"name": name, "near": meant},
+            f"`mmpm mol list` shows the molecules{lines}, `mmpm list` the formulas; `mmpm search` finds others",
+            {"name": name, "near": meant, "unread": unread},
         )
 
 

@@ -227,6 +227,43 @@ def cook_formula(
         PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: it is no formula.
         CookError, VariablesRefusedError: it cannot be cooked.
     """
+    looked = look_up(context, cwd, operand)
+    if looked.entry is not None:
+        made = with_release(looked.catalogue, looked.entry, of_records(looked.catalogue, operand))
+        made = _chosen(made, preset)
+        return Dish(Cooked(made), None if values is None else bound(made, values), looked.entry.path, None, None)
+    found = looked.found
+    overlay = looked.kitchen.overlay(FormulaName.parse(found.ingredient.formula.name).base)
+    cooked = cook(found.ingredient, looked.kitchen.load, (overlay,) if overlay else (), values)
+    cooked = replace(cooked, proto=_chosen(cooked.proto, preset))
+    made = cooked.proto
+    return Dish(cooked, None if values is None else bound(made, values), found.path, found.ingredient, overlay)
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """An operand that names a formula's file."""
+
+    kitchen: Kitchen
+    found: Found
+    entry: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InCatalogue:
+    """An operand that names a record of the catalogue."""
+
+    catalogue: Catalogue
+    entry: Entry
+
+
+def look_up(context: Context, cwd: str, operand: str) -> InFile | InCatalogue:
+    """Say what an operand names: of formulas and records the one whose tier comes first.
+
+    Raises:
+        ProtoNotFoundError: no tier and no catalogue has it.
+        PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: it is no formula.
+    """
     kitchen = Kitchen(context, cwd)
     found: Found | None = None
     try:
@@ -241,16 +278,11 @@ def cook_formula(
         catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
         entry = _of_catalogue(catalogue, operand, found)
         if entry is not None:
-            made = _chosen(with_release(catalogue, entry, of_records(catalogue, operand)), preset)
-            return Dish(Cooked(made), None if values is None else bound(made, values), entry.path, None, None)
+            return InCatalogue(catalogue, entry)
         if found is None:
             known = {*kitchen.names(), *(one.record.id for one in catalogue.templates())}
             raise ProtoNotFoundError(operand, closest(operand, sorted(known)))
-    ingredient, path = found.ingredient, found.path
-    overlay = kitchen.overlay(FormulaName.parse(ingredient.formula.name).base)
-    cooked = cook(ingredient, kitchen.load, (overlay,) if overlay else (), values)
-    cooked = replace(cooked, proto=_chosen(cooked.proto, preset))
-    return Dish(cooked, None if values is None else bound(cooked.proto, values), path, ingredient, overlay)
+    return InFile(kitchen, found)
 
 
 def _chosen(proto: Proto, preset: str) -> Proto:

@@ -225,6 +225,13 @@ def test_values_that_nothing_takes_and_placeholders_that_stay_are_said(rig):
     assert "warning" not in rig.done("mol", "pour", "BD-7", "--var", "x=1").err
 
 
+def test_a_line_that_cannot_be_read_is_told_of_where_a_name_is_missed(rig):
+    path = rig.root / ".beads" / "molecules.jsonl"
+    path.write_text('{"id":"mol-mine","title":"Mine","labels":["template"]\n')
+    said = rig.run("mol", "pour", "mol-mine").err
+    assert "`mmpm mol list` shows the molecules and 1 line of catalogues that cannot be read," in said
+
+
 def test_a_dry_run_says_what_would_be_and_leaves_nothing(rig):
     box, sweep = (
         json.loads(rig.done("mol", "cook", name, "--json").out)["object"]
