@@ -195,5 +195,5 @@ def test_check_says_whether_all_three_cook_alike(terminal):
 
 def test_a_molecule_of_the_catalogue_is_cooked_already(terminal):
     seen = terminal.run("mol", "cook", "mol-engineer-in-box", "--var", "feature_name=auth")
-    assert seen.out.startswith("mol-engineer-in-box  workflow, 5 steps in 5 groups\n")
+    assert seen.out.startswith("mol-engineer-in-box 1.0.0  workflow, 5 steps in 5 groups\n")
     assert "(catalogue, sha256:" in seen.err
