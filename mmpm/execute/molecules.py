@@ -29,7 +29,7 @@ from mmpm.project.mol_log import (
     read_plain,
     remove,
 )
-from mmpm_store.durable import exclusive_create, write_file_durably
+from mmpm_store.durable import write_file_durably
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
@@ -72,13 +72,12 @@ def apply_squash(_context: Context, action: SquashMolecule) -> str:
     path = places.digest(action.id)
     log = places.log(action.id, action.phase)
     if action.phase == "mol":
-        # Where its end cannot be written it is refused before its digest is there.
-        os.close(os.open(log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC))
+        _check_writable(log)  # before its digest is there
+    if os.path.lexists(path):
+        raise MoleculeLogError(path, "it is there already, and would be written over", "move it away")
     _note(places, "squash", action.id, action.phase)
     make_folder(places.digests)
-    if not exclusive_create(path, action.digest):
-        _forget(places)
-        raise MoleculeLogError(path, "it is there already, and would be written over", "move it away")
+    write_file_durably(path, action.digest)
     if action.phase == "wisp":
         remove(log)
     else:
@@ -94,6 +93,8 @@ def apply_burn(_context: Context, action: BurnMolecule) -> str:
         The id of the molecule.
     """
     places = MolPlaces(action.root)
+    if action.audits and os.path.lexists(places.audit):
+        _check_writable(places.audit)  # before the molecule's log ends
     _note(places, "burn", action.id, action.phase, audits=action.audits)
     append(places.log(action.id, action.phase), action.line)
     if action.audits:
@@ -155,12 +156,13 @@ def complete(places: MolPlaces) -> str:
         What was done, as a sentence; empty where nothing was.
 
     Raises:
-        MoleculeLogError: the log or the digest that it is about cannot be used.
+        MoleculeLogError: the log or the digest that it is about cannot be used; the note is gone, `gc` finds it.
+        OSError, StoreError: the system refuses it; the note stays.
     """
     try:
         data = read_plain(places.ending, _MAX_NOTE)
-    except ValueError as error:
-        raise MoleculeLogError(places.ending, str(error), "remove it") from error
+    except ValueError:
+        data = b""
     if data is None:
         return ""
     try:
@@ -172,10 +174,14 @@ def complete(places: MolPlaces) -> str:
     done = ""
     # A note that says nothing is of a disk that lost power; `gc` finds what it was about.
     if is_molecule_id(molecule_id) and phase in {"mol", "wisp"}:
-        if verb == "squash":
-            done = _complete_squash(places, molecule_id, phase)
-        elif verb == "burn":
-            done = _complete_burn(places, molecule_id, phase, audits=audits)
+        try:
+            if verb == "squash":
+                done = _complete_squash(places, molecule_id, phase)
+            elif verb == "burn":
+                done = _complete_burn(places, molecule_id, phase, audits=audits)
+        except MoleculeLogError:
+            _forget(places)
+            raise
     _forget(places)
     return done
 
@@ -209,6 +215,22 @@ def _complete_burn(places: MolPlaces, molecule_id: str, phase: str, *, audits: b
         _audit(places, burns[-1].to_bytes())
     remove(path)
     return f"completed the burn of {molecule_id}"
+
+
+def _check_writable(path: str) -> None:
+    """Refuse a file to which nothing can be appended.
+
+    Raises:
+        OSError, MoleculeLogError: it cannot be.
+    """
+    if os.path.islink(path):
+        raise MoleculeLogError(path, "it is a link")
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise MoleculeLogError(path, "it is not a plain file")
+    finally:
+        os.close(fd)
 
 
 def _lines(path: str) -> tuple[Line, ...]:

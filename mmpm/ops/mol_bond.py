@@ -162,7 +162,7 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
     if bond is not None:
         notes += _odd_values(bond, wish.ref)
     if not dry_run:
-        workspace.begin()
+        workspace.begin(makes=True)
     stamp = workspace.stamp(wish.actor or None)
     if bond is None:
         return _connected(workspace, [workspace.address(one) for one in wish.operands], wish.connection, stamp)

@@ -24,7 +24,7 @@ from mmpm.ops.mol_state import accepted
 from mmpm.plan import BurnMolecule, CompactLog, CompleteEnding, Plan, RemoveLeftovers, SquashMolecule
 from mmpm.project.files import read_project
 from mmpm.project.mol_lines import MAX_LOG_BYTES
-from mmpm.project.mol_log import list_logs, read_log, read_plain
+from mmpm.project.mol_log import read_log, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,7 +155,7 @@ def plan_gc(workspace: Workspace, older: str, stamp: Stamp) -> Collecting:
     dropped: list[tuple[str, int]] = []
     leftovers = find_leftovers(workspace)
     progress = workspace.context.progress
-    logs = list_logs(workspace.places)
+    logs = workspace.logs()
     progress.start("Looking through molecules...", len(logs), "logs")
     for log in logs:
         progress.advance()
@@ -293,7 +293,7 @@ def _is_connected(workspace: Workspace, molecule: Molecule) -> bool:
     if molecule.connections:
         return True
     sought = b'"' + molecule.id.encode() + b'"'
-    for log in list_logs(workspace.places):
+    for log in workspace.logs():
         if log.id == molecule.id:
             continue
         try:

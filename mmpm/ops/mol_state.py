@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedError, UsageError
+from mmpm.errors import MmpmError, MoleculeLogError, MoleculeNotHereError, MoleculeRefusedError, UsageError
 from mmpm.execute import locking
 from mmpm.execute.molecules import complete
 from mmpm.model.spelling import closest
@@ -25,6 +25,7 @@ from mmpm.project.mol_lines import open_log
 from mmpm.project.mol_log import MolPlaces, list_logs, make_folder, make_folders, read_digest
 from mmpm.project.mol_reading import burned_ids, read_molecule
 from mmpm.project.tiers import choose_beads
+from mmpm_store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mmpm.molecule.digest import Digest
     from mmpm.molecule.lifecycle import Answer, Change
     from mmpm.molecule.state import Molecule
+    from mmpm.project.mol_log import LogFile
 
 _NO_PREFIX = re.compile(r"[^a-z0-9]+")
 MAX_PREFIX = 16
@@ -62,6 +64,7 @@ class Workspace:
         self.context = context
         self.places = MolPlaces(context.project.root)
         self._molecules: dict[str, Molecule | None] = {}
+        self._is_bare = False
 
     @classmethod
     def of(cls, context: Context, cwd: str, *, tier: str | None = None, folder: str | None = None) -> Workspace:
@@ -72,22 +75,43 @@ class Workspace:
         """
         return cls(replace(context, project=choose_beads(context.places, cwd, tier=tier, folder=folder)))
 
-    def begin(self) -> None:
+    def begin(self, *, makes: bool = False) -> None:
         """Keep other writers of this root away until the command ends, complete what was killed, forget what was read.
+
+        Args:
+            makes: whether a molecule may be made. Where not, a root that has none is left without the folder of the
+                lock, and has none until the command ends, whoever makes one meanwhile.
 
         Raises:
             LeadsOutsideError: a folder of molecules is a link out of the project.
             LockedByOtherError: another process kept the root for too long.
         """
-        for folder in (self.places.mols, self.places.wisps, self.places.digests):
+        folders = (self.places.mols, self.places.wisps, self.places.digests)
+        for folder in folders:
             real_path(self.context.project, folder)
+        self._molecules.clear()
+        self._is_bare = not makes and not any(map(os.path.isdir, folders))
+        if self._is_bare:
+            return
         make_folder(self.places.wisps)
         locking.hold_file(self.places.lock, os.path.realpath(self.places.mols), self.context.progress)
         make_folders(self.places, "wisp")
-        completed = complete(self.places)
+        self._complete()
+
+    def _complete(self) -> None:
+        """Complete what was killed; that it cannot be keeps nobody from other work, for readers see it as ended."""
+        try:
+            completed = complete(self.places)
+        except (MmpmError, StoreError, OSError) as error:
+            fact = error.fact if isinstance(error, (MmpmError, StoreError)) else str(error)
+            self.context.progress.warn(f"the end of a molecule, in which a command was killed, waits: {fact}")
+            return
         if completed:
-            self.context.progress.say(f"A command was ended in between before this one: {completed}")
-        self._molecules.clear()
+            self.context.progress.say(f"A command was killed before this one: {completed}")
+
+    def logs(self) -> tuple[LogFile, ...]:
+        """Give the logs of all molecules, sorted by id."""
+        return () if self._is_bare else list_logs(self.places)
 
     def forget(self, molecule_id: str) -> None:
         """Read a molecule anew the next time: its log was changed."""
@@ -95,7 +119,7 @@ class Workspace:
 
     def ids(self) -> tuple[str, ...]:
         """Give the ids of all molecules that have a log here, sorted."""
-        return tuple(dict.fromkeys(log.id for log in list_logs(self.places)))
+        return tuple(dict.fromkeys(log.id for log in self.logs()))
 
     def molecule(self, molecule_id: str) -> Molecule | None:
         """Give a molecule as it stands; None where it has no log here.
@@ -138,7 +162,7 @@ class Workspace:
         Raises:
             MoleculeLogError: the file is none, or does not hold.
         """
-        return read_digest(self.places, molecule_id)
+        return None if self._is_bare else read_digest(self.places, molecule_id)
 
     def outcome(self, molecule_id: str) -> Outcome | None:
         """Give how a molecule stands for those that wait for it; None where nothing here tells of it."""
@@ -184,7 +208,7 @@ class Workspace:
         return _NO_PREFIX.sub("-", name).strip("-")[:MAX_PREFIX].rstrip("-") or "mm"
 
     def _read(self, molecule_id: str) -> Molecule | None:
-        found = read_molecule(self.places, molecule_id)
+        found = None if self._is_bare else read_molecule(self.places, molecule_id)
         return found[0] if found is not None else None
 
     def _burned(self) -> frozenset[str]:

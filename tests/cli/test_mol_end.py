@@ -244,3 +244,13 @@ def test_programs_get_the_whole_digest(root):
     assert document["digest"] == json.loads(Path(root.places.digest(made)).read_bytes())
     assert document["root"] == digest_of(root, made).root
     assert document["path"] == root.places.digest(made)
+
+
+@pytest.mark.parametrize("words", [("squash", "x"), ("burn", "x", "--force"), ("gc",), ("close", "x.1")])
+def test_where_there_are_no_molecules_nothing_is_made(tmp_path, words):
+    root = MolRoot(tmp_path)
+    (root.root / ".beads").mkdir()
+    seen = root.run("mol", *words)
+    assert seen.status == (0 if words == ("gc",) else 1)
+    assert "molecule-not-here" in seen.err or "Nothing to collect in " in seen.err
+    assert list(root.root.rglob("*")) == [root.root / ".beads"]
