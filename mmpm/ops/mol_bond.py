@@ -45,6 +45,7 @@ _ALLOWED: Final[dict[str, tuple[frozenset[str], str]]] = {
     "connect": (frozenset({"--type"}), "where two molecules, or two steps, are bonded"),
     "compound": (frozenset({"--type", "--as", "--force"}), "where two protos become one"),
 }
+_STANDING: Final = {"sequential": "after {}", "parallel": "beside {}", "conditional": "only if {} fails"}
 _ONLY_LATER: Final = {"--var", "--swap", "--without", "--preset", "--ref", "--wisp"}
 
 
@@ -309,9 +310,9 @@ def _connected(workspace: Workspace, pair: list[Address], connection: str, stamp
             second.molecule, first.id, said, _links_from(workspace, first.id), stamp
         )
     change = accepted(answer)
-    words = {"sequential": "after", "parallel": "beside", "conditional": "only if it fails:"}[said]
-    plan = _plan(workspace, change, second.molecule.phase, f"let {second.id} run {words} {first.id}")
-    return Bonding("connect", second.id, second.molecule.phase, f"{words} {first.id}", 0, plan, first.id, said)
+    words = _STANDING[said].format(first.id)
+    plan = _plan(workspace, change, second.molecule.phase, f"let {second.id} run {words}")
+    return Bonding("connect", second.id, second.molecule.phase, words, 0, plan, first.id, said)
 
 
 def _never(workspace: Workspace, first: Address, second: Address, connection: str) -> Refusal | None:

@@ -135,7 +135,7 @@ def test_of_two_molecules_or_steps_the_second_waits(rig):
         $ mmpm mol bond rig-mol-a rig-mol-b
         rig-mol-b  after rig-mol-a
         $ mmpm mol bond rig-mol-b rig-mol-c --type conditional
-        rig-mol-c  only if it fails: rig-mol-b
+        rig-mol-c  only if rig-mol-b fails
         $ mmpm mol bond rig-mol-a rig-mol-c --type parallel
         rig-mol-c  beside rig-mol-a
         $ mmpm mol bond rig-mol-a.5 rig-mol-a.4
