@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Standing: TypeAlias = Literal["template", "open", "ready", "in_progress", "closed", "failed", "skipped"]
 LinkKind: TypeAlias = Literal["needs", "if-failed", "waits-for", "spawned"]
 
+DIGEST: Final = "digest"
 STANDINGS: Final[Mapping[str, str]] = {
     "template": "template",
     "ready": "ready",
@@ -126,8 +127,10 @@ class Chart:
     def waves(self) -> tuple[tuple[str, ...], ...]:
         """Give the steps that may run at once, wave by wave; nothing where steps wait for each other.
 
-        Arms stand after what they hang on, where that leads to no circle.
+        Arms stand after what they hang on, where that leads to no circle. A digest does not know who waited for whom.
         """
+        if self.kind == DIGEST:
+            return ()
         ids = [node.id for node in self.nodes]
         edges = [Edge(node.id, node.parent, "parent-child") for node in self.nodes if node.parent]
         edges += [Edge(link.step, link.on, "blocks") for link in self.links if link.kind != "spawned"]
@@ -151,6 +154,8 @@ class Chart:
 
         ``single``, ``parallel`` (all may start at once), ``sequential`` (one after the other), else ``3 groups``.
         """
+        if self.kind == DIGEST:
+            return {}
         wave_of = {step: number for number, wave in enumerate(self.waves()) for step in wave}
         found: dict[str, str] = {}
         for parent, below in self.children.items():
@@ -279,7 +284,7 @@ def of_digest(digest: Digest) -> Chart:
                 is_arm=one.step in arms,
             )
         )
-    return _chart(digest.id, "digest", digest.title, "squashed", nodes, ())
+    return _chart(digest.id, DIGEST, digest.title, "squashed", nodes, ())
 
 
 def _free(name: str, taken: set[str]) -> str:

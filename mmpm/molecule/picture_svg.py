@@ -31,6 +31,7 @@ TEXT: Final = 13.0
 SMALL: Final = 10.5
 LEADING: Final = 16.5
 SMALL_LEADING: Final = 14.0
+CHIP: Final = 19.0  # of a gate
 MARK: Final = 20.0  # room for the mark before the first line
 MARGIN: Final = 24.0
 LEGEND: Final = 22.0  # height of a row of the legend
@@ -83,8 +84,8 @@ def _size(node: Node, *, is_box: bool, has_marks: bool) -> Size:
         width = pixels(title, TEXT) + pixels(_box_name(node), SMALL) + mark + 2 * INNER + 16.0
         return Size(width, 30.0)
     lines = wrapped(_shown(node), WIDTH - 2 * INNER - mark, TEXT, _MOST_LINES)
-    small = len(_small_lines(node))
-    return Size(WIDTH, 2 * 9.0 + len(lines) * LEADING + small * SMALL_LEADING)
+    small = sum(CHIP if kind == "gate" else SMALL_LEADING for _, kind in _small_lines(node))
+    return Size(WIDTH, 2 * 9.0 + len(lines) * LEADING + small)
 
 
 def _shown(node: Node) -> str:
@@ -138,11 +139,11 @@ def _leaf(node: Node, place: Place, *, has_marks: bool) -> Iterator[str]:
         y += LEADING
         yield f'<text x="{_n(x + mark)}" y="{_n(y - 4.0)}">{_x(line)}</text>'
     for text, kind in _small_lines(node):
-        y += SMALL_LEADING
+        y += CHIP if kind == "gate" else SMALL_LEADING
         if kind == "gate":
             width = min(pixels(text, SMALL * 1.12) + 8.0, WIDTH - 2 * INNER + 8.0)
-            yield f'<rect class="chip" x="{_n(x - 4.0)}" y="{_n(y - 12.5)}" width="{_n(width)}" height="14" rx="4"/>'
-        yield f'<text class="{kind}" x="{_n(x)}" y="{_n(y - 2.5)}">{_x(text)}</text>'
+            yield f'<rect class="chip" x="{_n(x - 4.0)}" y="{_n(y - 14.5)}" width="{_n(width)}" height="15" rx="4"/>'
+        yield f'<text class="{kind}" x="{_n(x)}" y="{_n(y - (3.5 if kind == "gate" else 2.5))}">{_x(text)}</text>'
 
 
 def _heads(scene: Scene, layout: Layout) -> Iterator[str]:
@@ -177,7 +178,8 @@ def _line(scene: Scene, line: Line, way: Sequence[Stop]) -> str:
     if y > reached:
         path.append(f"V{_n(y)}")
     on, step = scene.nodes[line.on], scene.nodes[line.step]
-    told = f"{one_line(_shown(step), 90)}: {LINE_WORDS[line.kind]} {one_line(_shown(on), 90)}"
+    words = "waits for" if line.kind == "waits-for" and on.is_arm else LINE_WORDS[line.kind]
+    told = f"{one_line(_shown(step), 90)}: {words} {one_line(_shown(on), 90)}"
     return f'<path class="{line.kind}" d="{"".join(path)}"><title>{_x(told)}</title></path>'
 
 
