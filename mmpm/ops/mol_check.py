@@ -1,4 +1,4 @@
-"""`mol check`: does this formula cook alike under bd, gt and mmpm?"""
+"""`mol check`: does this formula, or this molecule of the catalogue, come out alike under bd, gt and mmpm?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from mmpm.errors import CookError
 from mmpm.model.names import FormulaName
 from mmpm.molecule.compatibility import Difference, differences
 from mmpm.molecule.cooking import cook
-from mmpm.ops.mol_cook import Kitchen
+from mmpm.molecule.record_compatibility import record_differences
+from mmpm.molecule.record_protos import of_records
+from mmpm.ops.mol_cook import InCatalogue, look_up
+from mmpm.project.mol_files import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +40,15 @@ class Compared:
 
 
 def check_formula(context: Context, cwd: str, operand: str) -> Compared:
-    """Look at a formula by name or path.
+    """Look at a formula by name or path, or at a molecule of the catalogue.
 
     Raises:
-        NotFoundHereError, PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: there is no such formula.
+        ProtoNotFoundError, PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: there is no such thing.
     """
-    kitchen = Kitchen(context, cwd)
-    ingredient = kitchen.find(operand).ingredient
+    looked = look_up(context, cwd, operand)
+    if isinstance(looked, InCatalogue):
+        return _of_records(looked)
+    kitchen, ingredient = looked.kitchen, looked.found.ingredient
     base = FormulaName.parse(ingredient.formula.name).base
     tables: dict[str, Mapping[str, Any]] = {base: ingredient.formula.tables}
 
@@ -59,3 +64,13 @@ def check_formula(context: Context, cwd: str, operand: str) -> Compared:
     except CookError as error:
         return Compared((), error.fact)
     return Compared(differences(cooked.proto, tables))
+
+
+def _of_records(looked: InCatalogue) -> Compared:
+    catalogue, entry = looked.catalogue, looked.entry
+    try:
+        proto = of_records(catalogue, entry.record.id)
+    except CookError as error:
+        return Compared((), error.fact)
+    records = [one.record for _, one in catalogue.tree(entry.record.id)]
+    return Compared(record_differences(proto, records, is_built_in=entry.layer == BUILT_IN))

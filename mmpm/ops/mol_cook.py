@@ -281,7 +281,7 @@ def look_up(context: Context, cwd: str, operand: str) -> InFile | InCatalogue:
             return InCatalogue(catalogue, entry)
         if found is None:
             known = {*kitchen.names(), *(one.record.id for one in catalogue.templates())}
-            raise ProtoNotFoundError(operand, closest(operand, sorted(known)))
+            raise ProtoNotFoundError(operand, closest(operand, sorted(known)), len(catalogue.problems))
     return InFile(kitchen, found)
 
 

@@ -64,7 +64,7 @@ def check(*formulas: str, session: Session) -> int:
     """Say whether formulas cook alike under bd, gt and mmpm, and name what differs; exit 1 if something does.
 
     Args:
-        formulas: Names of installed formulas, or files.
+        formulas: Names of installed formulas, files, or molecules of the catalogue.
         session: This run.
     """
     if not formulas:
