@@ -14,15 +14,15 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
-from mmpm.errors import quoted
+from mmpm.errors import printable, quoted
 from mmpm.model.canonical import canonical_json, parse_json
 from mmpm.model.fields import Fields
-from mmpm.molecule.events import MAX_ACTOR, Provenance, check_moment
+from mmpm.molecule.events import MAX_ACTOR, PHASES, Provenance, check_moment, is_molecule_id
 from mmpm.molecule.state import is_failure
-from mmpm.molecule.steps import MAX_TEXT
-from mmpm.molecule.transitions import has_run, is_over
+from mmpm.molecule.steps import MAX_TEXT, is_step_id
+from mmpm.molecule.transitions import StepState, has_run, is_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,12 +121,12 @@ class Digest:
         return any(one.has_failed or not is_over(one.state) for one in self.outcomes)
 
     def lines(self) -> tuple[str, ...]:
-        """Give the execution record as the seed prints it."""
+        """Give the execution record as the seed prints it: whatever it says, a line stays one line."""
         exercised = [f"- {tag} (primary)" for tag in self.provenance.capabilities.primary]
         exercised += [f"- {tag} (secondary)" for tag in self.provenance.capabilities.secondary]
         return (
-            f"Polecat: {self.actor}",
-            f"Formula: {self.formula}",
+            f"Polecat: {printable(self.actor)}",
+            f"Formula: {printable(self.formula)}",
             f"Completed: {self.completed_at}",
             *(("Capabilities exercised:", *exercised) if exercised else ()),
         )
@@ -160,8 +160,8 @@ class Digest:
         said = Fields(parse_json(data, "a digest", max_bytes=MAX_DIGEST_BYTES), "a digest")
         said.require_format(FORMAT)
         found = cls(
-            id=said.text("id"),
-            phase=said.text("phase"),
+            id=_molecule_id(said.text("id")),
+            phase=_one_of(said.text("phase"), PHASES),
             title=said.text("title", MAX_TEXT),
             provenance=Provenance.of_dict(said.table("provenance"), "the formula of a digest"),
             actor=said.optional("actor", MAX_ACTOR) or "",
@@ -383,9 +383,25 @@ def _arm(value: object) -> ArmRecord:
 def _outcome(value: object) -> StepOutcome:
     said = Fields(value, "an outcome of a digest")
     texts = {key: said.optional(key, MAX_TEXT) or "" for key in _OUTCOME}
-    if not texts["step"] or not texts["state"]:
-        raise ValueError(f"an outcome of a digest has no step or no state: {quoted(str(texts['step']))}")
+    if not is_step_id(texts["step"]):
+        raise ValueError(f"an outcome of a digest: {quoted(texts['step'])} cannot be a step's id")
+    _one_of(texts["state"], get_args(StepState))
+    for key in ("started_at", "closed_at"):
+        if texts[key]:
+            check_moment(texts[key])
     return StepOutcome(**texts)
+
+
+def _molecule_id(text: str) -> str:
+    if not is_molecule_id(text):
+        raise ValueError(f"a digest: {quoted(text)} cannot be a molecule's id")
+    return text
+
+
+def _one_of(text: str, allowed: Sequence[str]) -> str:
+    if text not in allowed:
+        raise ValueError(f"a digest: {quoted(text)} is none of {', '.join(allowed)}")
+    return text
 
 
 def _outline(outcomes: Sequence[StepOutcome]) -> str:

@@ -66,7 +66,7 @@ class ExecutionRecord:
         people = dict.fromkeys(one.actor for one in outcomes if one.has_run)
         over = sum(1 for one in outcomes if is_over(one.state))
         completed = f"Completed: not yet; still running, {over} of {len(outcomes)} steps over"
-        return (f"Polecat: {', '.join(people)}", said[1], completed, *said[3:])
+        return (f"Polecat: {', '.join(map(printable, people))}", said[1], completed, *said[3:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from molecule_town import patrol_that_failed, put, review_that_is_done, review_that_runs
 
-from mmpm.molecule.digest import Digest
+from mmpm.molecule.digest import Digest, root_of
 from mmpm.project.mol_log import MolPlaces
 
 
@@ -186,3 +187,21 @@ def test_wrong_usage_of_verify_is_told(terminal):
         [exit 1]
         """
     )
+
+
+def test_a_record_from_elsewhere_cannot_forge_a_line(terminal):
+    life, digest = patrol_that_failed()
+    outcomes = tuple(replace(one, actor="a\nPolecat: b", reason="c\nd\x1b[2J") for one in digest.outcomes)
+    forged = replace(digest, actor="e\nFormula: mol-other@9.9.9", outcomes=outcomes)
+    forged = replace(forged, root=root_of(forged))
+    put(terminal.cwd, life, forged)
+    for words in (
+        ("records",),
+        ("records", "--steps"),
+        ("verify", forged.id, "--step", "inbox"),
+        ("route", "--capabilities", "go"),
+    ):
+        seen = terminal.run("mol", *words)
+        assert seen.status == 0
+        assert not any(line.startswith(("Formula: mol-other", "Polecat: b", "d")) for line in seen.both.splitlines())
+        assert "\x1b" not in seen.both

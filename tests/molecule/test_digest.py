@@ -157,3 +157,19 @@ def test_a_digest_without_a_summary_has_an_outline():
 def test_capabilities_are_part_of_what_is_proved():
     other = replace(DIGEST, provenance=replace(DIGEST.provenance, capabilities=Capabilities(("go",))))
     assert not verify_digest(other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(DIGEST, id="a/b"),
+        replace(DIGEST, id="a.b"),
+        replace(DIGEST, phase="gas"),
+        replace(DIGEST, outcomes=(replace(DIGEST.outcomes[0], state="done"),)),
+        replace(DIGEST, outcomes=(replace(DIGEST.outcomes[0], step="../a"),)),
+        replace(DIGEST, outcomes=(replace(DIGEST.outcomes[0], closed_at="today"),)),
+    ],
+)
+def test_what_no_molecule_could_have_come_to_is_no_digest_though_its_root_be_right(other):
+    with pytest.raises(ValueError, match="digest|moment"):
+        Digest.parse(replace(other, root=root_of(other)).to_bytes())

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
-from mmpm.errors import UsageError
+from mmpm.errors import UsageError, printable
 from mmpm.model.ranges import ANY
 from mmpm.molecule.digest import StepOutcome
 from mmpm.molecule.routing import Ranked
@@ -21,6 +21,7 @@ from mmpm.ops.mol_records import (
 from mmpm.ops.mol_state import Workspace
 
 TOLD_PROBLEMS = 20
+TOLD_OTHERS = 10
 TEXT_LIMIT = 200
 
 
@@ -108,13 +109,16 @@ def route(
         raise UsageError(str(error), "write --capabilities security,go --weight go=0.5") from None
     out = session.output
     for number, one in enumerate(ranked, 1):
-        out.result(f"{number}. ", Styled(one.performer, "bold"), f" {one.score_text}", Styled(f"  {one.last}", "dim"))
+        who = Styled(printable(one.performer), "bold")
+        out.result(f"{number}. ", who, f" {one.score_text}", Styled(f"  {one.last}", "dim"))
         for reason in one.reasons:
-            out.result(f"   {reason}")
+            out.result(f"   {printable(str(reason), 2000)}")
     if not ranked:
         out.say(f"Nobody has a record of {' or '.join(tags)} here")
     if others:
-        out.say(f"Without any record of these: {', '.join(one.performer for one in others)}")
+        more = f" and {len(others) - TOLD_OTHERS} more" if len(others) > TOLD_OTHERS else ""
+        named = ", ".join(printable(one.performer) for one in others[:TOLD_OTHERS])
+        out.say(f"Without any record of these: {named}{more}")
     out.document(
         "mmpm.mol-route/1",
         {
@@ -259,11 +263,11 @@ def _outcome(out: Output, one: StepOutcome) -> list[str | Styled]:
     mark = out.mark("failed" if one.has_failed else "done", out.out) if one.has_run else "-"
     pieces: list[str | Styled] = [f"{mark} ", Styled(one.step, "bold")]
     if one.has_run:
-        pieces.append(f" {one.closed_at} {one.actor}")
+        pieces.append(f" {one.closed_at} {printable(one.actor)}")
     elif one.closed_at:
         pieces.append(" skipped")
     else:
-        pieces.append(f" in progress since {one.started_at}, {one.actor}" if one.started_at else " open")
+        pieces.append(f" in progress since {one.started_at}, {printable(one.actor)}" if one.started_at else " open")
     reason = " ".join(one.reason[: 4 * TEXT_LIMIT].split())
     if reason:
         pieces.append(f": {reason if len(reason) <= TEXT_LIMIT else reason[:TEXT_LIMIT] + '...'}")

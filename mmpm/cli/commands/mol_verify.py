@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
-from mmpm.errors import UsageError
+from mmpm.errors import UsageError, printable
 from mmpm.molecule.digest import Proof, StepOutcome
 from mmpm.ops.mol_state import Workspace
 from mmpm.ops.mol_verify import AGREES, NO_LOG, Verified, parse_root, plan_proof, verify_operand
@@ -93,7 +93,7 @@ def _print(out: Output, found: Verified, *, is_given: bool) -> None:
     if digest is not None:
         out.result(f"Log: {_LOG.get(found.log, f'not compared: {found.log}')}")
     for key, value in sorted((found.outcome or {}).items(), key=lambda item: _ORDER.get(item[0], len(_ORDER))):
-        out.result(f"{key.replace('_', ' ').capitalize()}: {' '.join(value.split())}")
+        out.result(f"{printable(key).replace('_', ' ').capitalize()}: {' '.join(value.split())}")
     if digest is not None and not is_given and found.log != AGREES:
         out.say("Nothing but the file itself vouches for its root: compare it with one that you know, by --root")
 
