@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MoleculeRefusedError, NotFoundHereError, PayloadRefusedError, RecordInTheWayError
+from mmpm.errors import MoleculeRefusedError, NotFoundHereError, PayloadRefusedError, RecordInTheWayError, UsageError
 from mmpm.molecule.arranging import compound
-from mmpm.molecule.record_protos import to_records
+from mmpm.molecule.catalogue import Layer, load
+from mmpm.molecule.record_protos import of_records, to_records
 from mmpm.ops.mol_catalogue import read_catalogue
 from mmpm.ops.mol_cook import Kitchen, chosen_folder
 from mmpm.ops.mol_writing import check_new_name, hides, plan_records
@@ -35,11 +36,16 @@ def plan_compound(
         UsageError: the name is none.
         RecordInTheWayError: the name means something already, and `wish.force` is not said; a formula of that name is
             always in the way.
-        MoleculeRefusedError: what comes of the two is no sound proto.
+        MoleculeRefusedError, CookError: what comes of the two is no sound proto.
     """
     first, second = (dish.proto for dish in dishes)
     name = wish.name or default_name(first.name, second.name)
-    check_new_name(name, "--as")
+    try:
+        check_new_name(name, "--as")
+    except UsageError:
+        if wish.name:
+            raise
+        raise UsageError(f"{name} cannot be the name of the compound", "give it one: `--as NAME`") from None
     tier = workspace.context.project.tier
     notes = [note for dish in dishes for note in dish.cooked.notes]
     entry = read_catalogue(context.places, cwd, chosen_folder(context)).get(name)
@@ -53,7 +59,10 @@ def plan_compound(
         made = replace(compound(first, second, wish.connection or "sequential"), name=name)
     except ValueError as error:
         raise MoleculeRefusedError(f"{first.name} and {second.name} make no proto: {error}") from None
-    plan = plan_records(workspace.context, to_records(made), force=wish.force, dry_run=dry_run)
+    records = to_records(made)
+    # Read back before anything is written: what could not be bonded again is refused here.
+    of_records(load([Layer(tier, name, b"\n".join(record.to_bytes() for record in records))]), name)
+    plan = plan_records(workspace.context, records, force=wish.force, dry_run=dry_run)
     return made, replace(plan, notes=(*dict.fromkeys(notes), *plan.notes))
 
 

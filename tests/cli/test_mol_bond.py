@@ -205,6 +205,32 @@ def test_what_others_wrote_into_the_catalogue_stays_byte_for_byte(rig):
     assert not [line for line in lines if "pair.old" in line or '"Old"' in line]
 
 
+def test_protos_with_odd_ids_become_a_compound_where_their_ids_allow_it(rig):
+    path = rig.root / ".beads" / "molecules.jsonl"
+    path.write_text(
+        "".join(f'{{"id":"{one}","title":"Odd","labels":["template"]}}\n' for one in ("BD-7", "a..b", "x|y"))
+    )
+    assert "give it one: `--as NAME`" in refused(rig, "bond", "BD-7", "mol-sweep", status=2)
+    rig.done("mol", "bond", "BD-7", "mol-sweep", "--as", "both")
+    assert list(titles(rig, rig.make("pour", "both"))) == ["BD-7", "mol-sweep", "mol-sweep.broom"]
+    for odd in ("a..b", "x|y"):
+        seen = rig.run("mol", "bond", odd, "mol-sweep", "--as", f"odd{len(odd)}")
+        made = rig.run("mol", "pour", f"odd{len(odd)}")
+        assert (seen.status, made.status) in ((0, 0), (1, 1)), seen.both + made.both
+
+
+def test_a_catalogue_that_leads_out_of_the_project_is_not_written(rig, tmp_path):
+    outside = tmp_path / "outside.jsonl"
+    outside.write_text("")
+    (rig.root / "mmpm.toml").touch()
+    (rig.root / ".beads" / "molecules.jsonl").symlink_to(outside)
+    for words in (("bond", "mol-sweep", "mol-sweep"), ("fork", "mol-code-review", "mine")):
+        seen = rig.run("mol", *words)
+        assert seen.status != 0
+        assert "error[leads-outside]" in seen.err, seen.both
+    assert outside.read_text() == ""
+
+
 def test_dimensions_are_swapped_and_left_out(rig):
     made = rig.make(
         *("pour", "mol-code-review", "--var", "scope=src", "--var", "polecat_name=ace", "--var", "captured_output="),
