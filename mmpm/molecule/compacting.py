@@ -8,7 +8,7 @@ lines that came too late on one of two branches, and the marks of a conflict.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mmpm.molecule.events import Line, parse_line
@@ -25,11 +25,13 @@ class Compacted:
         data: its bytes; those that were given where `reason` says something.
         dropped: how many lines went, marks of a conflict and torn ends among them.
         reason: why it has to be left as it is; empty where it need not.
+        lines: that have an effect, in their order; none where `reason` says something.
     """
 
     data: bytes
     dropped: int = 0
     reason: str = ""
+    lines: tuple[Line, ...] = field(default=(), compare=False)
 
 
 def compacted(data: bytes) -> Compacted:
@@ -55,11 +57,13 @@ def compacted(data: bytes) -> Compacted:
         else:
             kept.append(torn)
     before, effects = fold_with_effects(lines)
+    if all(effects):
+        return Compacted(b"".join(raw + b"\n" for raw in kept), count - len(kept), lines=tuple(lines))
     remaining = tuple(line for line, has_effect in zip(lines, effects, strict=True) if has_effect)
     if replace(fold(remaining), problems=()) != replace(before, problems=()):
         return Compacted(data, reason="without its lines that have no effect it would be another")  # pragma: no cover
     parts = [raw for raw, has_effect in zip(kept, effects, strict=True) if has_effect]
-    return Compacted(b"".join(raw + b"\n" for raw in parts), count - len(parts))
+    return Compacted(b"".join(raw + b"\n" for raw in parts), count - len(parts), lines=remaining)
 
 
 def is_mark(raw: bytes) -> bool:

@@ -204,33 +204,32 @@ def _look(
 ) -> tuple[BurnMolecule, Stale] | CompleteEnding | CompactLog | RemoveLeftovers | str | None:
     """Say what is to be done about one log; a text says why nothing is."""
     places = workspace.places
-    read = read_log(log.path)
-    if read is None:
+    data = read_plain(log.path, MAX_LOG_BYTES)
+    if data is None:
         return None
-    if not read.size and _never_began(log.path):
-        return RemoveLeftovers((log.path,))
-    molecule = workspace.molecule(log.id)
-    if molecule is None:
-        return None
-    has_digest = os.path.lexists(places.digest(log.id))
-    flows = is_live(fold(read.lines).state)
-    if (has_digest and (flows or log.phase == "wisp")) or (not has_digest and _is_burned(read.lines)):
+    if b"\n" not in data and _BEGINNING.startswith(data[: len(_BEGINNING)]):
+        return RemoveLeftovers((log.path,))  # of a killed bond, where the disk has no hard links
+    done = compacted(data)
+    own = fold(done.lines)
+    lines = done.lines
+    if (own.id, own.phase) != (log.id, log.phase):
+        # What cannot be read whole, and what is another's: said as every reader says it, or folded without it.
+        molecule = workspace.molecule(log.id)
+        read = read_log(log.path)
+        if molecule is None or read is None:
+            return None
+        own, lines = fold(read.lines), read.lines
+    digest = workspace.digest(log.id)
+    flows = is_live(own.state)
+    if (digest is not None and (flows or log.phase == "wisp")) or (digest is None and _is_burned(lines)):
         return CompleteEnding(places.root, log.id, log.phase)
-    last = max(line.at for line in read.lines)
-    if log.phase == "wisp" and flows and last < before and not _waits_for_time(molecule, stamp.at):
+    last = max(line.at for line in lines)
+    if log.phase == "wisp" and flows and last < before and not _waits_for_time(own, stamp.at):
         reason = f"stale: nothing happened since {last}"
-        return _burn(workspace, molecule, reason, stamp), Stale(log.id, molecule.title, last)
-    done = compacted(read_plain(log.path, MAX_LOG_BYTES) or b"")
+        return _burn(workspace, own, reason, stamp), Stale(log.id, own.title, last)
     if done.reason:
         return f"{log.path}: {done.reason}; it is left alone"
     return CompactLog(places.root, log.id, log.phase, done.dropped) if done.dropped else None
-
-
-def _never_began(path: str) -> bool:
-    """Tell whether a log without a whole line is what a killed bond left, where the disk has no hard links."""
-    with open(path, "rb") as file:
-        start = file.read(len(_BEGINNING))
-    return _BEGINNING.startswith(start)
 
 
 def _is_burned(lines: Sequence[Line]) -> bool:
