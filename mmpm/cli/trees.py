@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 def print_tree(out: Output, lines: Iterable[TreeLine]) -> None:
     """Print lines as they come, so that a long tree begins at once."""
     for line in lines:
-        pieces: list[str | Styled] = [Styled(stem(out, line.lasts), "dim")]
+        pieces: list[str | Styled] = [Styled(stem(out, line.lasts), "dim")] if line.lasts else []
         if line.deeper:
             pieces.append(Styled(f"(+{line.deeper}) ", "dim"))
         mark = f"step-{line.standing}"
         if mark in MARKS:
-            pieces += [Styled(out.mark(mark, out.out), standing_style(line.standing)), " "]
-        pieces += (Styled(text, style) if style else text for text, style in line.pieces)
+            pieces += [_styled(out.mark(mark, out.out), standing_style(line.standing)), " "]
+        pieces += (_styled(text, style) for text, style in line.pieces if text)
         out.result(*pieces)
+
+
+def _styled(text: str, style: str) -> str | Styled:
+    return Styled(text, style) if style else text

@@ -10,9 +10,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from mmpm.errors import MoleculeNotFoundError, NotFoundHereError
+from mmpm.errors import MoleculeNotFoundError, NotFoundHereError, StepUnknownError
 from mmpm.model.spelling import closest
-from mmpm.molecule.chart import Chart, of_catalogue, of_digest, of_molecule, of_proto
+from mmpm.molecule.chart import STANDINGS, Chart, of_catalogue, of_digest, of_molecule, of_proto
 from mmpm.molecule.events import is_molecule_id
 from mmpm.ops.mol_catalogue import ShownMolecule, show_molecule
 from mmpm.ops.mol_cook import Dish, cook_formula
@@ -35,21 +35,29 @@ class Running:
 
     Attributes:
         others: how the molecules stand that it is connected to.
+        standing: of the step, as `STANDINGS` names it; empty for a molecule.
         has_digest: whether it was squashed.
     """
 
     address: Address
     now: str
     others: Mapping[str, Outcome]
+    standing: str
     has_digest: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """A digest, or one step of it; the step's id is empty for the whole."""
+    """A digest, or one step of it.
+
+    Attributes:
+        step: its id; empty for the whole.
+        standing: of the step, as `STANDINGS` names it.
+    """
 
     digest: Digest
     step: str
+    standing: str = ""
 
 
 Subject: TypeAlias = ShownMolecule | Dish | Running | Outcomes
@@ -81,7 +89,7 @@ def see(operand: str, cwd: str, catalogue: Catalogue, workspace: Callable[[], Wo
 
     Raises:
         MoleculeNotFoundError: nothing here is named so.
-        MoleculeNotHereError: there is the molecule, and not the step.
+        MoleculeNotHereError, StepUnknownError: there is the molecule or its digest, and not the step.
         MoleculeLogError: its log or digest cannot be used.
         CookError, FormulaSyntaxError, FormulaInvalidError, PayloadRefusedError: a formula cannot be cooked.
     """
@@ -109,20 +117,23 @@ def _at_work(operand: str, workspace: Workspace) -> Seen | None:
     now = workspace.stamp("nobody").at
     others = workspace.others(address.molecule)
     chart = of_molecule(address.molecule, now, others)
-    has_digest = workspace.digest(molecule_id) is not None
-    return Seen(
-        Running(address, now, others, has_digest), chart.below(address.step, address.id) if address.step else chart
-    )
+    standing = next((STANDINGS[node.standing] for node in chart.nodes if node.id == address.step), "")
+    running = Running(address, now, others, standing, workspace.digest(molecule_id) is not None)
+    return Seen(running, chart.below(address.step, address.id) if address.step else chart)
 
 
 def _squashed(operand: str, workspace: Workspace) -> Seen | None:
     """Find a digest, or a step of one."""
     molecule_id, _, step = operand.partition(".")
     digest = workspace.digest(molecule_id) if is_molecule_id(molecule_id) else None
-    if digest is None or (step and all(one.step != step for one in digest.outcomes)):
+    if digest is None:
         return None
+    known = [one.step for one in digest.outcomes]
+    if step and step not in known:
+        raise StepUnknownError(step, molecule_id, closest(step, known))
     chart = of_digest(digest)
-    return Seen(Outcomes(digest, step), chart.below(step, operand) if step else chart)
+    standing = next((STANDINGS[node.standing] for node in chart.nodes if node.id == step), "")
+    return Seen(Outcomes(digest, step, standing), chart.below(step, operand) if step else chart)
 
 
 def plan_picture(path: str, data: bytes, *, force: bool) -> Plan:

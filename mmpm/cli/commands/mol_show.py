@@ -54,13 +54,11 @@ def show(
             body = _step(out, running) if running.address.step else _molecule(out, running, seen.chart)
         case Outcomes() as outcomes:
             body = _digest(out, outcomes)
-    most = None if every or out.verbose else USUAL_LINES
-    lines = (draw_waves if parallel else draw)(seen.chart, most)
-    if seen.chart.nodes or not isinstance(seen.subject, Running | Outcomes):
-        print_tree(out, lines)
+    _drawn(out, seen, parallel=parallel, most=None if every or out.verbose else USUAL_LINES)
     if out.as_json:
         steps = {} if "steps" in body else {"steps": [node_json(node) for node in seen.chart.nodes]}
-        groups = [list(group) for group in seen.chart.work()]
+        full_ids = {node.id: node.full_id for node in seen.chart.nodes}
+        groups = [[full_ids[step] for step in group] for group in seen.chart.work()]
         out.document(
             "mmpm.mol-show/1", {"id": seen.chart.id, "kind": seen.chart.kind, **body, **steps, "groups": groups}
         )
@@ -82,7 +80,21 @@ def node_json(node: Node) -> dict[str, object]:
     """Give a step for programs."""
     said: dict[str, object] = {"id": node.full_id, "step": node.id, "title": node.title, "parent": node.parent}
     said |= {"state": node.standing, "waits": list(node.waits), "gate": node.gate, "note": node.note}
+    said |= {"since": node.since} if node.since else {}
     return {**said, "arm": node.is_arm}
+
+
+def _drawn(out: Output, seen: Seen, *, parallel: bool, most: int | None) -> None:
+    """Print the tree, or the groups; below what stands over it where that is more than a few words."""
+    has_head = isinstance(seen.subject, Running | Outcomes)
+    if has_head and not seen.chart.nodes:
+        return
+    if parallel and seen.chart.nodes and not seen.chart.work():
+        out.say("Who waits for whom is not known here")
+        return
+    if has_head:
+        out.result("")
+    print_tree(out, (draw_waves if parallel else draw)(seen.chart, most))
 
 
 def _record(out: Output, shown: ShownMolecule) -> None:
@@ -168,7 +180,7 @@ def _step(out: Output, running: Running) -> dict[str, object]:
     holds = why_blocked(molecule, address.step, running.now, running.others) if is_live(molecule.state) else ()
     holds = tuple(hold for hold in holds if hold.kind != "state")
     out.result(Styled(address.id, "bold"), f" {one_line(record.step.title, LINE)}")
-    out.result(f"State: {record.state.replace('_', ' ')}", *_when(record.started_at, record.started_by, "started"))
+    out.result(f"State: {running.standing}", *_when(record.started_at, record.started_by, "started"))
     if record.closed_at:
         out.result("Ended", *_when(record.closed_at, record.closed_by, ":"))
     if record.reason:
@@ -195,6 +207,7 @@ def _step(out: Output, running: Running) -> dict[str, object]:
         "molecule": molecule.id,
         "step": record.step.to_dict(),
         "state": record.state,
+        "standing": running.standing,
         **{
             key: getattr(record, key) or None
             for key in ("started_at", "started_by", "closed_at", "closed_by", "reason")
@@ -208,7 +221,7 @@ def _digest(out: Output, outcomes: Outcomes) -> dict[str, object]:
     if outcomes.step:
         outcome = next(one for one in digest.outcomes if one.step == outcomes.step)
         out.result(Styled(f"{digest.id}.{outcome.step}", "bold"), f" {one_line(outcome.title, LINE)}")
-        out.result(f"State: {outcome.state.replace('_', ' ')}", *_when(outcome.closed_at, outcome.actor, "ended"))
+        out.result(f"State: {outcomes.standing}", *_when(outcome.closed_at, outcome.actor, "ended"))
         if outcome.reason:
             out.result(f"Reason: {one_line(outcome.reason, 4 * LINE)}")
         out.say(Styled(f"`mmpm mol verify {digest.id} --step {outcome.step} --proof` proves this outcome", "dim"))
