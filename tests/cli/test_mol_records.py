@@ -56,7 +56,7 @@ def test_the_newest_come_first_and_as_many_as_are_asked_for(terminal):
         "Completed: 2026-01-13T09:00:00Z",
         "Completed: not yet; still running, 3 of 6 steps over",
     ]
-    assert "1 older ones are not shown" in seen.err
+    assert "Older ones that are not shown: 1" in seen.err
 
 
 @pytest.mark.usefixtures("town")

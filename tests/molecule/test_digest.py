@@ -171,5 +171,5 @@ def test_capabilities_are_part_of_what_is_proved():
     ],
 )
 def test_what_no_molecule_could_have_come_to_is_no_digest_though_its_root_be_right(other):
-    with pytest.raises(ValueError, match="digest|moment"):
+    with pytest.raises(ValueError, match=r"digest|moment"):
         Digest.parse(replace(other, root=root_of(other)).to_bytes())

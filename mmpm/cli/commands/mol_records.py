@@ -72,7 +72,7 @@ def records(
     elif not taken:
         out.say(f"None of the {count} records {'at hand' if registry or everywhere else 'here'} is so")
     elif len(taken) > len(shown):
-        out.say(f"{len(taken) - len(shown)} older ones are not shown")
+        out.say(f"Older ones that are not shown: {len(taken) - len(shown)}")
     body = {
         "records": [record_json(record) for record in shown],
         "matching": len(taken),
