@@ -171,8 +171,9 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         made = _poured(workspace, bond, wish, stamp, notes)
     else:
         made = _attached(workspace, workspace.address(here[0].id), bond, wish, stamp)
-    actions = (*_kept(context, bond), *made.plan.actions)
-    return replace(made, plan=Plan(actions, notes=tuple(dict.fromkeys(notes))))
+    log = workspace.places.log(made.id.partition(".")[0], made.phase)
+    actions = (_kept(bond, log), *made.plan.actions)
+    return replace(made, plan=Plan(actions, notes=tuple(dict.fromkeys((*made.plan.notes, *notes)))))
 
 
 def _dish(workspace: Workspace, context: Context, cwd: str, operand: str) -> Dish:
@@ -282,6 +283,7 @@ def _attached(workspace: Workspace, parent: Address, bond: Bond, wish: Wish, sta
             "leave --wisp out, or bond the proto by itself",
         )
     change = accepted(attach(molecule, parent.step, bond, stamp, ref=wish.ref, connection=wish.connection))
+    plan = replace(plan, notes=molecule.problems)
     added = next(event for event in change.line.events if isinstance(event, StepsAdded))
     full, title = molecule.full_id(change.step), added.steps[0].title
     plan = _plan(workspace, change, molecule.phase, f"bond {bond.proto.name} as {full}: {title}")
@@ -309,6 +311,7 @@ def _connected(workspace: Workspace, pair: list[Address], connection: str, stamp
         answer = _never(workspace, first, second, said) or connect(
             second.molecule, first.id, said, _links_from(workspace, first.id), stamp
         )
+    plan = replace(plan, notes=second.molecule.problems)
     change = accepted(answer)
     words = _STANDING[said].format(first.id)
     plan = _plan(workspace, change, second.molecule.phase, f"let {second.id} run {words}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from corpus import corpus_folder
 from molecule_roots import MolRoot
 
+from mmpm.execute import install
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.state import fold
 from mmpm_store.ids import ObjectId
@@ -203,6 +205,35 @@ def test_what_others_wrote_into_the_catalogue_stays_byte_for_byte(rig):
     lines = path.read_text().splitlines()
     assert lines[:2] == own.splitlines()[:2]
     assert not [line for line in lines if "pair.old" in line or '"Old"' in line]
+
+
+def test_killed_at_every_instant_a_compound_is_there_whole_or_not_at_all(rig):
+    own = '{"id":"mine"}\n'
+    path = rig.root / ".beads" / "molecules.jsonl"
+    for instant in range(100):
+        path.write_text(own)
+        child = os.fork()
+        if not child:
+            left = [instant]
+
+            def stop(_name, left=left):
+                left[0] -= 1
+                if left[0] < 0:
+                    os._exit(9)
+
+            install.checkpoint = stop
+            os._exit(rig.run("mol", "bond", "mol-sweep", "mol-sweep", "--as", "two").status)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert [one["id"] for one in catalogue(rig)] in (
+            ["mine"],
+            ["mine", "two", "two.mol-sweep", "two.mol-sweep.broom", "two.mol-sweep-2", "two.mol-sweep-2.broom"],
+        )
+        rig.done("mol", "bond", "mol-sweep", "mol-sweep", "--as", "two", "--force")
+        assert len(catalogue(rig)) == 6
+        if status == 0:
+            break
+    assert status == 0
+    assert instant > 2
 
 
 def test_protos_with_odd_ids_become_a_compound_where_their_ids_allow_it(rig):
