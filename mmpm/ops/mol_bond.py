@@ -171,8 +171,7 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         made = _poured(workspace, bond, wish, stamp, notes)
     else:
         made = _attached(workspace, workspace.address(here[0].id), bond, wish, stamp)
-    log = workspace.places.log(made.id.partition(".")[0], made.phase)
-    actions = (_kept(bond, log), *made.plan.actions)
+    actions = (*_kept(context, bond), *made.plan.actions)
     return replace(made, plan=Plan(actions, notes=tuple(dict.fromkeys((*made.plan.notes, *notes)))))
 
 
