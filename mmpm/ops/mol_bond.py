@@ -282,10 +282,10 @@ def _attached(workspace: Workspace, parent: Address, bond: Bond, wish: Wish, sta
             "leave --wisp out, or bond the proto by itself",
         )
     change = accepted(attach(molecule, parent.step, bond, stamp, ref=wish.ref, connection=wish.connection))
-    plan = replace(plan, notes=molecule.problems)
     added = next(event for event in change.line.events if isinstance(event, StepsAdded))
     full, title = molecule.full_id(change.step), added.steps[0].title
     plan = _plan(workspace, change, molecule.phase, f"bond {bond.proto.name} as {full}: {title}")
+    plan = replace(plan, notes=molecule.problems)
     connection = wish.connection or ("parallel" if wish.ref else "sequential")
     return Bonding("attach", full, molecule.phase, title, _count(change), plan, parent.id, connection)
 
@@ -310,10 +310,10 @@ def _connected(workspace: Workspace, pair: list[Address], connection: str, stamp
         answer = _never(workspace, first, second, said) or connect(
             second.molecule, first.id, said, _links_from(workspace, first.id), stamp
         )
-    plan = replace(plan, notes=second.molecule.problems)
     change = accepted(answer)
     words = _STANDING[said].format(first.id)
     plan = _plan(workspace, change, second.molecule.phase, f"let {second.id} run {words}")
+    plan = replace(plan, notes=second.molecule.problems)
     return Bonding("connect", second.id, second.molecule.phase, words, 0, plan, first.id, said)
 
 
