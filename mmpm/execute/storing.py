@@ -9,6 +9,7 @@ from mmpm_store.check import Repaired, StoreHealth, clear_quarantine, mend
 from mmpm_store.collect import Collected, collect
 from mmpm_store.errors import StoreError
 from mmpm_store.ids import ObjectId
+from mmpm_store.roots import keep_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,5 +93,8 @@ def _variants(texts: Iterable[str]) -> tuple[Variant, ...]:
 
 
 def apply_put_object(context: Context, action: PutObject) -> ObjectId:
-    """Put an object; one that is there already stays."""
-    return context.store.put(action.data)
+    """Put an object, and note who needs it; one that is there already stays."""
+    object_id = context.store.put(action.data)
+    if action.user:
+        keep_object(context.store, action.user, object_id, len(action.data))
+    return object_id

@@ -19,7 +19,6 @@ from mmpm.ops.mol_cook import cook_formula
 from mmpm.ops.mol_state import Address, accepted
 from mmpm.plan import AppendLine, Plan, PutObject
 from mmpm.project.files import content_id
-from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +170,8 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         made = _poured(workspace, bond, wish, stamp, notes)
     else:
         made = _attached(workspace, workspace.address(here[0].id), bond, wish, stamp)
-    actions = (*_kept(context, bond), *made.plan.actions)
+    log = workspace.places.log(made.id.partition(".")[0], made.phase)
+    actions = (_kept(bond, log), *made.plan.actions)
     return replace(made, plan=Plan(actions, notes=tuple(dict.fromkeys((*made.plan.notes, *notes)))))
 
 
@@ -236,12 +236,10 @@ def _check_options(wish: Wish, form: str) -> None:
         raise UsageError(f"{option} means nothing {where}", remedy)
 
 
-def _kept(context: Context, bond: Bond) -> tuple[PutObject, ...]:
-    """Give what keeps a proto as it was bonded, for `mol distill` and whoever asks later what ran; once is enough."""
+def _kept(bond: Bond, log: str) -> PutObject:
+    """Give what keeps a proto, as it was bonded, as long as there is the log: `mol distill` and others ask for it."""
     data = bond.proto.to_bytes()
-    if context.store.has(ObjectId.of(data)):
-        return ()
-    return (PutObject(content_id(data), data, f"the proto of {bond.proto.name}"),)
+    return PutObject(content_id(data), data, f"the proto of {bond.proto.name}", log)
 
 
 def _swaps(context: Context, cwd: str, wish: Wish, notes: list[str]) -> dict[str, Proto]:

@@ -82,11 +82,13 @@ class PutObject:
         id: ``blake3:..`` of `data`.
         data: at most a few megabytes: a proto.
         what: for the sentence.
+        user: absolute path of a file: as long as it is there the object is not collected; empty: nobody needs it.
     """
 
     id: str
     data: bytes
     what: str
+    user: str = ""
 
     @property
     def words(self) -> str:

@@ -16,6 +16,7 @@ from mmpm_store.errors import UnreadableRootError
 from mmpm_store.ids import ObjectId
 from mmpm_store.layout import root_path, vanished_path
 from mmpm_store.rooting import FORMAT, write_root
+from mmpm_store.tree import FileEntry, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,6 +73,39 @@ def list_roots(store: Store) -> tuple[Root, ...]:
             if root is not None:
                 roots.append(root)
     return tuple(sorted(roots, key=lambda root: (root.key, root.is_marked_vanished)))
+
+
+def read_root(store: Store, key: str) -> Root | None:
+    """Give the root of the user `key`; None where it has none.
+
+    Raises:
+        UnreadableRootError: it cannot be read.
+    """
+    path = root_path(store.path, key)
+    return _read(path) or _read(vanished_path(path))
+
+
+def keep_object(store: Store, key: str, object_id: ObjectId, size: int) -> bool:
+    """Say that the user `key` needs one object as well, which is here; False if that was said before.
+
+    A root keeps trees, so this one gets a tree of that file alone: the same for all who need the object. Nobody else
+    may change the root of `key` meanwhile.
+
+    Args:
+        store: which has the object.
+        key: the path of a file: the object stays as long as it is there.
+        object_id: of the object.
+        size: of its bytes.
+
+    Raises:
+        NoSpaceError, UnreadableRootError: the root is as it was.
+    """
+    tree = Tree((FileEntry(object_id.hex, False, object_id, size),))
+    root = read_root(store, key)
+    if root is not None and tree.id in root.trees and store.has(tree.id):
+        return False
+    set_root(store, key, (*(root.trees if root else ()), store.put_tree(tree)))
+    return True
 
 
 def mark_vanished(root: Root, now: float) -> None:

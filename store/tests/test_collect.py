@@ -14,7 +14,7 @@ from mmpm_store.errors import UnreadableRootError
 from mmpm_store.ids import ObjectId
 from mmpm_store.materialise import Placement, materialise
 from mmpm_store.objects import Store
-from mmpm_store.roots import list_roots, remove_root, set_root
+from mmpm_store.roots import keep_object, list_roots, remove_root, set_root
 from mmpm_store.tree import FileEntry, Tree
 
 if TYPE_CHECKING:
@@ -216,3 +216,20 @@ def test_roots_are_listed_set_and_removed(store: Store) -> None:
     assert remove_root(store, "/b")
     assert not remove_root(store, "/b")
     assert [root.key for root in list_roots(store)] == ["/a\udcff"]
+
+
+def test_an_object_that_a_file_needs_stays_as_long_as_the_file_is_there(store: Store, tmp_path: Path) -> None:
+    proto, other = store.put(b"a proto"), store.put(b"another one")
+    log, arm = tmp_path / "log", tmp_path / "other"
+    log.touch()
+    arm.touch()
+    assert keep_object(store, str(log), proto, 7)
+    assert not keep_object(store, str(log), proto, 7)
+    assert keep_object(store, str(log), other, 11)
+    assert keep_object(store, str(arm), proto, 7)
+    assert collect(store, grace_seconds=0, now=later()).removed == ()
+    log.unlink()
+    collect(store, grace_seconds=0, now=later())
+    collect(store, grace_seconds=0, now=later(31))
+    assert (store.has(proto), store.has(other)) == (True, False)
+    assert [root.key for root in list_roots(store)] == [str(arm)]

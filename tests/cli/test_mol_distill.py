@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,3 +166,22 @@ def test_what_is_no_molecule_or_no_name_is_refused(terminal):
     ):
         seen = terminal.run("mol", "distill", *words)
         assert (seen.status, said in seen.err) == (status, True), seen.err
+
+
+def test_the_proto_stays_in_the_store_as_long_as_the_molecule_does(terminal, formulas):
+    first = begin(terminal, "pour", "mol-review", "--var", "what=src")
+    second = begin(terminal, "wisp", "mol-arm", "--var", "polecat=ace")
+    for path in formulas.glob("*.toml"):
+        path.unlink()
+    terminal.now += timedelta(days=20_000)  # files have the machine's time
+    for _ in range(2):
+        assert terminal.run("store", "prune", "--everything", "--yes").status == 0
+    for one in (first, second):
+        assert "no longer here" not in terminal.run("mol", "distill", one, f"of-{one}", "--dry-run").err
+    terminal.run("mol", "burn", first, "--force", "--reason", "no more")
+    for _ in range(2):
+        assert terminal.run("store", "prune", "--everything", "--yes").status == 0
+    store = Store.open(str(terminal.home / ".local" / "share" / "mmpm" / "store"))
+    found = [store.read(identity) for identity, _, _ in store.objects()]
+    protos = [data for data in found if b'"steps"' in data]
+    assert [b"mol-arm" in data for data in protos] == [True]
