@@ -10,8 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from killing import end_of, in_child
 from molecule_roots import MolRoot
 
+from mmpm.cli.output import Output
+from mmpm.errors import DeclinedError
 from mmpm.molecule.digest import Digest, verify_digest
 from mmpm.molecule.steps import MAX_TEXT
 
@@ -254,3 +257,19 @@ def test_where_there_are_no_molecules_nothing_is_made(tmp_path, words):
     assert seen.status == (0 if words == ("gc",) else 1)
     assert "molecule-not-here" in seen.err or "Nothing to collect in " in seen.err
     assert list(root.root.rglob("*")) == [root.root / ".beads"]
+
+
+def test_while_a_question_is_open_others_write(root):
+    made, other = (root.make("wisp", "mol-job") for _ in range(2))
+    begun = []
+
+    def ask(_output, question, *, yes):
+        assert not yes
+        begun.append(question)
+        assert end_of(in_child(root.work("mol", "start", f"{other}.1"))) == 0
+        raise DeclinedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, "ask", ask)
+        assert root.run("mol", "squash", made).status == 1
+    assert os.path.exists(root.places.log(made, "wisp"))

@@ -10,9 +10,11 @@ from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
 from mmpm.molecule.steps import MAX_TEXT
+from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_end import OLDER, Burning, Collecting, Squashing, plan_burn, plan_gc, plan_squash
 from mmpm.ops.mol_state import Workspace
 
+TITLE_LIMIT = 120
 SHOWN = 10  # molecules that a question names
 
 
@@ -36,14 +38,24 @@ def squash(
     """
     text = _standard_input() if summary == "-" else summary
     workspace = _workspace(session)
-    made = plan_squash(workspace, molecule, text, workspace.stamp(actor))
+    stamp = workspace.stamp(actor)
+    asks = not force and not session.options.dry_run
+    has_asked = False
+    if asks:
+        # Before others are kept away: a question may stay open for hours.
+        made = plan_squash(workspace, molecule, text, stamp)
+        if made.open_steps:
+            session.output.ask(_about_open(made), yes=session.options.yes)
+            has_asked = True
+    _begin(session, workspace)
+    made = plan_squash(workspace, molecule, text, stamp)
     digest = made.digest
     outcome = run_plan(
         session,
         workspace.context,
         made.plan,
         schema="mmpm.mol-squash/1",
-        question=_about_open(made) if made.open_steps and not force else None,
+        question=_about_open(made) if made.open_steps and asks and not has_asked else None,
         body=lambda _: {
             "id": digest.id,
             "phase": digest.phase,
@@ -55,7 +67,7 @@ def squash(
     )
     if outcome is None:
         return
-    session.output.result(Styled(digest.id, "bold"), f"  {digest.title}")
+    session.output.result(Styled(digest.id, "bold"), f"  {one_line(digest.title, TITLE_LIMIT)}")
     session.output.result(f"Root: {digest.root}")
     for line in digest.lines():
         session.output.result(line)
@@ -75,17 +87,21 @@ def burn(*molecules: str, reason: str = "", actor: str | None = None, force: boo
     if not molecules:
         raise UsageError("nothing to burn", "name molecules by their ids, as `mmpm mol list --running` shows them")
     workspace = _workspace(session)
-    made = plan_burn(workspace, molecules, reason, workspace.stamp(actor))
+    stamp = workspace.stamp(actor)
+    if not force and not session.options.dry_run:
+        # Before others are kept away: a question may stay open for hours.
+        session.output.ask(_about_burning(plan_burn(workspace, molecules, reason, stamp)), yes=session.options.yes)
+    _begin(session, workspace)
+    made = plan_burn(workspace, molecules, reason, stamp)
     outcome = run_plan(
         session,
         workspace.context,
         made.plan,
         schema="mmpm.mol-burn/1",
-        question=None if force else _about_burning(made),
         body=lambda _: {"molecules": [one[0] for one in made.molecules], "reason": reason},
     )
     for molecule_id, title, _ in made.molecules if outcome is not None else ():
-        session.output.result("Burned: ", Styled(molecule_id, "bold"), f"  {title}")
+        session.output.result("Burned: ", Styled(molecule_id, "bold"), f"  {one_line(title, TITLE_LIMIT)}")
 
 
 def gc(*, older: str = OLDER, actor: str | None = None, session: Session) -> None:
@@ -97,6 +113,7 @@ def gc(*, older: str = OLDER, actor: str | None = None, session: Session) -> Non
         session: This run.
     """
     workspace = _workspace(session)
+    _begin(session, workspace)
     found = plan_gc(workspace, older, workspace.stamp(actor))
     outcome = run_plan(
         session,
@@ -118,7 +135,11 @@ def gc(*, older: str = OLDER, actor: str | None = None, session: Session) -> Non
 def _print_collected(session: Session, found: Collecting) -> None:
     out = session.output
     for one in found.stale:
-        out.result("Burned: ", Styled(one.id, "bold"), f"  {one.title} (nothing happened since {one.last})")
+        out.result(
+            "Burned: ",
+            Styled(one.id, "bold"),
+            f"  {one_line(one.title, TITLE_LIMIT)} (nothing happened since {one.last})",
+        )
     for molecule_id in found.ended:
         out.result("Completed: ", Styled(molecule_id, "bold"), "  its end was begun and not finished")
     for molecule_id, lines in found.compacted:
@@ -128,13 +149,15 @@ def _print_collected(session: Session, found: Collecting) -> None:
 
 
 def _workspace(session: Session) -> Workspace:
-    """Give the molecules of this root; where something is to be written nobody else writes from here on."""
     options = session.options
     context = session.context(read_manifest=False, read_registries=False)
-    workspace = Workspace.of(context, session.cwd, tier=options.tier, folder=options.project)
-    if not options.dry_run:
+    return Workspace.of(context, session.cwd, tier=options.tier, folder=options.project)
+
+
+def _begin(session: Session, workspace: Workspace) -> None:
+    """Keep other writers away from here on, where something is to be written; what was read before is forgotten."""
+    if not session.options.dry_run:
         workspace.begin()
-    return workspace
 
 
 def _about_open(made: Squashing) -> str:
@@ -147,7 +170,7 @@ def _about_burning(made: Burning) -> str:
     if len(made.molecules) == 1:
         molecule_id, title, count = made.molecules[0]
         about = f", {_count(count, 'step')} not ended" if count else ""
-        return f"No record will stay of {molecule_id} ({title}{about}). Burn it?"
+        return f"No record will stay of {molecule_id} ({one_line(title, TITLE_LIMIT)}{about}). Burn it?"
     named = ", ".join(one[0] for one in made.molecules[:SHOWN])
     more = f" and {len(made.molecules) - SHOWN} more" if len(made.molecules) > SHOWN else ""
     return f"No record will stay of {len(made.molecules)} molecules: {named}{more}. Burn them?"
