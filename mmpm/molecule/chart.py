@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from mmpm.molecule.graph import groups
+from mmpm.molecule.graph import check_graph, groups
 from mmpm.molecule.readiness import View, ready
 from mmpm.molecule.record_protos import step_of
 from mmpm.molecule.state import is_failure
@@ -132,8 +132,7 @@ class Chart:
         if self.kind == DIGEST:
             return ()
         ids = [node.id for node in self.nodes]
-        edges = [Edge(node.id, node.parent, "parent-child") for node in self.nodes if node.parent]
-        edges += [Edge(link.step, link.on, "blocks") for link in self.links if link.kind != "spawned"]
+        edges = self._edges()
         arms = [Edge(link.step, link.on, "blocks") for link in self.links if link.kind == "spawned"]
         for wanted in ([*edges, *arms], edges):
             try:
@@ -141,6 +140,15 @@ class Chart:
             except ValueError:
                 continue
         return ()
+
+    def circle(self) -> str:
+        """Say which steps wait for each other; empty where none do."""
+        problems = check_graph([node.id for node in self.nodes], self._edges())
+        return problems[0].sentence if problems else ""
+
+    def _edges(self) -> list[Edge]:
+        edges = [Edge(node.id, node.parent, "parent-child") for node in self.nodes if node.parent]
+        return edges + [Edge(link.step, link.on, "blocks") for link in self.links if link.kind != "spawned"]
 
     def work(self) -> tuple[tuple[str, ...], ...]:
         """Give the waves without parents that only hold what is below them."""

@@ -24,8 +24,8 @@ def ordered_rows(row_of: Sequence[int], count: int, joints: Sequence[tuple[int, 
         joints: pairs of elements, the one in the row just above the other's.
     """
     rows: list[list[int]] = [[] for _ in range(count)]
-    for element, row in enumerate(row_of):
-        rows[row].append(element)
+    for element, number in enumerate(row_of):
+        rows[number].append(element)
     if not joints:
         return rows
     above: list[list[int]] = [[] for _ in row_of]

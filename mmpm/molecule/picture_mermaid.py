@@ -60,7 +60,7 @@ def _lines(scene: Scene) -> Iterator[str]:
             continue
         node = scene.nodes[step]
         if scene.is_box(step):
-            yield f'{indent}subgraph {names[step]}["{_label(node)}"]'
+            yield f'{indent}subgraph {names[step]}["{_label(node, " - ")}"]'
             yield f"{indent}  direction TB"
             stack.append(("", depth))
             stack.extend((child, depth + 1) for child in reversed(scene.items[step]))
@@ -78,7 +78,7 @@ def _lines(scene: Scene) -> Iterator[str]:
         yield f"  class {','.join(members)} {standing}"
 
 
-def _label(node: Node) -> str:
+def _label(node: Node, between: str = "<br>") -> str:
     mark = _MARKS.get(node.standing, "")
     title = one_line(node.title, _TITLE)
     parts = [f"{mark}{_words(title or node.name)}"]
@@ -86,7 +86,7 @@ def _label(node: Node) -> str:
         parts.append(_words(node.name))
     if node.gate:
         parts.append(_words(f"Gate: {one_line(node.gate, _TITLE)}"))
-    return "<br>".join(parts)
+    return between.join(parts)
 
 
 def _words(text: str) -> str:

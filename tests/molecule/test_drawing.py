@@ -217,6 +217,9 @@ def test_records_that_are_parents_of_each_other_are_drawn_once():
         "        └── y (single) Needs: .z",
         "            └── z",
     ]
+    chart = of_catalogue(catalogue, "r")
+    assert list(draw_waves(chart)) == []
+    assert chart.circle() == "these steps wait for each other: 'y' -> 'z' -> 'y'"
 
 
 def test_the_waves_are_the_steps_that_may_run_at_once():

@@ -7,12 +7,17 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from corpus import CHECKOUT, Corpus, corpus_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kitchen import ingredient
 from molecule_lives import AT, PATROL, REVIEW, Life
 
 from mmpm.errors import TooManyToDrawError
-from mmpm.molecule.chart import Chart, Node, of_molecule, of_proto
+from mmpm.molecule.catalogue import Layer, load
+from mmpm.molecule.chart import Chart, Node, of_catalogue, of_molecule, of_proto
+from mmpm.molecule.cooking import cook
+from mmpm.molecule.drawing import draw
 from mmpm.molecule.layout import Size, lay_out
 from mmpm.molecule.picture import FORMATS, picture
 from mmpm.molecule.proto import Proto
@@ -237,7 +242,7 @@ def test_the_mermaid_of_a_small_molecule():
     assert picture(of_proto(proto), "mermaid").decode().splitlines() == [
         "flowchart TD",
         "  accTitle: Say #123;#123;what#125;#125;",
-        '  subgraph n0["A box<br>box"]',
+        '  subgraph n0["A box - box"]',
         "    direction TB",
         '    n1["Say #34;hi#34;<br>a"]',
         "  end",
@@ -284,3 +289,30 @@ def test_wrapped_text_fits(text, width, most):
     # One letter alone may be wider than all the room there is.
     assert all(pixels(line, 13.0) <= width or len(line) <= 4 for line in lines)
     assert pixels(fitted(text, width, 13.0), 13.0) <= max(width, pixels("...", 13.0))
+
+
+@pytest.mark.corpus
+def test_every_real_formula_has_a_picture_and_a_tree():
+    folder = corpus_folder()
+    if folder is None:
+        pytest.skip("no corpus here")
+    corpus = Corpus(folder)
+    formulas = [ingredient((folder / str(line["path"])).read_bytes()) for line in corpus.formulas]
+    shelf = {one.formula.name: one for one in formulas}
+    for one in formulas:
+        proto = cook(one, shelf.get).proto
+        chart = of_proto(proto)
+        root = parsed(picture(chart, "svg"))
+        assert len([one for one in root.iter() if one.get("role") == "graphics-symbol"]) == len(proto.steps)
+        for line in picture(chart, "mermaid").decode().splitlines():
+            assert MERMAID.fullmatch(line), line
+        for line in picture(chart, "dot").decode().splitlines():
+            assert DOT.fullmatch(line), line
+        assert len(list(draw(chart, None))) == len(proto.steps) + 1
+
+
+def test_the_picture_in_the_documents_is_the_one_that_is_drawn():
+    """`mmpm mol graph mol-code-review -o docs/pictures/mol-code-review.svg --force` draws it anew."""
+    data = (CHECKOUT / "mmpm" / "system" / "molecules.jsonl").read_bytes()
+    chart = of_catalogue(load([Layer("built-in", "molecules.jsonl", data)]), "mol-code-review")
+    assert picture(chart, "svg") == (CHECKOUT / "docs" / "pictures" / "mol-code-review.svg").read_bytes()

@@ -90,7 +90,8 @@ def _drawn(out: Output, seen: Seen, *, parallel: bool, most: int | None) -> None
     if has_head and not seen.chart.nodes:
         return
     if parallel and seen.chart.nodes and not seen.chart.work():
-        out.say("Who waits for whom is not known here")
+        circle = seen.chart.circle()
+        out.say(f"{seen.chart.id}: {circle}" if circle else "Who waits for whom is not known here")
         return
     if has_head:
         out.result("")
