@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import RecordInTheWayError
+from mmpm.molecule.record_extras import KEY
 from mmpm.molecule.records import TEMPLATE
 from mmpm.ops.mol_catalogue import read_catalogue, show_molecule
 from mmpm.ops.mol_cook import chosen_folder
@@ -66,7 +67,8 @@ def plan_mol_fork(
     show_molecule(catalogue, name)
     if new is not None:
         check_new_name(new, "NEW")
-    records = _copy(catalogue, name, new or name)
+    # Into a file under its own id: as it is, for whoever publishes it.
+    records = _copy(catalogue, name, new or name, is_fork=new is not None or output is None)
     tier = context.project.tier
     if output is not None:
         lines = b"".join(record.to_bytes() + b"\n" for record in records)
@@ -89,30 +91,46 @@ def plan_mol_fork(
     return fork, replace(plan, notes=(*notes, *plan.notes))
 
 
-def _copy(catalogue: Catalogue, root: str, new: str) -> tuple[Record, ...]:
+def _copy(catalogue: Catalogue, root: str, new: str, *, is_fork: bool) -> tuple[Record, ...]:
     """Give a record and all below it with ids below `new`; edges among them follow, the root's to others go."""
     found = [entry.record for _, entry in catalogue.tree(root)]
-    if new == root:
-        return tuple(found)
     names, taken = {root: new}, {new}
     for record in found[1:]:
-        name = stem = f"{new}.{record.id.removeprefix(f'{root}.')}"
+        name = stem = f"{new}.{record.id.removeprefix(f'{root}.')}" if new != root else record.id
         number = 2
         while name in taken:
             name, number = f"{stem}-{number}", number + 1
         taken.add(name)
         names[record.id] = name
-    return tuple(_renamed(record, names, is_root=record.id == root) for record in found)
+    if not is_fork:
+        return tuple(found)
+    first = _marked(found[0], is_moved=new != root)
+    return tuple(_renamed(record, names) for record in (first, *found[1:]))
 
 
-def _renamed(record: Record, names: dict[str, str], *, is_root: bool) -> Record:
+def _marked(root: Record, *, is_moved: bool) -> Record:
+    """Give the root of a fork: it says what it was made of, and is of no version any more; moved, it stands alone."""
+    said = root.extra.get(KEY)
+    version = said.get("version") if isinstance(said, dict) else None
+    extra = {key: value for key, value in root.extra.items() if key != KEY}
+    kept = {key: value for key, value in said.items() if key != "version"} if isinstance(said, dict) else said
+    if kept:
+        extra[KEY] = kept
+    extra["forked_from"] = f"{root.id}@{version}" if isinstance(version, str) else root.id
+    if not is_moved:
+        return replace(root, extra=extra)
+    below = f"{root.id}."
+    edges = tuple(edge for edge in root.dependencies if edge.depends_on_id.startswith(below))
+    return replace(root, labels=tuple(dict.fromkeys((TEMPLATE, *root.labels))), dependencies=edges, extra=extra)
+
+
+def _renamed(record: Record, names: dict[str, str]) -> Record:
     edges = tuple(
-        replace(edge, issue_id=names.get(edge.issue_id, edge.issue_id), depends_on_id=names[edge.depends_on_id])
-        if edge.depends_on_id in names
-        else replace(edge, issue_id=names.get(edge.issue_id, edge.issue_id))
+        replace(
+            edge,
+            issue_id=names.get(edge.issue_id, edge.issue_id),
+            depends_on_id=names.get(edge.depends_on_id, edge.depends_on_id),
+        )
         for edge in record.dependencies
-        if not is_root or edge.depends_on_id in names
     )
-    labels = tuple(dict.fromkeys((TEMPLATE, *record.labels))) if is_root else record.labels
-    extra = {**record.extra, "forked_from": record.id} if is_root else record.extra
-    return replace(record, id=names[record.id], labels=labels, dependencies=edges, extra=extra)
+    return replace(record, id=names[record.id], dependencies=edges)

@@ -435,7 +435,8 @@ def test_a_molecule_is_copied_under_a_new_id_edited_and_published(rig):
     records = catalogue(rig)
     assert {one["id"].partition(".")[0] for one in records} == {"mine"}
     assert not [edge for one in records for edge in one.get("dependencies", ()) if "mol-code" in json.dumps(edge)]
-    assert records[0]["forked_from"] == "mol-code-review"
+    assert records[0]["forked_from"] == "mol-code-review@1.0.0"
+    assert "version" not in records[0]["mmpm"]
     assert [json.loads(line) for line in (rig.root / "mine.jsonl").read_text().splitlines()] == records
     first, second = (now(rig, rig.make("pour", name, "--var", "scope=x")).steps for name in ("mine", "mol-code-review"))
     assert [(one, record.step.needs) for one, record in first.items()] == [
@@ -460,6 +461,7 @@ def test_under_its_own_id_a_copy_counts_before_the_one_it_was_made_of(rig):
     path.write_text(path.read_text().replace("Security scan for", "My scan of"))
     made = rig.make("pour", "mol-security-scan", "--var", "polecat_name=ace", "--var", "captured_output=")
     assert now(rig, made).title == "My scan of ace"
+    assert now(rig, made).provenance.version == ""  # what a person may have edited is no version of the old one
 
 
 def test_a_dimension_is_copied_to_be_swapped_for_the_one_it_was(rig):
