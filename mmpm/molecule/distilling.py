@@ -18,10 +18,12 @@ from mmpm.molecule.steps import Gate, Step
 from mmpm.molecule.variables import Variable, names_in, substitute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from mmpm.molecule.state import Molecule, StepRecord
 
+MAX_WORK: Final = 1 << 30
+"""Characters that are compared with values at most: some seconds."""
 _KEPT_OF_THE_ROOT: Final = ("labels", "squash", "pour")
 
 
@@ -110,29 +112,36 @@ class _Restoring:
     """Gives for a text of a molecule the one with variables that it was made of."""
 
     def __init__(self, looked_for: Mapping[str, str], values: Mapping[str, str]) -> None:
-        self._back = _putting_back(looked_for)
+        self._names: dict[str, str] = {}  # of two names with one value the first in order
+        for name, value in sorted(looked_for.items()):
+            if value:
+                self._names.setdefault(value, name)
         self._values = values
+        self._left = MAX_WORK
         self.lost: list[str] = []
 
     def __call__(self, text: str, template: str = "") -> str:
-        for one in (template, self._back(text), text):
-            if (one or not text) and substitute(one, self._values) == text:
+        if (template or not text) and substitute(template, self._values) == text:
+            return template
+        for one in (self._back(text), text):
+            if substitute(one, self._values) == text:
                 return one
         self.lost.append(f"{quoted(text)} will read otherwise: what stands in it is also the name of a variable")
         return text
 
-
-def _putting_back(values: Mapping[str, str]) -> Callable[[str], str]:
-    """Give what puts names in the place of values, in one pass; of two names with one value the first in order."""
-    names: dict[str, str] = {}
-    for name, value in sorted(values.items()):
-        if value:
-            names.setdefault(value, name)
-    if not names:
-        return str
-    alternatives = "|".join(re.escape(value) for value in sorted(names, key=lambda value: (-len(value), value)))
-    found = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
-    return lambda text: found.sub(lambda match: f"{{{{{names[match[0]]}}}}}", text)
+    def _back(self, text: str) -> str:
+        """Put names in the place of values, in one pass, the longest value first."""
+        self._left -= len(text) * (1 + len(self._names) // 32)
+        found = [value for value in self._names if value in text] if self._left > 0 else []
+        self._left -= len(text) * len(found)
+        if self._left <= 0:
+            self.lost.append("some texts keep their values: they are too long, or the values too many, to look for all")
+            return text
+        if not found:
+            return text
+        alternatives = "|".join(re.escape(value) for value in sorted(found, key=lambda value: (-len(value), value)))
+        whole = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
+        return whole.sub(lambda match: f"{{{{{self._names[match[0]]}}}}}", text)
 
 
 def _template(record: StepRecord, molecule: Molecule, origin: Step, restore: _Restoring, name: str) -> Step:

@@ -118,3 +118,12 @@ def test_a_title_that_is_only_the_name_of_the_formula_becomes_the_new_name():
     plain = Proto("mol-p", title="mol-p", steps=(STEP,))
     assert distill(Life(plain).now, "mol-again").proto.title == "mol-again"
     assert distill(Life(plain).now, "mol-again", {"": plain}).proto.title == "mol-again"
+
+
+def test_many_values_and_long_texts_end_in_a_sentence():
+    values = {f"v{number}": "a " * 50 + str(number) for number in range(1500)}
+    text = ("a " * 30_000) + " ".join(values.values())
+    proto = Proto("mol-p", title="p", steps=tuple(Step(f"s{number}", "S", text) for number in range(40)))
+    made = distill(Life(proto, **values).now, "mol-again")
+    assert any("too long, or the values too many" in note for note in made.notes)
+    assert {step.description for step in made.proto.steps} <= {text, made.proto.steps[0].description}
