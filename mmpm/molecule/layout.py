@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from math import fsum
 from typing import TYPE_CHECKING, Final
 
 from mmpm.molecule.ordering import ordered_rows
@@ -220,7 +221,7 @@ def _split(layer: Sequence[int], sizes: Sequence[Size]) -> tuple[list[int], list
     row_of = [0] * len(layer)
     layers: list[int] = []
     for one in sorted(members):
-        total = sum(sizes[at].width + GAP for at in members[one])
+        total = fsum(sizes[at].width + GAP for at in members[one])
         parts = max(int(-(-total // WIDEST_ROW)), 1)
         share = total / parts
         used = 0.0

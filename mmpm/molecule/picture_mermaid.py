@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mmpm.molecule.chart import Node
     from mmpm.molecule.scene import Scene
 
+USUAL_LINES: Final = 500
+USUAL_TEXT: Final = 50_000
+"""What mermaid draws unless it is told to draw more: its `maxEdges` and `maxTextSize`, which only a page can set."""
+
 _TITLE: Final = 90
 # What mermaid reads even where codes stand for it (formulas, line breaks, icons): parted by a character of no width.
 _MAGIC: Final = re.compile(r"(?<=\$)(?=\$)|(?<=\\)(?=n)|(?<=fa)(?=:)|(?<=fa[a-z])(?=:)")

@@ -6,6 +6,7 @@ alone; who does not know it shows the light ones. Text has a contrast of at leas
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 FONT: Final = 'system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif'
@@ -35,25 +36,37 @@ def _sheet(which: int) -> str:
         f"text{{fill:{ink}}}",
         f".about,.name{{fill:{faint}}}",
         f".lines path,.needs,.waits-for{{stroke:{line}}}",
-        f"#a path,#w path{{fill:{line}}}",
+        f"#mmpm-a path,#mmpm-w path{{fill:{line}}}",
         f".box rect{{fill:{inside}}}",
         f".head text{{stroke:{inside}}}",
         f".step rect.chip{{fill:{gate[0]};stroke:{gate[1]};stroke-width:1}}.step .gate{{fill:{gate[2]}}}",
     ]
     failed = _COLOURS["failed"][which][1]
-    rules.append(f"path.if-failed{{stroke:{failed}}}#f path{{fill:{failed}}}")
+    rules.append(f"path.if-failed{{stroke:{failed}}}#mmpm-f path{{fill:{failed}}}")
     rules.append(f"path.spawned,path.child{{stroke:{_COLOURS['skipped'][which][1]}}}")
     for standing, looks in _COLOURS.items():
         fill, stroke, text = looks[which]
         rules.append(f".step.{standing} rect{{fill:{fill};stroke:{stroke}}}.step.{standing} text{{fill:{text}}}")
         rules.append(f".box.{standing} rect{{stroke:{stroke}}}.bar.{standing}{{fill:{stroke}}}")
-        rules.append(
-            f"#m-{standing} .s{{stroke:{stroke}}}#m-{standing} .f{{fill:{stroke}}}#m-{standing} .p{{stroke:{fill}}}"
-        )
+        mark = f"#mmpm-{standing}"
+        rules.append(f"{mark} .s{{stroke:{stroke}}}{mark} .f{{fill:{stroke}}}{mark} .p{{stroke:{fill}}}")
     return "".join(rules)
 
 
-STYLE: Final = (
+def _scoped(rules: str) -> str:
+    """Give rules that count inside our own picture alone, also where it stands in a page.
+
+    Marks are drawn by `use`: around its copies there is no picture that a rule could name, and their ids are our own.
+    """
+
+    def scoped(found: re.Match[str]) -> str:
+        return ",".join(one if one.startswith("#mmpm-") else f".mmpm {one}" for one in found[1].split(",")) + "{"
+
+    return _SELECTOR.sub(scoped, rules)
+
+
+_SELECTOR: Final = re.compile(r"([^{}]+)\{")
+_SHAPES_AND_TEXTS: Final = (
     f"text{{font-family:{FONT};font-size:13px}}"
     ".title{font-size:17px;font-weight:600}.about{font-size:11px}"
     f".name,.note,.gate{{font-size:10.5px}}.step .name{{font-family:{MONO};font-size:10px;opacity:.8}}"
@@ -64,15 +77,15 @@ STYLE: Final = (
     ".box rect{stroke-width:1;stroke-opacity:.75}.box.arm rect{stroke-dasharray:2 3;stroke-opacity:1}"
     ".head text{font-weight:600;paint-order:stroke;stroke-width:5px;stroke-linejoin:round}"
     ".head .name{font-weight:400;font-size:10.5px}"
-    "path{fill:none}.needs,.if-failed,.waits-for{stroke-width:1.3;marker-end:url(#a)}"
-    ".if-failed{stroke-dasharray:6 4;marker-end:url(#f)}.waits-for{stroke-dasharray:1.5 3.5;stroke-width:1.6;"
-    "stroke-linecap:round;marker-end:url(#w)}.spawned{stroke-dasharray:1.5 3.5}.spawned,.child{stroke-width:1}"
+    "path{fill:none}.needs,.if-failed,.waits-for{stroke-width:1.3;marker-end:url(#mmpm-a)}"
+    ".if-failed{stroke-dasharray:6 4;marker-end:url(#mmpm-f)}.waits-for{stroke-dasharray:1.5 3.5;stroke-width:1.6;"
+    "stroke-linecap:round;marker-end:url(#mmpm-w)}.spawned{stroke-dasharray:1.5 3.5}.spawned,.child{stroke-width:1}"
     "marker path{stroke:none}"
-    f"{_sheet(0)}@media (prefers-color-scheme:dark){{{_sheet(1)}}}"
 )
+STYLE: Final = f"{_scoped(_SHAPES_AND_TEXTS + _sheet(0))}@media (prefers-color-scheme:dark){{{_scoped(_sheet(1))}}}"
 
 _ARROW: Final = (
-    '<marker id="{id}" viewBox="0 0 8 8" refX="7.2" refY="4" markerWidth="7" markerHeight="7"'
+    '<marker id="mmpm-{id}" viewBox="0 0 8 8" refX="7.2" refY="4" markerWidth="7" markerHeight="7"'
     ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 .6L8 4L0 7.4Z"/></marker>'
 )
 MARKERS: Final = "".join(_ARROW.format(id=one) for one in "afw")
@@ -89,4 +102,4 @@ _SHAPES: Final = {
     "failed": f'{_DISC}<path class="p" d="M5 5L9 9M9 5L5 9" {_STROKE}/>',
     "skipped": f'{_CIRCLE}<path class="s" d="M3.4 10.6L10.6 3.4" {_STROKE}/>',
 }
-MARKS: Final = {name: f'<g id="m-{name}">{shape}</g>' for name, shape in _SHAPES.items()}
+MARKS: Final = {name: f'<g id="mmpm-{name}">{shape}</g>' for name, shape in _SHAPES.items()}

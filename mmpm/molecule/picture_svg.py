@@ -9,6 +9,7 @@ attributes. Numbers are rounded to tenths, so that equal scenes give equal bytes
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import printable
@@ -53,12 +54,12 @@ def svg_text(scene: Scene) -> str:
     bottom = top + layout.height + 22.0
     height = bottom + (LEGEND + 8.0 if foot else 0.0) + 8.0
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}"'
-    opening += f' height="{_n(height)}" role="graphics-document" aria-labelledby="t d" lang="en">'
+    opening += f' height="{_n(height)}" class="mmpm" role="graphics-document" lang="en">'
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         opening,
-        f'<title id="t">{_x(scene.chart.title or scene.chart.id)}</title>',
-        f'<desc id="d">{_x(_summary(scene))}</desc>',
+        f"<title>{_x(scene.chart.title or scene.chart.id)}</title>",
+        f"<desc>{_x(_summary(scene))}</desc>",
         f"<style>{STYLE}</style>",
         f"<defs>{''.join(_used_defs(scene))}</defs>",
         f'<rect class="paper" width="{_n(width)}" height="{_n(height)}"/>',
@@ -134,7 +135,7 @@ def _leaf(node: Node, place: Place, *, has_marks: bool) -> Iterator[str]:
     mark = MARK if has_marks else 0.0
     x, y = place.x + INNER, place.y + 9.0
     if has_marks:
-        yield f'<use href="#m-{node.standing}" x="{_n(x)}" y="{_n(y + 1.5)}"/>'
+        yield f'<use href="#mmpm-{node.standing}" x="{_n(x)}" y="{_n(y + 1.5)}"/>'
     for line in wrapped(_shown(node), WIDTH - 2 * INNER - mark, TEXT, _MOST_LINES):
         y += LEADING
         yield f'<text x="{_n(x + mark)}" y="{_n(y - 4.0)}">{_x(line)}</text>'
@@ -155,7 +156,7 @@ def _heads(scene: Scene, layout: Layout) -> Iterator[str]:
         x = place.x + INNER
         yield f'<g class="head {node.standing}" aria-hidden="true">'
         if scene.chart.has_standings:
-            yield f'<use href="#m-{node.standing}" x="{_n(x)}" y="{_n(place.y + 8.0)}"/>'
+            yield f'<use href="#mmpm-{node.standing}" x="{_n(x)}" y="{_n(place.y + 8.0)}"/>'
             x += MARK
         name = _box_name(node)
         more = f' <tspan class="name" dx="5">{_x(name)}</tspan>' if name else ""
@@ -233,20 +234,20 @@ def _legend(scene: Scene) -> list[tuple[str, str, float]]:
     found: list[tuple[str, str, float]] = []
     standings = scene.chart.counts() if scene.chart.has_standings else {}
     kinds = list(dict.fromkeys(line.kind for line in scene.lines))
-    found += [(f"m-{one}", STANDINGS[one], 0.0) for one in standings]
+    found += [(f"mmpm-{one}", STANDINGS[one], 0.0) for one in standings]
     if len(kinds) > 1:
         found += [(kind, LINE_WORDS[kind], 16.0) for kind in LINE_WORDS if kind in kinds]
     return [(name, words, 22.0 + extra + pixels(words, SMALL + 0.5) + 16.0) for name, words, extra in found]
 
 
 def _legend_width(foot: Sequence[Sample]) -> float:
-    return sum(width for _, _, width in foot)
+    return fsum(width for _, _, width in foot)
 
 
 def _drawn_legend(foot: Sequence[Sample], top: float) -> Iterator[str]:
     x = MARGIN
     for name, words, width in foot:
-        if name.startswith("m-"):
+        if name.startswith("mmpm-"):
             yield f'<use href="#{name}" x="{_n(x)}" y="{_n(top + 3.0)}"/>'
             at = x + 19.0
         else:

@@ -2,11 +2,14 @@
 
 Within a row this is a least squares problem under `x[i+1] - x[i] >= distance`; pooling adjacent violators solves it in
 one pass (isotonic regression: Barlow and others, "Statistical inference under order restrictions", 1972).
+
+Rule: floats are added by `fsum`: what `sum` gives depends on the version of Python.
 """
 
 from __future__ import annotations
 
 import itertools
+from math import fsum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def spread(  # noqa: PLR0917 - what a row is, and what stands between
             for one, other in itertools.pairwise(row)
         ]
         distances.append(apart)
-        at = -sum(apart) / 2
+        at = -fsum(apart) / 2
         for element, distance in zip(row, (*apart, 0.0), strict=True):
             x[element] = at
             at += distance
@@ -64,8 +67,8 @@ def spread(  # noqa: PLR0917 - what a row is, and what stands between
                 joined = above[element] if downwards else below[element]
                 if last:
                     joined = [*above[element], *below[element]]
-                total = sum(weight for _, weight in joined)
-                wanted.append(sum(x[one] * weight for one, weight in joined) / total if joined else x[element])
+                total = fsum(weight for _, weight in joined)
+                wanted.append(fsum(x[one] * weight for one, weight in joined) / total if joined else x[element])
                 weights.append(total if joined else 0.05)
             _settle(row, wanted, weights, distances[number], x)
     for row, apart in zip(rows, distances, strict=True):

@@ -219,13 +219,16 @@ def test_a_picture_says_how_each_step_stands_without_colours_too():
     by_title = {one.find(f"{SVG}title").text.splitlines()[0].rpartition(".")[2]: one for one in steps}
     failed = by_title["load: Load arm-nux"]
     assert failed.get("class") == "step failed"
-    assert failed.find(f"{SVG}use").get("href") == "#m-failed"
+    assert failed.find(f"{SVG}use").get("href") == "#mmpm-failed"
     assert failed.find(f"{SVG}title").text.splitlines()[1:] == ["failed", "failed: silent"]
     assert "failed: silent" in words(failed)
-    marks = {one.get("id") for one in root.iter(f"{SVG}g") if (one.get("id") or "").startswith("m-")}
-    assert marks == {"m-closed", "m-failed", "m-in_progress", "m-ready", "m-open"}
+    marks = {one.get("id") for one in root.iter(f"{SVG}g") if (one.get("id") or "").startswith("mmpm-")}
+    assert marks == {f"mmpm-{one}" for one in ("closed", "failed", "in_progress", "ready", "open")}
     assert root.find(f"{SVG}desc").text.endswith("1 ready, 1 in progress, 5 open, 1 failed, 5 closed")
-    assert "prefers-color-scheme:dark" in root.find(f"{SVG}style").text
+    style = root.find(f"{SVG}style").text
+    assert "prefers-color-scheme:dark" in style
+    assert "#mmpm-failed .f{fill:" in style
+    assert ".mmpm #mmpm" not in style  # what `use` copies stands in no picture
 
 
 def test_the_mermaid_of_a_small_molecule():

@@ -9,6 +9,7 @@ from mmpm.cli.commands.mol_show import look
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.molecule.picture import PictureFormat, picture
+from mmpm.molecule.picture_mermaid import USUAL_LINES, USUAL_TEXT
 from mmpm.ops.mol_seeing import plan_picture
 
 _BY_SUFFIX: dict[str, PictureFormat] = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
@@ -37,6 +38,10 @@ def graph(
     data = picture(seen.chart, form)
     body: dict[str, object] = {"id": seen.chart.id, "format": form, "steps": len(seen.chart.nodes)}
     out = session.output
+    if form == "mermaid" and (len(seen.chart.links) > USUAL_LINES or len(data) > USUAL_TEXT):
+        out.warn(
+            "mermaid draws so much only where the page raises its maxEdges and maxTextSize; svg and dot need nothing"
+        )
     if output is not None:
         path = session.path(output)
         context = session.context(read_manifest=False, read_registries=False)
