@@ -153,7 +153,10 @@ def decoded(value, kind, what):
     if kind == MOMENT:
         if not RFC_3339.fullmatch(value):
             raise RefusedError(f"{what}: {value!r} is not RFC 3339")
-        datetime.fromisoformat(value)
+        try:
+            datetime.fromisoformat(value)
+        except ValueError as error:
+            raise RefusedError(f"{what}: {error}") from None
     if kind == WHOLE and not -(1 << 63) <= value < 1 << 63:
         raise RefusedError(f"{what} does not fit an int64")
     return value
@@ -191,8 +194,10 @@ def validate(issue):
             raise RefusedError("a dependency's type has 1 to 32 characters")
         if len(edge.get("created_by", "")) > 255:
             raise RefusedError("created_by has more than 255 characters")
-        if edge.get("metadata"):
-            json.loads(edge["metadata"])
+        try:
+            json.loads(edge.get("metadata") or "{}")
+        except ValueError as error:
+            raise RefusedError(f"metadata of a dependency: {error}") from None
 
 
 def check_batch(issues, elsewhere):

@@ -33,6 +33,7 @@ FORMAT: Final = 1
 MAX_DIGEST_BYTES: Final = 64 * 1024 * 1024
 MAX_PROOF_BYTES: Final = 64 * 1024
 MAX_PLAIN: Final = 64
+MAX_DEPTH: Final = 64
 _PREFIX: Final = "sha256:"
 _HASH_BYTES: Final = 32
 
@@ -245,17 +246,18 @@ def verify_digest(digest: Digest, root: str | None = None) -> bool:
 class Proof:
     """That one leaf stands under a root.
 
+    Nothing in it is idle: where the leaf stands and how many there are would be, for a root says neither.
+
     Attributes:
-        index: of the leaf, from 0, of `size`.
         leaf: its bytes.
         path: hashes of what stands beside it, from the leaf to the root.
+        sides: of each of these the side on which it stands, ``l`` or ``r``.
     """
 
     root: str
-    index: int
-    size: int
     leaf: bytes
     path: tuple[bytes, ...]
+    sides: str
 
     @property
     def outcome(self) -> dict[str, str]:
@@ -266,7 +268,7 @@ class Proof:
     def to_bytes(self) -> bytes:
         """Give its one text: canonical JSON."""
         path = base64.b64encode(b"".join(self.path)).decode()
-        said = {"format": FORMAT, "root": self.root, "index": self.index, "size": self.size}
+        said = {"format": FORMAT, "root": self.root, "sides": self.sides}
         return canonical_json({**said, "leaf": self.leaf.decode(), "path": path})
 
     @classmethod
@@ -284,7 +286,7 @@ class Proof:
             raise ValueError("a proof: 'path' is not base64") from None
         path = tuple(joined[at : at + _HASH_BYTES] for at in range(0, len(joined), _HASH_BYTES))
         leaf = said.text("leaf", MAX_PROOF_BYTES).encode()
-        found = cls(said.text("root"), said.whole("index"), said.whole("size"), leaf, path)
+        found = cls(said.text("root"), leaf, path, said.text("sides", MAX_DEPTH))
         if found.to_bytes() != data:
             raise ValueError("a proof: this is not the one text that its contents have")
         return found
@@ -302,18 +304,19 @@ def prove(digest: Digest, step: str) -> Proof:
     leaves = leaves_of(digest)
     index = len(leaves) - len(digest.outcomes) + place
     levels = _levels([_leaf_hash(leaf) for leaf in leaves])
-    path = []
+    path, sides = [], ""
     at = index
     for level in levels[:-1]:
         if at ^ 1 < len(level):
             path.append(level[at ^ 1])
+            sides += "l" if at % 2 else "r"
         at //= 2
-    return Proof(digest.root, index, len(leaves), leaves[index], tuple(path))
+    return Proof(digest.root, leaves[index], tuple(path), sides)
 
 
 def verify(proof: Proof, step: str, root: str) -> bool:
     """Tell whether a proof shows the outcome of `step` under `root`; needs nothing else, and no network."""
-    if proof.root != root or not 0 <= proof.index < proof.size:
+    if proof.root != root or len(proof.sides) != len(proof.path) or set(proof.sides) - {"l", "r"}:
         return False
     try:
         leaf = parse_json(proof.leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)
@@ -321,16 +324,12 @@ def verify(proof: Proof, step: str, root: str) -> bool:
         return False
     if not (isinstance(leaf, list) and len(leaf) == 2 and leaf[0] == f"step {step}" and isinstance(leaf[1], dict)):
         return False
-    found, at, width, used = _leaf_hash(proof.leaf), proof.index, proof.size, 0
-    while width > 1:
-        if at ^ 1 < width:
-            if used == len(proof.path) or len(proof.path[used]) != _HASH_BYTES:
-                return False
-            beside = proof.path[used]
-            used += 1
-            found = _node(beside, found) if at % 2 else _node(found, beside)
-        at, width = at // 2, (width + 1) // 2
-    return used == len(proof.path) and _PREFIX + found.hex() == root
+    found = _leaf_hash(proof.leaf)
+    for beside, side in zip(proof.path, proof.sides, strict=True):
+        if len(beside) != _HASH_BYTES:
+            return False
+        found = _node(beside, found) if side == "l" else _node(found, beside)
+    return _PREFIX + found.hex() == root
 
 
 def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:

@@ -120,7 +120,11 @@ def test_every_step_of_a_digest_of_any_size_is_proved(count, data):
     assert verify(proof, step, digest.root)
     assert not verify(replace(proof, path=proof.path[:-1]), step, digest.root)
     assert not verify(replace(proof, path=(*proof.path, b"\0" * 32)), step, digest.root)
-    assert not verify(replace(proof, index=proof.index + 1), step, digest.root)
+    for at, side in enumerate(proof.sides):
+        other = proof.sides[:at] + ("r" if side == "l" else "l") + proof.sides[at + 1 :]
+        assert not verify(replace(proof, sides=other), step, digest.root)
+    assert not verify(replace(proof, sides=proof.sides + "l"), step, digest.root)
+    assert not verify(replace(proof, sides=proof.sides.upper() or "L"), step, digest.root)
     assert not verify(replace(proof, leaf=proof.leaf.replace(b"closed", b"opened")), step, digest.root)
 
 
