@@ -24,6 +24,7 @@ from mmpm.molecule.events import ArmAdded, EdgeAdded, Event, Line, StepsAdded
 from mmpm.molecule.lifecycle import Bond, Change, Refusal
 from mmpm.molecule.readiness import View
 from mmpm.molecule.state import Molecule, StepRecord, apply
+from mmpm.molecule.steps import TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mmpm.molecule.readiness import Outcome
 
 MAX_ITEMS: Final = 500
+MAX_TEXT_OF_ARMS: Final = 32 << 20  # all of them become one line
+_TOO_LONG: Final = f"the texts of what it bonds have more than {MAX_TEXT_OF_ARMS >> 20} MiB"
 _KNOWN: Final = frozenset({"for_each", "bond", "vars", "parallel", "sequential"})
 _OUTPUT: Final = "output"
 _PLACE = re.compile(r"\{(?:(index)|item((?:\.[A-Za-z0-9_-]+)*))\}", re.ASCII)
@@ -73,6 +76,8 @@ def completion_of(table: Mapping[str, Any] | None) -> Completion | None:
         raise ValueError("'for_each' and 'bond' belong together, and one of them is missing")
     if for_each and (not for_each.startswith(f"{_OUTPUT}.") or "" in for_each.split(".")):
         raise ValueError(f"'for_each' is a path such as output.workers, and this is {quoted(for_each)}")
+    if bond.startswith((".", "/", "~")) or bond.endswith(".toml"):
+        raise ValueError(f"'bond' is the name of a formula, and {quoted(bond)} is that of a file")
     values = table.get("vars", {})
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise ValueError("'vars' is a table of texts")
@@ -101,10 +106,17 @@ def values_of(completion: Completion, output: Mapping[str, Any]) -> tuple[dict[s
         raise ValueError(f"{quoted(completion.for_each)} is not a list")  # noqa: TRY004 - a document's mistake, no caller's
     if len(found) > MAX_ITEMS:
         raise ValueError(f"{quoted(completion.for_each)} has {len(found)} items, and {MAX_ITEMS} are the most")
-    return tuple(
-        {name: _filled(text, item, index) for name, text in completion.values.items()}
-        for index, item in enumerate(found)
-    )
+    left = MAX_TEXT_OF_ARMS
+    values: list[dict[str, str]] = []
+    for index, item in enumerate(found):
+        filled: dict[str, str] = {}
+        for name, text in completion.values.items():
+            filled[name] = _filled(text, item, index)
+            left -= len(filled[name])
+            if left < 0:
+                raise ValueError(_TOO_LONG)
+        values.append(filled)
+    return tuple(values)
 
 
 def complete(
@@ -131,6 +143,7 @@ def complete(
     where = molecule
     events: list[Event] = []
     before = ""
+    left = MAX_TEXT_OF_ARMS
     for number, given in enumerate(values, 1):
         answer = lifecycle.attach(where, above, Bond(proto, given), stamp, ref=f"{name}-{number}")
         if isinstance(answer, Refusal):
@@ -138,6 +151,9 @@ def complete(
         refusal = _clash(molecule, answer)
         if refusal is not None:
             return refusal
+        left -= _length(answer)
+        if left < 0:
+            return Refusal(_TOO_LONG)
         # The gates over other steps of the same parent have nothing to do with these arms.
         events += [replace(one, spawners=()) if isinstance(one, ArmAdded) else one for one in answer.line.events]
         if completion.is_sequential and before:
@@ -153,6 +169,12 @@ def complete(
     if isinstance(closed, Refusal):
         return closed
     return replace(closed, line=replace(closed.line, events=(*events, *closed.line.events)))
+
+
+def _length(change: Change) -> int:
+    """Give how many characters the steps of a change have."""
+    added = (step for event in change.line.events if isinstance(event, StepsAdded) for step in event.steps)
+    return sum(len(getattr(step, key)) for step in added for key in TEXTS)
 
 
 def _place(molecule: Molecule, parent: str) -> Molecule:
@@ -189,7 +211,17 @@ def _filled(text: str, item: Any, index: int) -> str:
             found = found[key]
         return _as_text(found)
 
-    return _PLACE.sub(put, text)
+    left = MAX_TEXT_OF_ARMS
+
+    def counted(match: re.Match[str]) -> str:
+        nonlocal left
+        part = put(match)
+        left -= len(part)
+        if left < 0:
+            raise ValueError(_TOO_LONG)
+        return part
+
+    return _PLACE.sub(counted, text)
 
 
 def _as_text(value: object) -> str:

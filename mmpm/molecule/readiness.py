@@ -139,12 +139,16 @@ def held_by_others(connections: Iterable[Connected], others: Mapping[str, Outcom
 
 
 def outcome_of(molecule: Molecule) -> Outcome:
-    """Give how a molecule with a log stands: over once it ended, or all of its steps (at least one) have."""
+    """Give how a molecule with a log stands: over once it ended, or all of its steps (at least one) have.
+
+    One that was burned has failed, whatever became of its steps: it has no root of a digest.
+    """
     records = molecule.steps.values()
     failed = any(has_run(one.state) and is_failure(one.reason) for one in records)
     if is_live(molecule.state):
         return Outcome(is_over=bool(records) and all(is_over(one.state) for one in records), has_failed=failed)
-    return Outcome(is_over=True, has_failed=failed or not all(is_over(one.state) for one in records))
+    is_left = not all(is_over(one.state) for one in records)
+    return Outcome(is_over=True, has_failed=failed or is_left or not molecule.root)
 
 
 def why_blocked(
@@ -284,7 +288,8 @@ class View:
     def _gate(self, record: StepRecord) -> Hold | None:
         gate = record.step.gate
         assert gate is not None
-        what = f" {quoted(gate.id)}" if gate.id else ""
+        named = gate.id or gate.condition
+        what = f" {quoted(named)}" if named else ""
         seconds = seconds_of(gate.timeout) if gate.kind == TIMER else None
         if seconds is None:
             return Hold("gate", gate.kind, f"its {gate.kind} gate{what} is closed until somebody opens it")

@@ -12,6 +12,7 @@ from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedE
 from mmpm.molecule.heads import Head, head_of
 from mmpm.molecule.readiness import Hold, ReadyStep, View, ready, why_blocked
 from mmpm.molecule.transitions import is_over, next_state
+from mmpm.molecule.wrapping import one_line
 from mmpm.project.mol_index import MolIndex, index_path
 from mmpm.project.mol_log import MolPlaces
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mmpm.ops.mol_state import Workspace
 
 MAX_CAUSES: Final = 5
+MAX_NAME: Final = 60
+MAX_WORDS: Final = 300
 # Molecules in which nothing is ready are read whole to say why, where this is soon done.
 MAX_READ: Final = 20
 MAX_READ_STEPS: Final = 2_000
@@ -229,13 +232,13 @@ def _causes(
     for step_id, record in records:
         full = molecule.full_id(step_id)
         if _is_busy(record):
-            by = f" by {record.started_by}" if record.started_by else ""
+            by = f" by {one_line(record.started_by, MAX_NAME)}" if record.started_by else ""
             found.append(f"{full} is in progress{by}")
             continue
         holds = list(view.holds_of(step_id))
         if holds and all(hold.kind in {"gate", "timer"} for hold in holds):
             ways = any(hold.kind == "gate" for hold in holds)
             remedy = f" (`mmpm mol gate open {full}`)" if ways else ""
-            found.append(f"{full}: {holds[0]}{remedy}")
+            found.append(f"{full}: {one_line(str(holds[0]), MAX_WORDS)}{remedy}")
     more = len(found) - MAX_CAUSES
     return found[:MAX_CAUSES] + ([f"and {more} more"] if more > 0 else [])

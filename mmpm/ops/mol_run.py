@@ -17,6 +17,7 @@ from mmpm.molecule.readiness import ReadyStep, outcome_of, ready
 from mmpm.molecule.state import Molecule, apply, is_failure
 from mmpm.molecule.steps import MAX_TEXT
 from mmpm.molecule.transitions import is_over
+from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_state import accepted
 from mmpm.plan import AppendLine, Plan
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mmpm.ops.mol_state import Address, Workspace
 
 MAX_NAMED: Final = 5  # ids in the sentence of a plan
+MAX_WORDS: Final = 200  # characters of a file's own words in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,9 @@ def close(
                 why = f"{quoted(address.step)} has no on_complete that reads an output"
                 raise MoleculeRefusedError(why, "close it without --output")
             assert proto_of is not None, "an output comes with somebody who finds the proto"
-            run.take(address, _fan_out(run.stamp, reason, completion, output, proto_of(completion.bond)))
+            proto = proto_of(completion.bond)
+            run.take(address, _fan_out(run.stamp, reason, completion, output, proto))
+            run.keep(address.molecule, proto)
             continue
         run.take(address, lambda now, step, others: lifecycle.close(now, step, reason, run.stamp, others))
         if completion is not None:
@@ -216,6 +220,7 @@ class _Run:
         self._events: dict[str, list[Event]] = {}
         self._asked: dict[str, list[str]] = {}
         self._notes: dict[str, list[str]] = {}
+        self._kept: list[PutObject] = []
 
     def has_ended(self, address: Address) -> bool:
         """Tell whether a step ended with one of the operands before it."""
@@ -243,23 +248,28 @@ class _Run:
         self._events.setdefault(molecule_id, []).extend(change.line.events)
         self._asked.setdefault(molecule_id, []).append(address.step)
 
+    def keep(self, molecule: Molecule, proto: Proto) -> None:
+        """Keep what was bonded to a molecule."""
+        self._kept.append(self._workspace.keeping(proto, molecule.id, molecule.phase))
+
     def note(self, address: Address, completion: Completion, *, has_failed: bool) -> None:
         """Say what a step's `on_complete` asks for and nobody did."""
         molecule, step = address.molecule, address.step
         notes = self._notes.setdefault(molecule.id, [])
-        for key in completion.unknown:
-            notes.append(f"{molecule.full_id(step)}: its on_complete has {key}; that is not carried out")
+        full = molecule.full_id(step)
+        for key in completion.unknown[:MAX_NAMED]:
+            notes.append(f"{full}: its on_complete has {one_line(key, MAX_WORDS)}; that is not carried out")
         if completion.bond and not has_failed:
+            bond, each = one_line(completion.bond, MAX_WORDS), one_line(completion.for_each, MAX_WORDS)
             notes.append(
-                f"{molecule.full_id(step)}: its on_complete bonds {completion.bond} for each of {completion.for_each};"
-                " without --output nothing was bonded"
+                f"{full}: its on_complete bonds {bond} for each of {each}; without --output nothing was bonded"
             )
 
     def work(self) -> Work:
         """Give what all of it comes to."""
         ran = tuple(self._ran(molecule_id) for molecule_id in self._now)
         actions = tuple(self._action(one) for one in ran)
-        return Work(Plan(actions), ran, self._woken())
+        return Work(Plan((*self._kept, *actions)), ran, self._woken())
 
     def _ran(self, molecule_id: str) -> Ran:
         before, after = self._before[molecule_id], self._now[molecule_id]

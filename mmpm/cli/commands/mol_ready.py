@@ -60,7 +60,7 @@ def list_running(session: Session, *, with_ended: bool) -> None:
     found = running(index, with_ended=with_ended)
     _warn(out, index)
     for one in found:
-        moments = f", bonded {_when(one.bonded_at)} by {one.bonded_by}"
+        moments = f", bonded {_when(one.bonded_at)} by {one_line(one.bonded_by, TITLE)}"
         if one.last_at != one.bonded_at:
             moments += f", last change {_when(one.last_at)}"
         out.result(*_head(one), Styled(moments, "dim"))
@@ -120,14 +120,14 @@ def _print_front(out: Output, front: Front) -> None:
     if front.busy:
         out.result(Styled("  in progress:", "dim"))
     for busy in front.busy:
-        who = Styled(f"  {busy.by}, since {_when(busy.since)}", "dim")
+        who = Styled(f"  {one_line(busy.by, TITLE)}, since {_when(busy.since)}", "dim")
         out.result("    ", full(busy.id), f"  {one_line(busy.title, TITLE)}", who)
     if front.blocked:
         out.result(Styled("  waiting:", "dim"))
     for waiting in front.blocked:
         out.result("    ", full(waiting.id), f"  {one_line(waiting.title, TITLE)}")
         for hold in waiting.holds:
-            out.result(Styled(f"      {hold}", "yellow"))
+            out.result(Styled(f"      {one_line(str(hold), 3 * TITLE)}", "yellow"))
     if front.remark:
         out.result(Styled(f"  nothing is ready: {front.remark}", "yellow"))
 
@@ -135,7 +135,7 @@ def _print_front(out: Output, front: Front) -> None:
 def _head(one: Head) -> list[str | Styled]:
     state = "" if one.state == "flowing" else f"{one.state} "
     busy = f", {one.in_progress} in progress" if one.in_progress else ""
-    about = f"({state}{one.phase} of {one.formula}, {one.over}/{one.steps} steps{busy})"
+    about = f"({state}{one.phase} of {one_line(one.formula, TITLE)}, {one.over}/{one.steps} steps{busy})"
     return [Styled(one.id, "bold"), f"  {one_line(one.title, TITLE)}", Styled(f" {about}", "dim")]
 
 
