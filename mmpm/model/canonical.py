@@ -24,6 +24,25 @@ def canonical_json(value: object) -> bytes:
         raise ValueError("a lone surrogate cannot be written as UTF-8") from None
 
 
+def parse_canonical(data: bytes) -> Any:
+    """Give the value of a text that is the one text of its value, as `canonical_json` writes it; None for any other.
+
+    Several times quicker than `parse_json`, for the text is compared with the value's own instead of looked at by key.
+    None does not say what is wrong: that is for `parse_json`. Whoever reads `null` here must not ask.
+    """
+    try:
+        text = data.decode()
+        value = _PLAIN.decode(text)
+        if _CANONICAL.encode(value) != text:
+            return None
+        # Each level has a bracket of its own.
+        if text.count("{") + text.count("[") > MAX_JSON_DEPTH:
+            _refuse_what_has_no_canonical_form(value)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
 def _refuse_what_has_no_canonical_form(value: object) -> None:
     # Breadth first, a level at a time: no recursion, and the depth is at hand.
     level = [value]
@@ -65,6 +84,13 @@ def _finite(text: str) -> float:
         raise ValueError("a number is too large")
     return number
 
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"canonical JSON has no {text}")
+
+
+_PLAIN = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 # Made once: a lock reads a thousand short documents, and making a decoder costs as much as reading one.
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)

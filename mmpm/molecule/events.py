@@ -10,13 +10,13 @@ the root.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from mmpm.errors import quoted
-from mmpm.model.canonical import MAX_JSON_BYTES, canonical_json, parse_json
+from mmpm.model.canonical import MAX_JSON_BYTES, canonical_json, parse_canonical, parse_json
 from mmpm.model.capabilities import Capabilities
 from mmpm.model.fields import Fields
 from mmpm.molecule.proto import Source
@@ -26,6 +26,8 @@ FORMAT: Final = 1
 MAX_LINE_BYTES: Final = MAX_JSON_BYTES
 MAX_EVENTS: Final = 200_000  # of one line: closing one step may close or skip all that is around it
 MAX_ACTOR: Final = 256
+MAX_OPERATION: Final = 64
+MAX_NONCE: Final = 128
 PHASES: Final = ("mol", "wisp")
 INNER_EDGES: Final = ("blocks", "conditional-blocks")
 CONNECTIONS: Final = ("sequential", "parallel", "conditional")
@@ -236,6 +238,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
         *(Bonded, StepsAdded, ArmAdded, EdgeAdded, Connected, Started, Closed, Skipped, GateOpened, Squashed, Burned),
     )
 }
+_ABOUT_STEPS: Final[dict[str, Callable[..., Event]]] = {one.kind: one for one in (Closed, Skipped, GateOpened)}
 _NAMES: Final = {kind: tuple(one.name for one in fields(event)) for kind, event in _KINDS.items()}
 
 
@@ -285,6 +288,64 @@ def parse_line(data: bytes) -> Line:
         ValueError: it is not the one text of a line; one sentence. `NewerLineError` where a newer program wrote it.
     """
     data = data.removesuffix(b"\n")
+    return _plain_line(data) or parse_line_by_key(data)
+
+
+def _plain_line(data: bytes) -> Line | None:
+    """Read a line as `to_bytes` writes it, quickly; None where it is another, or may be."""
+    table = parse_canonical(data) if len(data) <= MAX_LINE_BYTES else None
+    if type(table) is not dict or table.get("format") != FORMAT or type(table["format"]) is not int:
+        return None
+    at, actor, operation, events = (table.get(key) for key in ("at", "actor", "operation", "events"))
+    nonce = table.get("nonce", "")
+    if not (type(at) is type(actor) is type(operation) is type(nonce) is str and type(events) is list):
+        return None
+    # All five are there, so that one more is the nonce, which is there only where it says something.
+    if len(table) != 5 + bool(nonce) or len(actor) > MAX_ACTOR or len(operation) > MAX_OPERATION:
+        return None
+    if len(nonce) > MAX_NONCE or not 0 < len(events) <= MAX_EVENTS:
+        return None
+    try:
+        return Line(check_moment(at), actor, operation, tuple([_plain_event(one) for one in events]), nonce)
+    except ValueError:
+        return None
+
+
+def _plain_event(value: Any) -> Event:
+    """Read an event that says nothing but what `_event_dict` does.
+
+    Raises:
+        ValueError: it is another, or may be.
+    """
+    kind = value.get("kind") if type(value) is dict else None
+    if type(kind) is not str:
+        raise ValueError
+    if kind == Started.kind and len(value) == 2 and type(value.get("step")) is str:
+        return Started(_step(value["step"]))
+    if kind in _ABOUT_STEPS:
+        step, reason = value.get("step"), value.get("reason", "")
+        if not type(step) is type(reason) is str or not is_step_id(step) or len(reason) > MAX_TEXT:
+            raise ValueError
+        if len(value) != 2 + bool(reason):
+            raise ValueError
+        return _ABOUT_STEPS[kind](step, reason)
+    if kind == StepsAdded.kind and type(value.get("steps")) is list and len(value) == 2:
+        steps = tuple([Step.of_plain(one) for one in value["steps"]])
+        if any(one is None for one in steps):
+            raise ValueError
+        return StepsAdded(steps)  # type: ignore[arg-type]  # none of them is None
+    event = _event(value)
+    if _event_dict(event) != value:
+        raise ValueError
+    return event
+
+
+def parse_line_by_key(data: bytes) -> Line:
+    """Do as `parse_line`, key by key, so that what is wrong can be named; for a line that is right this is slow.
+
+    Raises:
+        ValueError, NewerLineError: as there.
+    """
     table = parse_json(data, "it", max_bytes=MAX_LINE_BYTES)
     said = Fields(table, "it")
     form = table.get("format")
@@ -299,9 +360,9 @@ def parse_line(data: bytes) -> Line:
     line = Line(
         at=check_moment(said.text("at")),
         actor=said.text("actor", MAX_ACTOR),
-        operation=said.text("operation", 64),
+        operation=said.text("operation", MAX_OPERATION),
         events=tuple(_event(one) for one in events),
-        nonce=said.optional("nonce", 128) or "",
+        nonce=said.optional("nonce", MAX_NONCE) or "",
     )
     if line.to_bytes() != data:
         raise ValueError("it is not the one text that its contents have")

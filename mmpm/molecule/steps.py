@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
 
 from mmpm.errors import quoted
+from mmpm.model.fields import MAX_TEXT as MAX_NAME
 from mmpm.model.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 FanOut: TypeAlias = Literal["all-children", "any-children"]
 EdgeKind: TypeAlias = Literal["blocks", "conditional-blocks", "waits-for", "parent-child"]
@@ -152,6 +153,9 @@ class Step:
         Raises:
             ValueError: it is not one; the sentence starts with `what`.
         """
+        found = cls.of_plain(value)
+        if found is not None:
+            return found
         fields = Fields(value, what)
         texts = {key: fields.optional(key, MAX_TEXT) or "" for key in TEXTS}
         texts["kind"] = texts["kind"] or "task"
@@ -167,6 +171,16 @@ class Step:
             on_complete=fields.table("on_complete") or None,
             attributes=fields.table("attributes"),
         )
+
+    @classmethod
+    def of_plain(cls, value: object) -> Self | None:
+        """Read a JSON form that says nothing but what `to_dict` does of the same step; None where it may be another."""
+        if type(value) is not dict or "id" not in value:
+            return None
+        try:
+            return cls(**{key: _READERS[key](one) for key, one in value.items()})
+        except (KeyError, ValueError):
+            return None
 
 
 # The fields that are texts, in the order in which a person would read them.
@@ -186,6 +200,70 @@ def edges_of(steps: tuple[Step, ...]) -> tuple[Edge, ...]:
         found.extend(Edge(step.id, failed, "conditional-blocks") for failed in step.if_failed)
         found.extend(Edge(step.id, wait.spawner, "waits-for", wait.gate) for wait in step.waits_for)
     return tuple(found)
+
+
+def _plain_text(value: Any) -> str:
+    if type(value) is str and 0 < len(value) <= MAX_TEXT:
+        return value
+    raise ValueError
+
+
+def _plain_id(value: Any) -> str:
+    if type(value) is str and is_step_id(value):
+        return value
+    raise ValueError
+
+
+def _plain_kind(value: Any) -> str:
+    if value == "task":
+        raise ValueError
+    return _plain_text(value)
+
+
+def _plain_texts(value: Any) -> tuple[str, ...]:
+    if type(value) is list and value and all(type(one) is str and len(one) <= MAX_NAME for one in value):
+        return tuple(value)
+    raise ValueError
+
+
+def _plain_priority(value: Any) -> int:
+    if type(value) is int and 0 <= value <= 4:
+        return value
+    raise ValueError
+
+
+def _plain_waits_for(value: Any) -> tuple[WaitsFor, ...]:
+    if type(value) is list and value:
+        return tuple(_waits_for(one, "") for one in value)
+    raise ValueError
+
+
+def _plain_gate(value: Any) -> Gate:
+    if type(value) is dict and value and value.keys() <= _GATE and all(value.values()):
+        gate = _gate(value, "")
+        if gate is not None:
+            return gate
+    raise ValueError
+
+
+def _plain_table(value: Any) -> dict[str, Any]:
+    if type(value) is dict and value:
+        return value
+    raise ValueError
+
+
+_GATE: Final = frozenset({"kind", "id", "timeout", "condition"})
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(TEXTS, _plain_text),
+    **dict.fromkeys(_LISTS, _plain_texts),
+    "id": _plain_id,
+    "kind": _plain_kind,
+    "priority": _plain_priority,
+    "waits_for": _plain_waits_for,
+    "gate": _plain_gate,
+    "on_complete": _plain_table,
+    "attributes": _plain_table,
+}
 
 
 def _known_id(text: str, what: str) -> str:

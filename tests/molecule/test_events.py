@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from molecule_lives import REVIEW, Life
 from mmpm.model.canonical import canonical_json
 from mmpm.model.capabilities import Capabilities
 from mmpm.molecule import events
-from mmpm.molecule.events import Line, parse_line
+from mmpm.molecule.events import Line, parse_line, parse_line_by_key
 from mmpm.molecule.proto import Source
 from mmpm.molecule.steps import Step
 
@@ -69,6 +71,98 @@ def test_another_text_of_the_same_line_is_refused(line, data):
     )
     with pytest.raises(ValueError, match="not the one text"):
         parse_line(other.encode())
+
+
+ODD = st.sampled_from(
+    [
+        None,
+        "",
+        [],
+        {},
+        True,
+        False,
+        0,
+        1,
+        5,
+        -1,
+        "task",
+        "x",
+        "x" * 5000,
+        "a" * 300,
+        [""],
+        ["a", 1],
+        {"a": 1},
+        {"a": ""},
+        [[]],
+        {"kind": "timer"},
+        {"kind": "timer", "id": ""},
+        [["all-children", "a"]],
+        [["all-children", ""]],
+        1 << 70,
+        [{"id": "q"}],
+        [{"id": "q", "title": "é"}],
+        "�",
+        {"deep": json.loads("[" * 62 + "]" * 62)},
+        {"deep": json.loads("[" * 50 + "]" * 50)},
+    ]
+)
+KEYS = st.sampled_from(
+    [
+        "nonce",
+        "reason",
+        "step",
+        "steps",
+        "kind",
+        "title",
+        "needs",
+        "priority",
+        "gate",
+        "waits_for",
+        "attributes",
+        "more",
+        "on_complete",
+        "labels",
+        "id",
+        "at",
+        "actor",
+        "operation",
+        "format",
+        "description",
+    ]
+)
+
+
+def places_in(value):
+    """Every object and list in a JSON value."""
+    found = [value]
+    for one in found:
+        inner = one.values() if isinstance(one, dict) else one
+        found.extend(item for item in inner if isinstance(item, dict | list))
+    return found
+
+
+@given(LINES, st.lists(st.tuples(st.integers(0, 50), KEYS, ODD), max_size=3), st.booleans())
+def test_the_quick_way_to_read_a_line_says_what_the_slow_one_says(line, changes, is_spaced):
+    table = json.loads(line.to_bytes())
+    for at, key, shared in changes:
+        odd = copy.deepcopy(shared)
+        places = places_in(table)
+        place = places[at % len(places)]
+        if isinstance(place, dict):
+            place[key] = odd
+        elif place:
+            place[at % len(place)] = odd
+    text = json.dumps(table, sort_keys=True, separators=(", " if is_spaced else ",", ":"), ensure_ascii=False)
+    data = text.encode("utf-8", "surrogatepass")
+    try:
+        expected = parse_line_by_key(data)
+    except ValueError as error:
+        with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
+            parse_line(data)
+    else:
+        assert parse_line(data) == expected
+        assert expected.to_bytes() == data
+        assert repr(parse_line(data)) == repr(expected)
 
 
 @given(st.binary(max_size=60))
