@@ -100,8 +100,12 @@ def _operands(row: Row, session: Session) -> list[str]:
         return [registry.id for registry in load_registries(session.places)]
     if row.completes == "molecules":
         from mmpm.ops.mol_catalogue import read_catalogue
+        from mmpm.project.mol_log import MolPlaces, list_logs
+        from mmpm.project.tiers import choose_beads
 
-        return [one.record.id for one in read_catalogue(session.places, session.cwd).templates()]
+        here = MolPlaces(choose_beads(session.places, session.cwd).root)
+        protos = [one.record.id for one in read_catalogue(session.places, session.cwd).templates()]
+        return [*protos, *(log.id for log in list_logs(here))]
     if row.completes == "installed":
         from mmpm.project.files import read_project
 

@@ -257,7 +257,7 @@ def of_molecule(molecule: Molecule, now: str, others: Mapping[str, Outcome] | No
         standing = _standing(record, is_ready=step_id in may_start)
         nodes.append(
             replace(
-                _node(record.step, molecule.id, gate=gate_words(record.step.gate)),
+                _node(record.step, molecule.id, gate=gate_words(record.step.gate, is_open=record.is_gate_open)),
                 standing=standing,
                 waits=tuple(_holds(record.step, view.own_holds(record))) if standing == "open" else (),
                 note=_note(record, standing),
@@ -304,11 +304,12 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def gate_words(gate: Gate | None) -> str:
-    """Give a gate in words: ``human approval``, ``timer 30m``."""
+def gate_words(gate: Gate | None, *, is_open: bool = False) -> str:
+    """Give a gate in words: ``human approval``, ``timer 30m``, ``mail (open)``."""
     if gate is None:
         return ""
-    return " ".join(part for part in (gate.kind, gate.id, gate.timeout, gate.condition) if part)
+    opened = "(open)" if is_open else ""
+    return " ".join(part for part in (gate.kind, gate.id, gate.timeout, gate.condition, opened) if part)
 
 
 def _chart(  # noqa: PLR0917 - a chart's fields, in their order

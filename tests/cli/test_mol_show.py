@@ -219,3 +219,31 @@ def test_a_part_of_a_molecule_can_be_drawn(terminal, patrol):
     document = json.loads(done(terminal, "graph", f"{patrol}.arm-ace", "--format", "dot", "--json"))
     assert document["picture"] == part
     assert document["id"] == f"{patrol}.arm-ace"
+
+
+def test_molecules_that_stand_together_name_each_other(terminal, patrol):
+    other = done(terminal, "pour", "mol-engineer-in-box", "--var", "feature_name=auth").split()[0]
+    done(terminal, "bond", patrol, other)
+    assert f"After: {patrol} (it flows)\n" in done(terminal, "show", other)
+    assert f"Waits: the molecule {patrol} has not ended\n" in done(terminal, "show", f"{other}.1")
+
+
+def test_a_gate_that_somebody_opened_is_said_to_be_open(terminal):
+    terminal.environ["NO_COLOR"] = "1"
+    (terminal.cwd / ".beads").mkdir()
+    (terminal.cwd / "gated.formula.toml").write_text(
+        'formula = "mol-gated"\nversion = 1\ndescription = "d"\n'
+        '[[steps]]\nid = "go"\ntitle = "Go"\ngate = {type = "human", id = "approval"}\n'
+    )
+    made = done(terminal, "pour", "./gated.formula.toml").split()[0]
+    assert done(terminal, "show", made).endswith('└── ○ go "Go" Gate: human approval\n')
+    assert "Waits: its human gate 'approval' is closed until somebody opens it\n" in done(
+        terminal, "show", f"{made}.go"
+    )
+    done(terminal, "gate", "open", f"{made}.go")
+    assert done(terminal, "show", made).endswith('└── ○ go "Go" ready\n')
+    assert "Gate: human approval (open)" in done(terminal, "graph", made)
+
+
+def test_ids_of_what_runs_complete_too(terminal, patrol):
+    assert terminal.run("completion", "words", "--", "mol", "show", patrol[:-2]).out == f"{patrol}\n"

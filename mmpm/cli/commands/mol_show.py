@@ -146,7 +146,7 @@ def _molecule(out: Output, running: Running, chart: Chart) -> dict[str, object]:
     for one in molecule.connections:
         outcome = running.others.get(one.on)
         stands = "is not here" if outcome is None else "has ended" if outcome.is_over else "flows"
-        out.result(f"Bonded to: {one.on} ({one.connection}; it {stands})")
+        out.result(f"{_CONNECTED[one.connection]}: {one.on} (it {stands})")
     if molecule.root:
         out.result(f"Digest: {molecule.root}")
     for problem in molecule.problems:
@@ -167,6 +167,7 @@ def _molecule(out: Output, running: Running, chart: Chart) -> dict[str, object]:
     }
 
 
+_CONNECTED: Mapping[str, str] = {"sequential": "After", "parallel": "Beside", "conditional": "If this fails"}
 _COUNTED: Mapping[str, str] = {
     "ready": "ready",
     "in_progress": "in progress",
