@@ -17,8 +17,7 @@ from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
 from mmpm.molecule.variables import names_in
 from mmpm.ops.mol_cook import cook_formula
 from mmpm.ops.mol_state import Address, accepted
-from mmpm.plan import AppendLine, Plan, PutObject
-from mmpm.project.files import content_id
+from mmpm.plan import AppendLine, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,8 +169,7 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         made = _poured(workspace, bond, wish, stamp, notes)
     else:
         made = _attached(workspace, workspace.address(here[0].id), bond, wish, stamp)
-    log = workspace.places.log(made.id.partition(".")[0], made.phase)
-    actions = (_kept(bond, log), *made.plan.actions)
+    actions = (workspace.keeping(bond.proto, made.id.partition(".")[0], made.phase), *made.plan.actions)
     return replace(made, plan=Plan(actions, notes=tuple(dict.fromkeys((*made.plan.notes, *notes)))))
 
 
@@ -234,12 +232,6 @@ def _check_options(wish: Wish, form: str) -> None:
         if form == "compound" and option in _ONLY_LATER:
             remedy = f"give {option} when the compound is bonded: `mmpm mol bond NAME {option} ..`"
         raise UsageError(f"{option} means nothing {where}", remedy)
-
-
-def _kept(bond: Bond, log: str) -> PutObject:
-    """Give what keeps a proto, as it was bonded, as long as there is the log: `mol distill` and others ask for it."""
-    data = bond.proto.to_bytes()
-    return PutObject(content_id(data), data, f"the proto of {bond.proto.name}", log)
 
 
 def _swaps(context: Context, cwd: str, wish: Wish, notes: list[str]) -> dict[str, Proto]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmpm.molecule.proto import Proto
     from mmpm.molecule.readiness import Outcome
     from mmpm.ops.mol_state import Address, Workspace
+    from mmpm.plan import PutObject
 
 MAX_NAMED: Final = 5  # ids in the sentence of a plan
 MAX_WORDS: Final = 200  # characters of a file's own words in a sentence

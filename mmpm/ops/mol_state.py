@@ -20,7 +20,8 @@ from mmpm.model.spelling import closest
 from mmpm.molecule.events import MAX_ACTOR, is_molecule_id
 from mmpm.molecule.lifecycle import Refusal, Stamp
 from mmpm.molecule.readiness import Outcome, outcome_of
-from mmpm.project.files import real_path
+from mmpm.plan import PutObject
+from mmpm.project.files import content_id, real_path
 from mmpm.project.mol_lines import open_log
 from mmpm.project.mol_log import MolPlaces, list_logs, make_folder, make_folders, read_digest
 from mmpm.project.mol_reading import burned_ids, read_molecule
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.molecule.digest import Digest
     from mmpm.molecule.lifecycle import Answer, Change
+    from mmpm.molecule.proto import Proto
     from mmpm.molecule.state import Molecule
     from mmpm.project.mol_log import LogFile
 
@@ -164,15 +166,22 @@ class Workspace:
         """
         return None if self._is_bare else read_digest(self.places, molecule_id)
 
+    def keeping(self, proto: Proto, molecule_id: str, phase: str) -> PutObject:
+        """Give what keeps a proto that is bonded, as long as the log is there: `mol distill` and others ask for it."""
+        data = proto.to_bytes()
+        log = self.places.log(molecule_id, phase)
+        return PutObject(content_id(data), data, f"the proto of {proto.name}", log)
+
     def outcome(self, molecule_id: str) -> Outcome | None:
         """Give how a molecule stands for those that wait for it; None where nothing here tells of it."""
+        # The log first: a wisp that is squashed just now has a digest before its log goes.
+        molecule = self.molecule(molecule_id)
         digest = self.digest(molecule_id)
         if digest is not None:
             return Outcome(is_over=True, has_failed=digest.has_failed)
-        molecule = self.molecule(molecule_id)
-        if molecule is None:
-            return Outcome(is_over=True, has_failed=True) if molecule_id in self._burned() else None
-        return outcome_of(molecule)
+        if molecule is not None:
+            return outcome_of(molecule)
+        return Outcome(is_over=True, has_failed=True) if molecule_id in self._burned() else None
 
     def others(self, molecule: Molecule) -> Mapping[str, Outcome]:
         """Give how those stand that a molecule is connected to; one that nothing here tells of is not among them."""

@@ -185,3 +185,28 @@ def test_the_proto_stays_in_the_store_as_long_as_the_molecule_does(terminal, for
     found = [store.read(identity) for identity, _, _ in store.objects()]
     protos = [data for data in found if b'"steps"' in data]
     assert [b"mol-arm" in data for data in protos] == [True]
+
+
+SURVEY = """formula = "mol-survey"
+version = 1
+description = "Survey."
+[[steps]]
+id = "look"
+title = "Look"
+[steps.on_complete]
+for_each = "output.cats"
+bond = "mol-arm"
+vars = { polecat = "{item.name}" }
+"""
+
+
+def test_what_a_step_bonded_when_it_ended_is_kept_and_distilled_as_well(terminal, formulas):
+    (formulas / "mol-survey.formula.toml").write_text(SURVEY)
+    first = begin(terminal, "pour", "mol-survey")
+    seen = terminal.run("mol", "close", f"{first}.look", "--output", '{"cats": [{"name": "ace"}]}')
+    assert seen.status == 0, seen.err
+    for path in formulas.glob("*.toml"):
+        path.unlink()
+    seen = terminal.run("mol", "distill", first, "mol-again")
+    assert ("no longer here" in seen.err, "{{polecat}}, was 'ace'" in seen.err) == (False, True)
+    assert 'pattern = "^[a-z]+$"' in (formulas / "mol-again.formula.toml").read_text()
