@@ -118,7 +118,6 @@ class MolIndex:
         self._now = now
         self._outcomes.clear()
         self._troubles.clear()
-        self._digests = list_digests(self._places)
         logs = list_logs(self._places)
         keys = [f"{log.phase}/{log.id}" for log in logs]
         changed = [at for at, log in enumerate(logs) if not self._is_current(keys[at], log.path, log.stamp)]
@@ -129,6 +128,8 @@ class MolIndex:
             done += log.size
             if self._on_read is not None:
                 self._on_read(done, total)
+        # After the logs were read: a wisp that is squashed just now has a digest before its log goes.
+        self._digests = list_digests(self._places)
         known = {*keys, *(f"digest/{one}" for one in self._digests), _AUDIT}
         gone = [key for key in self._rows if key not in known]
         for key in gone:

@@ -125,3 +125,23 @@ def loose(root):
 def wisps_with_digest(root):
     digests = {name.removesuffix(".json") for name in root.names(root.places.digests)}
     return [name for name in root.names(root.places.wisps) if name.removesuffix(".jsonl") in digests]
+
+
+def test_one_that_is_burned_has_failed_also_while_its_log_is_still_there(tmp_path):
+    base = MolRoot(tmp_path / "base").begin()
+    done, waits = a_mol(base), a_mol(base)
+    base.done("mol", "bond", done, waits, "--type", "conditional")
+    base.done("mol", "close", f"{done}.1")
+    base.done("mol", "close", f"{done}.2")
+    assert f"{waits}.1" not in base.done("mol", "ready").out
+    number = 0
+    while True:
+        number += 1
+        case = base.copy(tmp_path / f"case-{number}")
+        status = end_of(dies_at(case.work("mol", "burn", done, "--force"), number))
+        is_burned = loose(case) != loose(base)
+        assert (f"{waits}.1" in case.done("mol", "ready").out) == is_burned
+        assert (case.run("mol", "start", f"{waits}.1").status == 0) == is_burned
+        if status == 0:
+            break
+    assert is_burned

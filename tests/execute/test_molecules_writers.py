@@ -12,7 +12,8 @@ from molecule_roots import MolRoot
 
 from mmpm.molecule.events import Closed
 from mmpm.molecule.state import fold
-from mmpm.project.mol_log import read_digest, read_log
+from mmpm.project import mol_index
+from mmpm.project.mol_log import list_logs, read_digest, read_log
 
 # Python 3.12 warns of any fork beside threads, such as those of a parallel test run; the children here start none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -135,6 +136,30 @@ def test_a_reader_never_sees_a_half_state(root):
         assert all(f"{arm}.1" in molecule.steps for arm in molecule.arms)
         seen = root.run("mol", "ready", wisps[rounds % len(wisps)])
         assert seen.status == 0 or "is squashed" in seen.err, seen.both
-        assert root.run("mol", "list", "--running").status == 0
+        listed = root.done("mol", "list", "--running", "--all").out
+        assert [wisp for wisp in wisps if wisp not in listed] == []
     assert rounds > 3
     assert len(root.picture()) == 13
+
+
+@pytest.mark.parametrize("words", [("squash", "--force"), ("burn", "--force", "--reason", "no")])
+@pytest.mark.parametrize("when", ["before the logs are listed", "after the logs were listed"])
+def test_who_lists_while_a_wisp_ends_sees_it_before_or_after(root, monkeypatch, words, when):
+    wisp, mol = root.make("wisp", "mol-job"), root.make("pour", "mol-job")
+    root.done("mol", "bond", wisp, mol, "--type", "conditional")
+
+    def listing(places):
+        end = root.work("mol", words[0], wisp, *words[1:])
+        if when.startswith("before"):
+            together(end)
+        found = list_logs(places)
+        if when.startswith("after"):
+            together(end)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mol_index, "list_logs", listing)
+        seen = root.done("mol", "list", "--running", "--all").out
+    assert (wisp in seen) or words[0] == "burn"
+    # Its end, with open steps, is a failure: what runs only then may run.
+    assert f"{mol}.1" in root.done("mol", "ready").out
