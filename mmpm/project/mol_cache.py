@@ -88,6 +88,10 @@ class MolCache:
             if code in _DAMAGED or (is_writing and code == sqlite3.SQLITE_ERROR):
                 self._discard()
             return False
+        except (ValueError, OverflowError, MemoryError):  # the sentence of an error tells of a damaged name, for one
+            database.close()
+            self._discard()
+            return False
         database.close()
         return True
 
