@@ -113,16 +113,23 @@ def of_gate(gate: Gate, step_id: str) -> dict[str, object]:
     return {KEY: {key: value for key, value in said.items() if value}}
 
 
+def said_of(record: Record) -> object:
+    """Give what stands under the key, in a record of ours, or in `metadata`, where beads keeps it; None for nothing."""
+    metadata = record.extra.get("metadata")
+    return record.extra.get(KEY, metadata.get(KEY) if isinstance(metadata, dict) else None)
+
+
 def root_extras(record: Record) -> RootExtras:
     """Read what the root's record says beside beads' keys.
 
     Raises:
         CookError: the key is there and has another shape.
     """
-    if KEY not in record.extra:
+    said = said_of(record)
+    if said is None:
         return RootExtras()
     try:
-        return _read_root(Fields(record.extra[KEY], quoted(KEY)))
+        return _read_root(Fields(said, quoted(KEY)))
     except ValueError as error:
         raise _refused(record, error) from None
 
@@ -152,10 +159,11 @@ def with_step_extras(step: Step, record: Record) -> Step:
     Raises:
         CookError: the key is there and has another shape.
     """
-    if KEY not in record.extra:
+    said = said_of(record)
+    if said is None:
         return step
     try:
-        fields = Fields(record.extra[KEY], quoted(KEY))
+        fields = Fields(said, quoted(KEY))
         gate = step.gate
         condition = fields.optional("condition", MAX_TEXT) or ""
         return replace(
@@ -174,7 +182,7 @@ def with_step_extras(step: Step, record: Record) -> Step:
 
 def gate_of(record: Record) -> str:
     """Give the id below the root of the step whose gate this record is; empty where it is none."""
-    said = record.extra.get(KEY)
+    said = said_of(record)
     owner = said.get("gate_of") if isinstance(said, dict) else None
     return owner if isinstance(owner, str) and record.issue_type == "gate" else ""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import MoleculeRefusedError
 from mmpm.molecule.beads import jsonl, of_digest, of_molecule, of_proto_issues
 from mmpm.molecule.events import is_molecule_id
+from mmpm.molecule.transitions import is_live
 from mmpm.ops.mol_cook import cook_formula
 from mmpm.plan import Plan, WriteFiles
 
@@ -50,7 +51,7 @@ def export_beads(workspace: Workspace, context: Context, cwd: str, operand: str)
         operand: the id of a molecule, the name of a formula or of a molecule of the catalogue, a formula's file.
 
     Raises:
-        MoleculeRefusedError: it is a step.
+        MoleculeRefusedError: it is a step, or was burned.
         MoleculeLogError: the log or digest cannot be used.
         ProtoNotFoundError, CookError: it is none of these, or cannot be cooked.
     """
@@ -60,6 +61,8 @@ def export_beads(workspace: Workspace, context: Context, cwd: str, operand: str)
         raise MoleculeRefusedError(
             f"{operand} is a step, and a step alone would lead nowhere", f"`mmpm mol export {whole}` takes all of it"
         )
+    if found is not None and not is_live(found.molecule.state) and not found.molecule.root:
+        raise MoleculeRefusedError(f"{operand} was burned: nothing of it is to stay", "`mmpm mol gc` tidies it away")
     digest = workspace.digest(operand) if is_molecule_id(operand) else None
     # Of a squashed wisp the digest is all there is, also where a log still waits to be removed.
     if found is not None and not (digest is not None and found.molecule.phase == "wisp"):

@@ -86,6 +86,13 @@ def test_a_file_is_written_where_none_is(terminal, town):
     assert (document["schema"], document["kind"], document["count"]) == ("mmpm.mol-export/1", "molecule", 8)
 
 
+def test_what_was_burned_and_not_yet_tidied_away_is_not_exported(terminal):
+    life = review_that_runs()
+    life.do("burn", "no use")
+    seen = terminal.run("mol", "export", put(terminal.cwd, life))
+    assert (seen.status, "was burned" in seen.err) == (1, True)
+
+
 def test_what_cannot_be_exported_is_said(terminal):
     life = Life(REVIEW)
     own = put(terminal.cwd, life)

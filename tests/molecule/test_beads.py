@@ -428,5 +428,21 @@ class TestRealOnes:
     def test_every_real_formula_is_read_as_issues(self):
         assert sum(1 for proto in real_protos() if read(of_proto_issues(proto))) > 440
 
+    def test_every_real_formula_that_went_through_beads_is_the_same_proto_in_a_catalogue(self):
+        for proto in real_protos():
+            again = of_records(load([Layer("project", "issues.jsonl", jsonl(of_proto_issues(proto)))]), proto.name)
+            assert (again.title, again.version, again.kind, again.phase) == (
+                proto.title,
+                proto.version,
+                proto.kind,
+                proto.phase,
+            )
+            assert (again.variables, again.capabilities) == (proto.variables, proto.capabilities)
+            assert dict(again.attributes) == dict(proto.attributes)
+            assert {step.id: (step.title, step.gate, step.condition, step.attributes) for step in again.steps} == {
+                step.id: (step.title, step.gate, step.condition, step.attributes) for step in proto.steps
+            }
+            assert set(again.edges) == set(proto.edges)
+
     def test_every_real_formula_is_read_as_records_of_a_catalogue(self):
         assert sum(1 for proto in real_protos() if read_issues(lines_of(to_records(proto)), also_keys=OURS)) > 440
