@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mmpm.errors import MoleculeNotFoundError, NotFoundHereError, StepUnknownError
 from mmpm.model.spelling import closest
-from mmpm.molecule.chart import STANDINGS, Chart, of_catalogue, of_digest, of_molecule, of_proto
+from mmpm.molecule.chart import STANDINGS, Chart
+from mmpm.molecule.charting import of_catalogue, of_digest, of_molecule, of_proto
 from mmpm.molecule.events import is_molecule_id
 from mmpm.ops.mol_catalogue import ShownMolecule, show_molecule
 from mmpm.ops.mol_cook import Dish, cook_formula

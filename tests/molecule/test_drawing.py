@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from molecule_lives import ARM, AT, PATROL, REVIEW, Life, linear
 
 from mmpm.molecule.catalogue import Layer, load
-from mmpm.molecule.chart import of_catalogue, of_digest, of_molecule, of_proto
+from mmpm.molecule.charting import of_catalogue, of_digest, of_molecule, of_proto
 from mmpm.molecule.digest import digest_of
 from mmpm.molecule.drawing import DEEPEST, draw, draw_waves
 from mmpm.molecule.proto import Proto

@@ -15,7 +15,8 @@ from molecule_lives import AT, PATROL, REVIEW, Life
 
 from mmpm.errors import TooManyToDrawError
 from mmpm.molecule.catalogue import Layer, load
-from mmpm.molecule.chart import Chart, Node, of_catalogue, of_molecule, of_proto
+from mmpm.molecule.chart import Chart, Node
+from mmpm.molecule.charting import of_catalogue, of_molecule, of_proto
 from mmpm.molecule.cooking import cook
 from mmpm.molecule.drawing import draw
 from mmpm.molecule.layout import Size, lay_out
