@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import MmpmError, MoleculeRefusedError, UsageError, printable
+from mmpm.errors import (
+    DocumentUnreadableError,
+    LeadsOutsideError,
+    MmpmError,
+    MoleculeRefusedError,
+    UsageError,
+    printable,
+)
 from mmpm.molecule import lifecycle
 from mmpm.molecule.compacting import compacted
 from mmpm.molecule.digest import Digest
@@ -25,6 +32,7 @@ from mmpm.plan import BurnMolecule, CompactLog, CompleteEnding, Plan, RemoveLeft
 from mmpm.project.files import read_project
 from mmpm.project.mol_lines import MAX_LOG_BYTES
 from mmpm.project.mol_log import read_log, read_plain
+from mmpm.project.tiers import search_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
     from mmpm.project.mol_log import LogFile
 
 OLDER: Final = "24h"
+RELEASE: Final = "release"  # `Source.origin`
 _BEGINNING: Final = b'{"actor":'
 # `.<name>.<process>.<8 hex digits>.tmp`, as `mmpm_store.durable` writes beside a log, a digest or the audit log.
 _LEFTOVER: Final = re.compile(r"\.[A-Za-z0-9_.-]+\.[0-9]+\.[0-9a-f]{8}\.tmp")
@@ -101,8 +110,7 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
         DocumentUnreadableError: the project's lock cannot be read.
     """
     molecule = _whole(workspace, operand)
-    entry = entry_of(read_project(workspace.context.project).lock, molecule)
-    change = accepted(lifecycle.squash(molecule, summary, entry, stamp))
+    change = accepted(lifecycle.squash(molecule, summary, lock_entry(workspace, molecule), stamp))
     assert change.digest is not None, "a squash brings its digest"
     data = change.digest.to_bytes()
     try:
@@ -114,14 +122,38 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
     return Squashing(plan, change.digest, workspace.places.digest(molecule.id), _open_steps(molecule))
 
 
-def entry_of(lock: Lockfile | None, molecule: Molecule) -> dict[str, str]:
-    """Give what a lock says of the formula that a molecule was bonded from; empty where it says nothing.
+def lock_entry(workspace: Workspace, molecule: Molecule) -> dict[str, str]:
+    """Give what a lock says of the release that a molecule was bonded from: the root's own, else those of other tiers.
 
-    An entry of another version than the one that was bonded is none of it: the lock has moved on since.
+    Raises:
+        DocumentUnreadableError: the root's own lock cannot be read; one of another tier is passed over then.
+    """
+    context = workspace.context
+    own = context.project.root
+    for project in (context.project, *search_order(context.places, own)):
+        try:
+            found = entry_of(read_project(project).lock, molecule)
+        except (DocumentUnreadableError, LeadsOutsideError, OSError):
+            if project.root == own:
+                raise
+            continue
+        if found:
+            return found
+    return {}
+
+
+def entry_of(lock: Lockfile | None, molecule: Molecule) -> dict[str, str]:
+    """Give what a lock says of the release that a molecule was bonded from; empty where it says nothing.
+
+    An entry of another version than the one that was bonded is none of it: the lock has moved on since. Of a molecule
+    of the catalogue the release is meant that put it there, by whatever name.
     """
     wanted = molecule.provenance
+    releases = [one for one in wanted.sources if one.origin == RELEASE]
+    carried = {(one.name, one.version, one.checksum) for one in releases if len(releases) == 1}
     for release in lock.releases if lock else ():
-        if wanted.name in {release.name, release.installed_name} and wanted.version in {"", release.version}:
+        is_own = wanted.name in {release.name, release.installed_name} and wanted.version in {"", release.version}
+        if is_own or (release.name, release.version, release.checksum) in carried:
             return _texts(release)
     return {}
 

@@ -142,6 +142,10 @@ def test_a_digest_holds_what_the_lock_says_of_its_formula(root):
     entry = digest_of(root, made).lock_entry
     assert entry["checksum"] == release["checksum"]
     assert set(entry) == {"name", "version", "kind", "checksum", "tree", "source"}
+    (root.root / "mmpm.lock").rename(root.terminal.home / "mmpm.lock")  # installed for the person, not for the project
+    made = root.make("wisp", "mol-job")
+    root.done("mol", "squash", made, "--force")
+    assert digest_of(root, made).lock_entry == entry
     (root.root / "mmpm.lock").write_text("<<<<<<< HEAD\n")
     made = root.make("wisp", "mol-job")
     assert "mmpm.lock" in root.run("mol", "squash", made, "--force").err

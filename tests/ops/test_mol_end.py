@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from molecule_roots import MolRoot
 
 from mmpm.lock import Locked, make_lockfile
 from mmpm.molecule.events import Provenance
+from mmpm.molecule.proto import Source
 from mmpm.molecule.state import Molecule
 from mmpm.ops.mol_end import entry_of, find_leftovers
 
@@ -34,6 +36,17 @@ def test_an_entry_is_that_of_the_formula_and_version_that_were_bonded(name, vers
     entry = entry_of(lock, Molecule(provenance=Provenance(name, version)))
     assert entry.get("name") == wanted
     assert all(isinstance(value, str) and value for value in entry.values())
+
+
+def test_a_molecule_of_a_catalogue_has_the_entry_of_the_release_that_put_it_there():
+    lock = make_lockfile(set(), [locked("mol-scan"), locked("mol-other")])
+    source = Source("mol-scan", "1.0.0", "sha256:1")
+    assert entry_of(lock, Molecule(provenance=Provenance("scan", sources=(source,))))["name"] == "mol-scan"
+    assert (
+        entry_of(lock, Molecule(provenance=Provenance("scan", sources=(replace(source, checksum="sha256:9"),)))) == {}
+    )
+    several = (source, Source("mol-other", "1.0.0", "sha256:1"))
+    assert entry_of(lock, Molecule(provenance=Provenance("scan", sources=several))) == {}
 
 
 def test_only_what_our_own_writing_leaves_is_a_leftover(tmp_path):
