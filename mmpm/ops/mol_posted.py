@@ -13,6 +13,7 @@ from mmpm.errors import UNTRUSTED, MmpmError, RegistryTooOldError, printable
 from mmpm.execute.connect import fetch_from_registries, session_of
 from mmpm.execute.trees import read_trees
 from mmpm.model.checksums import Checksum
+from mmpm.model.references import release_address
 from mmpm.molecule.record_file import read_record_lines
 from mmpm.ops.catalog import read_shelf
 from mmpm.ops.knowledge import Knowledge, Known
@@ -89,7 +90,8 @@ def read_found(
     kept: list[ExecutionRecord] = []
     passed_over = 0
     for posted in read_posted(context, registries, tell):
-        record = ExecutionRecord(posted.digest, origin=posted.registry)
+        address = release_address(posted.registry, posted.release.name, posted.release.version)
+        record = ExecutionRecord(posted.digest, origin=posted.registry, release=address)
         if takes(record):
             kept.append(record)
         else:
@@ -115,10 +117,10 @@ def _payloads(
         if tree is None:
             missing.append(f"{release.name}@{release.version}")
             continue
-        entry = tree.entries[0]
-        if len(tree.entries) != 1 or entry.path != f"{release.name.unscoped}{RECORDS_SUFFIX}":
+        if [entry.path for entry in tree.entries] != [f"{release.name.unscoped}{RECORDS_SUFFIX}"]:
             tell(f"{_label(release, config.id)} is left out: it is not one file of records")
         else:
+            entry = tree.entries[0]
             room -= entry.size
             if room < 0:
                 tell(
@@ -158,12 +160,11 @@ def _releases(context: Context, config: RegistryConfig, tell: Callable[[str], ob
     if not names:
         return []
     knowledge = Knowledge(context, names)
-    unknown = _bring(lambda: knowledge.learn(names))
+    unknown = _bring(lambda: knowledge.learn(names)) or _bring(knowledge.commit)
     if unknown is not None:
         if failure is None:
             tell(f"what was posted to {config.id} is not known here: {unknown.fact}")
         return []
-    knowledge.commit()
     found: list[Release] = []
     for name in sorted(names):
         known = knowledge.of(name)
@@ -198,7 +199,7 @@ def _allowed(
     if policy.asks_for_levels:
         signed = signed_by_known(snapshot, releases)
         if signed:
-            knowledge.fetch_signatures(config.id, signed)
+            _bring(lambda: knowledge.fetch_signatures(config.id, signed))  # what is not here does not count
     found: list[Release] = []
     for release in releases:
         judged = judge_checked(snapshot, release, context.now) if policy.asks_for_levels else NOBODY

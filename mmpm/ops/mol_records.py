@@ -45,12 +45,14 @@ class ExecutionRecord:
         origin: ``here``, or the id of the registry that it was posted to.
         is_running: whether the molecule still flows.
         is_proved: whether there is a digest: its root holds, and stands for the record elsewhere.
+        release: address of the release that brought it; empty for what is here.
     """
 
     digest: Digest
     origin: str = HERE
     is_running: bool = False
     is_proved: bool = True
+    release: str = ""
 
     @property
     def has_failed(self) -> bool:

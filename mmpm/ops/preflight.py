@@ -16,7 +16,7 @@ from mmpm.registry.payload import collect_bytes, collect_payload, join_lines
 if TYPE_CHECKING:
     from mmpm.model.formula import Formula
     from mmpm.model.payload import Payload
-    from mmpm.model.release import Release
+    from mmpm.model.release import Release, ReleaseKind
     from mmpm.model.versions import Version
     from mmpm.registry.published import PublishedTree
 
@@ -79,11 +79,18 @@ class PublishedVersions:
 
     def find(self, name: FormulaName, version: Version) -> Release | None:
         """Give the published release in whose place `version` would come."""
+        return self._of(name).get(version.slot)
+
+    def holds_other(self, name: FormulaName, kind: ReleaseKind) -> Release | None:
+        """Give a release of a name that holds records where `kind` does not, or the other way round."""
+        return next((one for one in self._of(name).values() if (one.kind == "records") != (kind == "records")), None)
+
+    def _of(self, name: FormulaName) -> dict[str, Release]:
         if name not in self._releases:
             index = self._tree.index(name)
             past = history.read_history(name, index, self._tree.older_lines(index) if index else ())
             self._releases[name] = {one.version.slot: one for one in past}
-        return self._releases[name].get(version.slot)
+        return self._releases[name]
 
 
 def preflight(source: Source, published: PublishedVersions) -> Preflight:
@@ -125,6 +132,12 @@ def _validity(payload: Payload) -> str:
 
 
 def _check_version(payload: Payload, published: PublishedVersions) -> tuple[Check, MmpmError | None, bool]:
+    other = published.holds_other(payload.name, payload.kind)
+    if other is not None:
+        # Who asks for the newest of a name would else be given what cannot be installed.
+        reason = f"version {other.version} of it is of kind {other.kind}; give the {payload.kind} another name"
+        failure = UnpublishableError(str(payload.name), reason)
+        return Check("failed", f"The name means something else: {other.kind}"), failure, True
     present = published.find(payload.name, payload.version)
     if present is None:
         return Check("done", f"Version {payload.version} not yet published"), None, True

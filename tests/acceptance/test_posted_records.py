@@ -22,7 +22,8 @@ def work(machine, actor, summary, *reasons, wisp=False):
 def shown(machine, *words):
     """What `mol records` and `mol route` say, but for where a record comes from."""
     ran = machine.run("mol", "records", "--json", *words, guard=True)
-    records = [{key: value for key, value in one.items() if key != "origin"} for one in ran.json["records"]]
+    told = {"origin", "release"}
+    records = [{key: value for key, value in one.items() if key not in told} for one in ran.json["records"]]
     ranked = machine.run("mol", "route", "--capabilities", "go,security", "--json", *words, guard=True)
     return records, ranked.json["performers"]
 

@@ -148,6 +148,15 @@ def test_a_name_that_means_something_else_is_refused(terminal):
     done(terminal, "publish", str(fragment), "--version", "1.0.0", "--to", "../reg", "--yes")
     seen = terminal.run("mol", "post", "--to", "../reg", "--yes")
     assert (seen.status, "of kind molecules" in seen.err) == (2, True)
+    done(terminal, "mol", "post", "--to", "../reg", "--name", "records-b", "--yes")
+    other = terminal.folder / "records-b.jsonl"
+    other.write_text('{"id":"a"}\n')
+    seen = terminal.run("publish", str(other), "--version", "7.0.0", "--to", "../reg", "--yes")
+    assert (seen.status, "give the molecules another name" in seen.err) == (1, True)
+    by_hand = terminal.folder / "records-rig.records.jsonl"
+    by_hand.write_bytes(write_records([squashed(1)]))
+    seen = terminal.run("publish", str(by_hand), "--version", "7.0.0", "--to", "../reg", "--yes")
+    assert (seen.status, "give the records another name" in seen.err) == (1, True)
 
 
 def test_records_are_shown_and_searched_and_never_installed(terminal):

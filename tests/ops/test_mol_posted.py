@@ -236,6 +236,24 @@ def test_a_publisher_s_signature_counts_where_policy_asks_for_one(terminal, far)
 
 
 @pytest.mark.usefixtures("far")
+def test_where_a_record_was_posted_is_said(terminal):
+    post(terminal, write_records([one("a", 1)]))
+    seen = done(terminal, "mol", "records", "--everywhere")
+    assert "squashed, from hop://far.example/formulas/records-a@1.0.0)" in seen.err
+
+
+@pytest.mark.usefixtures("far")
+def test_a_release_that_is_not_one_file_of_records_is_left_out(terminal, monkeypatch):
+    from mmpm.registry import payload
+
+    with monkeypatch.context() as patched:
+        patched.setattr(payload, "RECORDS_SUFFIX", ".jsonl")
+        post(terminal, write_records([one("a", 1)]))
+    records, [warning] = found(terminal)
+    assert (records, warning) == ([], "records-a@1.0.0 of far.example is left out: it is not one file of records")
+
+
+@pytest.mark.usefixtures("far")
 def test_records_of_one_name_in_two_registries_confuse_nobody(terminal):
     registry(terminal, "other")
     post(terminal, write_records([one("a", 1)]))

@@ -12,6 +12,9 @@ class NothingPublished:
     def find(self, name, version):
         del name, version
 
+    def holds_other(self, name, kind):
+        del name, kind
+
 
 def checks(path, **given):
     found = preflight(Source(str(path), "2026-01-10T00:00:00Z", **given), NothingPublished())

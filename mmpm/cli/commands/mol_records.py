@@ -137,6 +137,7 @@ def record_json(record: ExecutionRecord) -> dict[str, object]:
     return {
         "id": digest.id,
         "origin": record.origin,
+        "release": record.release or None,
         "running": record.is_running,
         "failed": record.has_failed,
         "title": digest.title,
@@ -255,7 +256,7 @@ def _print(out: Output, record: ExecutionRecord, *, with_steps: bool) -> None:
 def _about(record: ExecutionRecord) -> str:
     digest = record.digest
     ended = "running" if record.is_running else "squashed" if record.is_proved else "squashed, its digest is not here"
-    origin = "" if record.origin == "here" else f", from {record.origin}"
+    origin = "" if record.origin == "here" else f", from {record.release or record.origin}"
     return f"{digest.id} ({digest.phase}, {ended}{origin})"
 
 
