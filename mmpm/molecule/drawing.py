@@ -96,6 +96,10 @@ def standing_style(standing: str) -> Style:
     return styles.get(standing, "dim" if standing == "skipped" else "")
 
 
+# A step, or what is left out below it; its `lasts`, its `deeper`.
+_Waiting: TypeAlias = tuple[str, bool, tuple[bool, ...], int]
+
+
 class _Tree:
     """The tree of a chart, cut to what is wanted.
 
@@ -126,7 +130,7 @@ class _Tree:
 
     def lines(self) -> Iterator[TreeLine]:
         """Give a line a step, parents before their children."""
-        stack: list[tuple[str, tuple[bool, ...], int]] = []
+        stack: list[_Waiting] = []
         self._push(stack, "", (), 0)
         drawn = 0
         while stack:
@@ -134,18 +138,16 @@ class _Tree:
                 left = len(self._nodes) - drawn - self.too_deep
                 yield TreeLine(pieces=((f"({left} more steps)", "dim"),))
                 return
-            step, lasts, deeper = stack.pop()
-            if step.startswith(" "):
-                yield TreeLine(lasts, deeper, "", (_left_out(self._hidden(step[1:])),))
+            step, is_rest, lasts, deeper = stack.pop()
+            if is_rest:
+                yield TreeLine(lasts, deeper, "", (_left_out(self._hidden(step)),))
                 continue
             drawn += 1
             node = self._nodes[step]
             yield TreeLine(lasts, deeper, node.standing, tuple(self._pieces(node)))
             self._push(stack, step, lasts, deeper)
 
-    def _push(
-        self, stack: list[tuple[str, tuple[bool, ...], int]], parent: str, above: tuple[bool, ...], deeper: int
-    ) -> None:
+    def _push(self, stack: list[_Waiting], parent: str, above: tuple[bool, ...], deeper: int) -> None:
         """Put the children of a step on the stack, the first on top; below them what says how many are left out."""
         below = self._drawn.get(parent, ())
         if not below:
@@ -155,9 +157,9 @@ class _Tree:
         kept = self._kept(parent)
         is_whole = len(kept) == len(below)
         if not is_whole:
-            stack.append((f" {parent}", (*above, True), deeper))
+            stack.append((parent, True, (*above, True), deeper))
         last = kept[-1] if is_whole else ""
-        stack.extend((child, (*above, child == last), deeper) for child in reversed(kept))
+        stack.extend((child, False, (*above, child == last), deeper) for child in reversed(kept))
 
     def _kept(self, parent: str) -> Sequence[str]:
         below = self._drawn[parent]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from mmpm.molecule.scene import Scene
 
-TOP: Final = ">"  # no step's id begins so
-BOTTOM: Final = "<"
+TOP: Final = " top"  # no step's id has a blank
+BOTTOM: Final = " bottom"
 GAP: Final = 26.0  # between items of a row
 LANE: Final = 13.0  # beside a lane
 ROW_GAP: Final = 46.0

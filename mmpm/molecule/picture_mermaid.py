@@ -54,7 +54,7 @@ def mermaid_text(scene: Scene) -> str:
 def _lines(scene: Scene) -> Iterator[str]:
     names = {step: f"n{number}" for number, step in enumerate(scene.nodes)}
     yield "flowchart TD"
-    yield f"  accTitle: {_words(scene.chart.title or scene.chart.id)}"
+    yield f"  accTitle: {_words(scene.chart.title) or _words(scene.chart.id)}"
     stack: list[tuple[str, int]] = [(step, 1) for step in reversed(scene.items[""])]
     while stack:
         step, depth = stack.pop()

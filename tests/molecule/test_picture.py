@@ -15,7 +15,7 @@ from molecule_lives import AT, PATROL, REVIEW, Life
 
 from mmpm.errors import TooManyToDrawError
 from mmpm.molecule.catalogue import Layer, load
-from mmpm.molecule.chart import Chart, Node
+from mmpm.molecule.chart import Chart, Link, Node, make_chart
 from mmpm.molecule.charting import of_catalogue, of_molecule, of_proto
 from mmpm.molecule.cooking import cook
 from mmpm.molecule.drawing import draw
@@ -293,6 +293,17 @@ def test_wrapped_text_fits(text, width, most):
     # One letter alone may be wider than all the room there is.
     assert all(pixels(line, 13.0) <= width or len(line) <= 4 for line in lines)
     assert pixels(fitted(text, width, 13.0), 13.0) <= max(width, pixels("...", 13.0))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", [">", "<", '"', "]]>", "&", "%%", "n0", "end", " top", " "])
+def test_ids_mean_nothing_either(form, name):
+    nodes = (Node("a", "r.a", "a", "A"), Node(name, f"r.{name}", name, " ", parent="a"), Node("b", "r.b", "b", "B"))
+    chart = make_chart(name, "workflow", "  ", "", nodes, [Link("b", name, "needs"), Link("b", "a", "waits-for")])
+    data = picture(chart, form)
+    if form == "svg":
+        parsed(data)
+    assert len(list(draw(chart))) == 4
 
 
 @pytest.mark.corpus

@@ -46,7 +46,9 @@ def show(
     match seen.subject:
         case ShownMolecule() as shown:
             _record(out, shown)
-            body = {**entry_json(shown.entry), "steps": _rows_json(shown, seen.chart), "problems": problems}
+            body = {**entry_json(shown.entry), "problems": problems}
+            if out.as_json:
+                body["steps"] = _rows_json(shown, seen.chart)
         case Dish() as dish:
             _formula(out, dish)
             body = {"proto": dish.proto.to_dict(), "path": dish.path, "object": str(dish.proto.object_id)}
