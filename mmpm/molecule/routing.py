@@ -30,7 +30,7 @@ class Reason:
     """What one capability comes to for one performer.
 
     Attributes:
-        tried: steps that were closed under formulas that exercise it.
+        tried: steps that were closed, and not with the last of their children alone, under formulas that exercise it.
         done: how many of these did not fail.
         formulas: ``name@version`` of these, each once, sorted.
         mark: from 0 to below 1.
@@ -126,15 +126,18 @@ def exercise(capabilities: Capabilities, tag: str) -> Fraction:
 
 
 def _count(record: Digest, wanted: Sequence[str], tallies: dict[str, dict[str, _Tally]], last: dict[str, str]) -> None:
-    """Count the steps of one record that somebody closed; a step of an arm is work under the arm's formula."""
+    """Count the steps of one record that somebody worked on; a step of an arm is work under the arm's formula."""
     arms = {arm.step: arm.provenance for arm in record.arms}
     exercised = {
         step: {tag: weight for tag in wanted if (weight := exercise(formula.capabilities, tag))}
         for step, formula in (("", record.provenance), *arms.items())
     }
+    last_children = {(one.step.rpartition(".")[0], one.actor, one.closed_at) for one in record.outcomes if one.has_run}
     for outcome in record.outcomes:
         if not outcome.has_run or not outcome.actor:
             continue
+        if not outcome.started_at and (outcome.step, outcome.actor, outcome.closed_at) in last_children:
+            continue  # a parent that nobody worked on: it ended with the last of its children, which is counted
         arm = arm_of(outcome.step, arms)
         formula = arms[arm] if arm else record.provenance
         name = f"{formula.name}@{formula.version}" if formula.version else formula.name

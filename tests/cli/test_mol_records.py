@@ -77,12 +77,12 @@ def test_route_ranks_performers_with_their_reasons(terminal):
     terminal.play(
         """
         $ mmpm mol route --capabilities patrol,go --weight go=0.5
-        1. beads/amber 0.694  2026-01-10T15:30:00Z
+        1. beads/amber 0.683  2026-01-10T15:30:00Z
            patrol: 2 of 2 steps done well (mol-witness-patrol@2.1.0)
-           go: 6 of 6 steps done well (mol-code-review@1.3.0, mol-witness-patrol@2.1.0)
-        2. beads/onyx 0.222  2026-01-12T08:00:00Z
+           go: 5 of 5 steps done well (mol-code-review@1.3.0, mol-witness-patrol@2.1.0)
+        2. beads/onyx 0.200  2026-01-12T08:00:00Z
            patrol: no record
-           go: 4 of 4 steps done well (mol-code-review@1.3.0)
+           go: 3 of 3 steps done well (mol-code-review@1.3.0)
         $ mmpm mol route --capabilities haskell
         Nobody has a record of haskell here
         Without any record of these: beads/amber, beads/onyx

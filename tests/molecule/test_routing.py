@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from molecule_lives import AT
+from molecule_lives import AT, REVIEW, Life
 
 from mmpm.model.capabilities import Capabilities
 from mmpm.molecule.digest import Digest, StepOutcome, root_of
@@ -76,3 +76,17 @@ def test_a_capability_without_any_record_is_said_so():
 def test_what_is_no_capability_is_refused():
     with pytest.raises(ValueError, match="is not a capability"):
         rank([], ["Go Go"])
+
+
+def test_a_parent_that_ended_with_its_children_is_nobodys_work():
+    life = Life(REVIEW)
+    life.close("discovery.files", "discovery.deps", "security", reason="fine")
+    digest = life.do("squash", "", {}).digest
+    assert next(one.step for one in digest.outcomes if one.has_run) == "discovery"
+    (ranked,) = rank([digest], ["go"])
+    assert ranked.reasons[0].tried == 3
+    started = Life(REVIEW)
+    started.do("start", "discovery")
+    started.close("discovery.files", "discovery.deps", "discovery")
+    (ranked,) = rank([started.do("squash", "", {}).digest], ["go"])
+    assert ranked.reasons[0].tried == 3
