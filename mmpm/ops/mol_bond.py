@@ -346,6 +346,8 @@ def _plan(workspace: Workspace, change: Change, phase: str, sentence: str, *, cr
         data = change.line.to_bytes()
         parse_line(data)  # what nobody could read again is not written: a text that its values made too long
     except ValueError as error:
-        raise MoleculeRefusedError(f"{change.id} cannot be written: {error}", "give shorter values") from None
+        raise MoleculeRefusedError(
+            f"{change.id} cannot be written: {error}", "shorten its texts, or the values"
+        ) from None
     action = AppendLine(workspace.places.root, change.id, phase, data, creates, sentence)
     return Plan((action,))

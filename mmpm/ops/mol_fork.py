@@ -73,7 +73,7 @@ def plan_mol_fork(
     if output is not None:
         lines = b"".join(record.to_bytes() + b"\n" for record in records)
         plan = Plan((WriteFiles(((output, lines, 0o644),), overwrite=force),))
-        return Fork(records[0].id, records[0].title, len(records) - 1, output), plan
+        return Fork(records[0].id, records[0].title or records[0].id, len(records) - 1, output), plan
     notes = []
     there = catalogue.get(new or name)
     if there is not None and there.layer == tier and not force:
@@ -87,7 +87,7 @@ def plan_mol_fork(
     plan = plan_records(context, records, force=force, dry_run=dry_run)
     overrides = there.layer if there is not None and there.layer != tier else ""
     path = catalogue_path(context)
-    fork = Fork(records[0].id, records[0].title, len(records) - 1, path, overrides)
+    fork = Fork(records[0].id, records[0].title or records[0].id, len(records) - 1, path, overrides)
     return fork, replace(plan, notes=(*notes, *plan.notes))
 
 
