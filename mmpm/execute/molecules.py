@@ -7,6 +7,7 @@ that whoever comes next completes it (`complete`) without looking at every log.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -30,6 +31,7 @@ from mmpm.project.mol_log import (
     remove,
 )
 from mmpm_store.durable import write_file_durably
+from mmpm_store.roots import remove_root
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
@@ -59,7 +61,7 @@ def apply_append(_context: Context, action: AppendLine) -> str:
     return action.id
 
 
-def apply_squash(_context: Context, action: SquashMolecule) -> str:
+def apply_squash(context: Context, action: SquashMolecule) -> str:
     """Write the digest, then end the log.
 
     Returns:
@@ -83,10 +85,12 @@ def apply_squash(_context: Context, action: SquashMolecule) -> str:
     else:
         append(log, action.line)
     _forget(places)
+    if action.phase == "wisp":
+        _release(context, log)
     return path
 
 
-def apply_burn(_context: Context, action: BurnMolecule) -> str:
+def apply_burn(context: Context, action: BurnMolecule) -> str:
     """End the log, tell the audit log, remove the log.
 
     Returns:
@@ -101,6 +105,7 @@ def apply_burn(_context: Context, action: BurnMolecule) -> str:
         _audit(places, action.line)
     remove(places.log(action.id, action.phase))
     _forget(places)
+    _release(context, places.log(action.id, action.phase))
     return action.id
 
 
@@ -215,6 +220,12 @@ def _complete_burn(places: MolPlaces, molecule_id: str, phase: str, *, audits: b
         _audit(places, burns[-1].to_bytes())
     remove(path)
     return f"completed the burn of {molecule_id}"
+
+
+def _release(context: Context, log: str) -> None:
+    """Let the store collect what a log that is gone was bonded from; if it cannot be told so, it finds out itself."""
+    with contextlib.suppress(OSError):
+        remove_root(context.store, log)
 
 
 def _check_writable(path: str) -> None:

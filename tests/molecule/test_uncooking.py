@@ -12,7 +12,7 @@ from kitchen import formula, ingredient, proto_of
 from molecule_lives import PATROL, REVIEW
 
 from mmpm.model.capabilities import Capabilities
-from mmpm.molecule.catalogue import load
+from mmpm.molecule.catalogue import Layer, load
 from mmpm.molecule.cooking import cook
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.record_protos import of_records
@@ -144,7 +144,20 @@ def test_every_built_in_molecule_can_be_said(tmp_path):
         assert cooked_again(made).graph_id == replace(proto, version="1.0.0").graph_id
 
 
-def test_real_catalogues_can_be_said():
+@pytest.mark.corpus
+@pytest.mark.skipif(CORPUS is None, reason="the shared corpus is not here")
+@pytest.mark.parametrize(("name", "count"), [("gastown", 12), ("beads", 4)])
+def test_every_molecule_of_the_real_catalogues_can_be_said(name, count):
+    path = CORPUS / "molecules" / f"{name}.molecules.jsonl"
+    catalogue = load([Layer("project", str(path), path.read_bytes())])
+    templates = catalogue.templates()
+    assert len(templates) == count
+    for entry in templates:
+        made = uncook(of_records(catalogue, entry.record.id))
+        assert cooked_again(made).graph_id == made.proto.graph_id
+
+
+def test_protos_made_by_hand_can_be_said():
     for proto in (PATROL, REVIEW):
         assert cooked_again(uncook(proto)).steps == tuple(replace(one, source=proto.name) for one in proto.steps)
 
