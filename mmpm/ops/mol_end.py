@@ -58,12 +58,14 @@ class Squashing:
     Attributes:
         path: where its digest will lie.
         open_steps: how many steps have not ended: the digest will say so.
+        unreadable: how many lines of the log cannot be read: the digest will not tell of them.
     """
 
     plan: Plan
     digest: Digest
     path: str
     open_steps: int
+    unreadable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,9 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
         raise MoleculeRefusedError(f"the digest of {molecule.id} could not be read again: {error}") from error
     action = SquashMolecule(workspace.places.root, molecule.id, molecule.phase, data, change.line.to_bytes())
     plan = Plan((action,), notes=molecule.problems)
-    return Squashing(plan, change.digest, workspace.places.digest(molecule.id), _open_steps(molecule))
+    log = read_log(workspace.places.log(molecule.id, molecule.phase))
+    unreadable = len(log.problems) if log is not None else 0
+    return Squashing(plan, change.digest, workspace.places.digest(molecule.id), _open_steps(molecule), unreadable)
 
 
 def lock_entry(workspace: Workspace, molecule: Molecule) -> dict[str, str]:
@@ -166,9 +170,11 @@ def plan_burn(workspace: Workspace, operands: Sequence[str], reason: str, stamp:
         MoleculeRefusedError: one has ended, or an operand is a step.
     """
     molecules = [_whole(workspace, operand) for operand in dict.fromkeys(operands)]
-    actions = [_burn(workspace, molecule, reason, stamp) for molecule in molecules]
-    told = tuple((molecule.id, molecule.title, _open_steps(molecule)) for molecule in molecules)
-    return Burning(Plan(tuple(actions)), told)
+    told = {one.id for one in molecules if one.phase == "mol" or reason or one.connections}
+    told |= _stood_with(workspace, {one.id for one in molecules} - told)
+    actions = [_burn(workspace, molecule, reason, stamp, audits=molecule.id in told) for molecule in molecules]
+    shown = tuple((molecule.id, molecule.title, _open_steps(molecule)) for molecule in molecules)
+    return Burning(Plan(tuple(actions)), shown)
 
 
 def plan_gc(workspace: Workspace, older: str, stamp: Stamp) -> Collecting:
@@ -305,34 +311,30 @@ def _whole(workspace: Workspace, operand: str) -> Molecule:
     return address.molecule
 
 
-def _burn(workspace: Workspace, molecule: Molecule, reason: str, stamp: Stamp) -> BurnMolecule:
+def _burn(workspace: Workspace, molecule: Molecule, reason: str, stamp: Stamp, *, audits: bool = True) -> BurnMolecule:
     change = accepted(lifecycle.burn(molecule, reason, stamp))
     data = change.line.to_bytes()
     try:
         parse_line(data)
     except ValueError as error:
         raise MoleculeRefusedError(f"the reason cannot be kept: {error}", f"at most {MAX_TEXT} characters") from error
-    audits = molecule.phase == "mol" or bool(reason) or _is_connected(workspace, molecule)
     return BurnMolecule(workspace.places.root, molecule.id, molecule.phase, data, audits)
 
 
-def _is_connected(workspace: Workspace, molecule: Molecule) -> bool:
-    """Tell whether another molecule stands with this one, by its own log or by theirs.
+def _stood_with(workspace: Workspace, ids: set[str]) -> set[str]:
+    """Give those of the molecules with which another one stands, as the other's log says.
 
-    Their logs are searched for the id and not read: an id that stands in a text costs a line of the audit log.
+    Logs are searched for the ids and not read: an id that stands in a text costs a line of the audit log.
     """
-    if molecule.connections:
-        return True
-    sought = b'"' + molecule.id.encode() + b'"'
-    for log in workspace.logs():
-        if log.id == molecule.id:
-            continue
+    sought = {one: b'"' + one.encode() + b'"' for one in ids}
+    for log in workspace.logs() if sought else ():
         try:
-            if sought in (read_plain(log.path, MAX_LOG_BYTES) or b""):
-                return True
+            data = read_plain(log.path, MAX_LOG_BYTES) or b""
         except (OSError, ValueError):
-            return True  # it may say so
-    return False
+            return set(ids)  # it may say so of each
+        for one in [one for one, text in sought.items() if one != log.id and text in data]:
+            del sought[one]
+    return set(ids) - sought.keys()
 
 
 def _open_steps(molecule: Molecule) -> int:

@@ -277,3 +277,25 @@ def test_while_a_question_is_open_others_write(root):
         patch.setattr(Output, "ask", ask)
         assert root.run("mol", "squash", made).status == 1
     assert os.path.exists(root.places.log(made, "wisp"))
+
+
+def test_a_trace_that_cannot_be_read_whole_is_not_given_up_unasked(root):
+    made = root.make("wisp", "mol-job")
+    root.done("mol", "close", f"{made}.1")
+    root.done("mol", "close", f"{made}.2")
+    path = Path(root.places.log(made, "wisp"))
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"step":"2"', b'"step":"2'))
+    seen = root.run("mol", "squash", made)
+    assert (seen.status, "1 line of the log of" in seen.err, "1 step of" in seen.err) == (2, True, True)
+    assert path.exists()
+    path.write_bytes(whole + b"\n")
+    root.done("mol", "squash", made)
+
+
+def test_of_many_routine_wisps_those_that_others_stand_with_are_audited(root):
+    wisps = [root.make("wisp", "mol-job") for _ in range(4)]
+    for wisp in wisps[1:3]:
+        root.done("mol", "bond", wisp, root.make("wisp", "mol-job"), "--type", "sequential")
+    root.done("mol", "burn", *wisps, "--force")
+    assert root.burned() == wisps[1:3]

@@ -33,7 +33,7 @@ def squash(
         molecule: Its id.
         summary: What came of it, in your words; - reads it from standard input. Without: an outline.
         actor: Who does it; else $BD_ACTOR, $GT_ROLE or user@host.
-        force: Although steps are open.
+        force: Although steps are open, or lines of the log cannot be read.
         session: This run.
     """
     text = _standard_input() if summary == "-" else summary
@@ -44,7 +44,7 @@ def squash(
     if asks:
         # Before others are kept away: a question may stay open for hours.
         made = plan_squash(workspace, molecule, text, stamp)
-        if made.open_steps:
+        if made.open_steps or made.unreadable:
             session.output.ask(_about_open(made), yes=session.options.yes)
             has_asked = True
     _begin(session, workspace)
@@ -55,13 +55,14 @@ def squash(
         workspace.context,
         made.plan,
         schema="mmpm.mol-squash/1",
-        question=_about_open(made) if made.open_steps and asks and not has_asked else None,
+        question=_about_open(made) if asks and not has_asked and (made.open_steps or made.unreadable) else None,
         body=lambda _: {
             "id": digest.id,
             "phase": digest.phase,
             "path": made.path,
             "root": digest.root,
             "open_steps": made.open_steps,
+            "unreadable": made.unreadable,
             "digest": digest.to_dict(),
         },
     )
@@ -161,9 +162,17 @@ def _begin(session: Session, workspace: Workspace) -> None:
 
 
 def _about_open(made: Squashing) -> str:
-    count = made.open_steps
-    have = "has" if count == 1 else "have"
-    return f"{_count(count, 'step')} of {made.digest.id} {have} not ended, and the digest will say so. Squash it?"
+    """Give the question about a molecule of which something is left, or something cannot be told."""
+    said = []
+    if made.open_steps:
+        have = "has" if made.open_steps == 1 else "have"
+        said.append(
+            f"{_count(made.open_steps, 'step')} of {made.digest.id} {have} not ended, and the digest will say so"
+        )
+    if made.unreadable:
+        lines = _count(made.unreadable, "line")
+        said.append(f"{lines} of the log of {made.digest.id} cannot be read, and the digest will not tell of that")
+    return f"{'; '.join(said)}. Squash it?"
 
 
 def _about_burning(made: Burning) -> str:
