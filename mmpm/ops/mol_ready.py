@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from mmpm.execute.context import Progress
     from mmpm.molecule.readiness import Outcome
     from mmpm.molecule.state import Molecule, StepRecord
     from mmpm.ops.mol_state import Workspace
@@ -30,6 +31,9 @@ MAX_WORDS: Final = 300
 # Molecules in which nothing is ready are read whole to say why, where this is soon done.
 MAX_READ: Final = 20
 MAX_READ_STEPS: Final = 2_000
+
+
+TOLD_BYTES: Final = 5_000_000  # fewer bytes of logs are read within half a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +85,36 @@ def moment(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def open_index(state: str, root: str, now: str) -> MolIndex:
+def open_index(state: str, root: str, now: str, progress: Progress | None = None) -> MolIndex:
     """Give what stands in all logs of a root, looked at now.
 
     Args:
         state: ``$XDG_STATE_HOME/mmpm``.
         root: absolute path below which the molecules lie.
         now: the moment, as timers see it.
+        progress: hears where much has to be read.
     """
-    index = MolIndex(index_path(state, root), MolPlaces(root))
+    index = MolIndex(index_path(state, root), MolPlaces(root), reading(progress) if progress is not None else None)
     index.refresh(now)
     return index
+
+
+def reading(progress: Progress) -> Callable[[int, int], None]:
+    """Give what tells somebody how far the logs of a root are read: for `MolIndex`. What is quick is not told."""
+    told = 0
+
+    def on_read(done: int, total: int) -> None:
+        nonlocal told
+        if total < TOLD_BYTES:
+            return
+        if not told:
+            progress.start("Reading the logs of molecules...", total, "bytes")
+        progress.advance(done - told)
+        told = done
+        if done == total:
+            progress.finish()
+
+    return on_read
 
 
 def fronts(

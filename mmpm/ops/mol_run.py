@@ -16,7 +16,7 @@ from mmpm.molecule.lifecycle import Refusal
 from mmpm.molecule.readiness import ReadyStep, outcome_of, ready
 from mmpm.molecule.state import Molecule, apply, is_failure
 from mmpm.molecule.steps import MAX_TEXT
-from mmpm.molecule.transitions import is_over
+from mmpm.molecule.transitions import is_live, is_over
 from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_state import accepted
 from mmpm.plan import AppendLine, Plan
@@ -209,6 +209,13 @@ def _steps(workspace: Workspace, operands: Iterable[str]) -> tuple[Address, ...]
     return tuple(found.values())
 
 
+def keep(workspace: Workspace, work: Work) -> None:
+    """Tell the index what was written, so that nobody reads a long log again for one line."""
+    lines = {action.id: action.data for action in work.plan.actions if isinstance(action, AppendLine)}
+    for ran in work.ran:
+        workspace.keep(ran.after, lines[ran.after.id])
+
+
 class _Run:
     """Operands of one command, taken one after the other."""
 
@@ -243,6 +250,8 @@ class _Run:
         answer = decide(now, address.step, self._workspace.others(now))
         if isinstance(answer, Refusal) and not answer.remedy:
             remedy = f"`mmpm mol ready {molecule_id} --blocked` says what may run, and why the rest waits"
+            if not is_live(now.state):
+                remedy = f"`mmpm mol show {molecule_id}` says how it ended"
             answer = replace(answer, remedy=remedy)
         change = accepted(answer)
         self._now[molecule_id] = apply(now, change.line)
@@ -311,11 +320,8 @@ class _Run:
         }
         if not ended:
             return ()
-        from mmpm.ops.mol_ready import open_index
-
         found = []
-        index = open_index(self._workspace.context.places.state, self._workspace.places.root, self.stamp.at)
-        for waiting, on in index.links().items():
+        for waiting, on in self._workspace.links().items():
             if waiting in self._now or ended.keys().isdisjoint(on):
                 continue
             molecule = self._workspace.molecule(waiting)

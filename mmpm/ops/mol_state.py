@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from mmpm.molecule.proto import Proto
     from mmpm.molecule.state import Molecule
     from mmpm.project.mol_log import LogFile
+    from mmpm.project.mol_reading import FoldedLog
 
 _NO_PREFIX = re.compile(r"[^a-z0-9]+")
 MAX_PREFIX = 16
+# A log of fewer steps is read again within a few milliseconds.
+KEPT_STEPS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Workspace:
         self.context = context
         self.places = MolPlaces(context.project.root)
         self._molecules: dict[str, Molecule | None] = {}
+        self._logs: dict[str, FoldedLog] = {}
         self._is_bare = False
 
     @classmethod
@@ -92,6 +96,7 @@ class Workspace:
         for folder in folders:
             real_path(self.context.project, folder)
         self._molecules.clear()
+        self._logs.clear()
         self._is_bare = not makes and not any(map(os.path.isdir, folders))
         if self._is_bare:
             return
@@ -118,6 +123,7 @@ class Workspace:
     def forget(self, molecule_id: str) -> None:
         """Read a molecule anew the next time: its log was changed."""
         self._molecules.pop(molecule_id, None)
+        self._logs.pop(molecule_id, None)
 
     def ids(self) -> tuple[str, ...]:
         """Give the ids of all molecules that have a log here, sorted."""
@@ -190,13 +196,19 @@ class Workspace:
 
     def links(self) -> Mapping[str, tuple[str, ...]]:
         """Give for each molecule the ids of those that it waits for."""
-        found: dict[str, tuple[str, ...]] = {}
-        for molecule_id in self.ids():
-            molecule = self.molecule(molecule_id)
-            waits = molecule.connections if molecule else ()
-            if waits:
-                found[molecule_id] = tuple(one.on for one in waits if one.connection != "parallel")
-        return found
+        from mmpm.ops.mol_ready import open_index
+
+        places, progress = self.context.places, self.context.progress
+        return open_index(places.state, self.places.root, self.stamp("-").at, progress).links()
+
+    def keep(self, after: Molecule, line: bytes) -> None:
+        """Tell the index what a molecule came to by a line that was appended, where reading it again takes long."""
+        before = self._logs.get(after.id)
+        if before is not None and len(after.steps) >= KEPT_STEPS:
+            from mmpm.project.mol_index import MolIndex, index_path
+
+            path = index_path(self.context.places.state, self.places.root)
+            MolIndex(path, self.places).note(before, after, line, self.stamp("-").at)
 
     def stamp(self, actor: str | None = None) -> Stamp:
         """Give when and who: `actor`, ``$BD_ACTOR``, ``$GT_ROLE``, else user@host.
@@ -218,7 +230,10 @@ class Workspace:
 
     def _read(self, molecule_id: str) -> Molecule | None:
         found = None if self._is_bare else read_molecule(self.places, molecule_id)
-        return found[0] if found is not None else None
+        if found is None:
+            return None
+        molecule, self._logs[molecule_id] = found
+        return molecule
 
     def _burned(self) -> frozenset[str]:
         """Give the ids that the audit log tells of."""

@@ -81,7 +81,7 @@ def _index(session: Session) -> MolIndex:
     session.settings()
     options = session.options
     project = choose_beads(session.places, session.cwd, tier=options.tier, folder=options.project)
-    return open_index(session.places.state, project.root, moment(session.now))
+    return open_index(session.places.state, project.root, moment(session.now), session.progress)
 
 
 def _warn(out: Output, index: MolIndex) -> None:

@@ -12,7 +12,7 @@ from mmpm.errors import UsageError
 from mmpm.molecule.readiness import ReadyStep
 from mmpm.molecule.state import Molecule
 from mmpm.molecule.wrapping import one_line
-from mmpm.ops.mol_run import Ran, Work, close, open_gate, start
+from mmpm.ops.mol_run import Ran, Work, close, keep, open_gate, start
 from mmpm.ops.mol_state import Workspace
 
 SHOWN = 100  # ids that are printed of a list
@@ -93,6 +93,7 @@ def _run(session: Session, workspace: Workspace, work: Work) -> None:
     outcome = run_plan(session, workspace.context, work.plan, schema=schema, body=lambda _: _work_json(work))
     if outcome is None:
         return
+    keep(workspace, work)
     for ran in work.ran:
         _print_ran(out, ran)
     for molecule, steps in work.woken:
