@@ -46,7 +46,9 @@ def with_release(catalogue: Catalogue, entry: Entry, proto: Proto) -> Proto:
     source = Source(name, version, checksum, "release")
     if FormulaName.parse(name).base != proto.name:
         return replace(proto, sources=(*proto.sources, source))
-    return replace(proto, version=version, sources=(source, *proto.sources[1:]))
+    # Records that a formula was cooked to say themselves that they are of it: that is proved now, and said once.
+    others = (one for one in proto.sources[1:] if (one.name, one.checksum) != (name, checksum))
+    return replace(proto, version=version, sources=(source, *others))
 
 
 def _are_all_of(entries: list[Entry], path: str, records: Mapping[str, str]) -> bool:

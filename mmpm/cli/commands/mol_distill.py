@@ -58,6 +58,7 @@ def distill(
         was = f", was {made.values[one.name]!r}" if one.name in made.values else ""
         out.say(f"  {{{{{one.name}}}}}{said}{was}")
     out.say(f"  File: {os.path.relpath(made.path, session.cwd)}")
-    missing = "".join(f" --var {one.name}=.." for one in made.proto.variables if one.default is None)
+    asked = [one.name for one in made.proto.variables if one.default is None and one.name in made.values]
+    missing = "".join(f" --var {name}=.." for name in asked)
     if path is None:
         out.say(f"  Bond it: mmpm mol pour {name}{missing}")
