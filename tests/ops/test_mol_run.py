@@ -304,3 +304,15 @@ def test_ready_from_disk_is_ready(town):
     town.close(f"{one}.inbox")
     now = town.now(one)
     assert town.ready(one)[one] == [step.id for step in ready(now, "2026-01-10T15:30:00Z")]
+
+
+def test_what_has_ended_is_not_worked_on_and_the_way_to_see_it_is_named(town):
+    life = Life(linear("a"))
+    life.do("squash", "", {})
+    one = put(town.root, life)
+    for verb in ("start", "close"):
+        with pytest.raises(MoleculeRefusedError) as refused:
+            town.do(verb, f"{one}.a", **({"reason": ""} if verb == "close" else {}))
+        assert f"mmpm mol show {one}" in refused.value.remedy
+    assert fronts(town.workspace, [one])[0][0].remark == "it is squashed"
+    assert fronts(town.workspace)[0] == ()
