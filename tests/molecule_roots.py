@@ -31,6 +31,7 @@ class MolRoot:
         self.terminal = Terminal(folder)
         self.root = self.terminal.cwd
         self.places = MolPlaces(str(self.root))
+        self.other = ""
 
     def begin(self):
         """Write the catalogue and run one command, so that what every first command makes is there."""
@@ -83,7 +84,7 @@ class MolRoot:
             molecule = fold(found[0].lines)
             assert molecule.id == molecule_id
             if is_live(molecule.state):
-                steps = tuple((step, record.state) for step, record in molecule.steps.items())
+                steps = tuple((step, record.state, record.is_gate_open) for step, record in molecule.steps.items())
                 seen.append((molecule.state, molecule.phase, molecule.title, steps, molecule.connections))
         return sorted(seen)
 

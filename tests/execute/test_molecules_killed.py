@@ -39,6 +39,20 @@ def waited_for(make):
     return prepare
 
 
+def gated(root):
+    (root.root / ".beads" / "formulas").mkdir()
+    (root.root / ".beads" / "formulas" / "mol-gated.formula.toml").write_text(
+        'formula = "mol-gated"\nversion = 1\ntype = "workflow"\ndescription = "Asks"\n'
+        '[[steps]]\nid = "1"\ntitle = "Ask"\n[steps.gate]\ntype = "human"\n'
+    )
+    return root.make("pour", "mol-gated")
+
+
+def two(root):
+    root.other = a_mol(root)
+    return a_wisp(root)
+
+
 def merged(root):
     """A mol whose log two branches wrote, with lines that have no effect, and a stale wisp."""
     made = worked(a_mol)(root)
@@ -62,6 +76,8 @@ CASES = {
     "pour": (lambda _: "", ("pour", "mol-job")),
     "wisp": (lambda _: "", ("wisp", "mol-job")),
     "attach": (a_mol, ("bond", "mol-arm", "ID", "--ref", "arm-ace", "--var", "who=ace")),
+    "connect": (two, ("bond", "ID", "OTHER", "--type", "sequential")),
+    "open a gate": (gated, ("gate", "open", "ID.1", "--reason", "go on")),
     "start": (a_mol, ("start", "ID.1")),
     "close": (a_wisp, ("close", "ID.1", "--reason", "done")),
     "close the last": (worked(a_mol), ("close", "ID.2", "--reason", "done")),
@@ -83,7 +99,7 @@ def test_killed_at_any_instant_there_is_the_old_state_or_the_new(tmp_path, name,
     base = MolRoot(tmp_path / "base").begin()
     made = prepare(base)
     now = base.terminal.now
-    command = ("mol", *(word.replace("ID", made) for word in words))
+    command = ("mol", *(word.replace("ID", made).replace("OTHER", base.other) for word in words))
     old, told = loose(base), base.burned()
     whole = base.copy(tmp_path / "whole")
     whole.terminal.now = now
