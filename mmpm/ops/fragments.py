@@ -36,8 +36,8 @@ class Fragments:
     Attributes:
         texts: the catalogue and what was put into it, where they change.
         trees: ``blake3:..`` of the listings of molecules, and of all that they are made of: the store keeps them.
-        names: the releases.
-        fresh: those of them that put something else there than before.
+        names: the releases, and those that they are made of.
+        fresh: those of them that put something else there than before, or that such are made of.
         watched: absolute paths of both files; empty where they are not ours to look at.
         notes: what a person should know.
     """
@@ -60,8 +60,7 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
         CookError, FormulaSyntaxError, FormulaInvalidError: a formula gives no molecule.
         LeadsOutsideError: a project's catalogue is a link out of it.
     """
-    cooked = lock.cooked
-    wanted = [*(locked for locked in lock.releases if locked.kind == "molecules"), *cooked]
+    wanted = [*(locked for locked in lock.releases if locked.kind == "molecules"), *lock.cooked]
     wanted.sort(key=lambda locked: locked.name)
     folder = f"{context.project.root}/.beads"
     list_path = f"{folder}/{PUT_FILE}"
@@ -78,7 +77,8 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     before = _put_before(list_path, list_data)
     data = read_optional(path)
     check_catalogue_text(path, data)
-    lines, owner, notes = _lines(context, lock, wanted, sources)
+    kitchen = _LockKitchen(context, lock, sources)
+    lines, owner, notes = _lines(kitchen, wanted)
     merged = merge(data or b"", {key: line for one in before.values() for key, line in one.items()}, lines)
     notes += [
         f"{record_id} of {owner[record_id]} is left out: {path} has another that mmpm did not write"
@@ -89,30 +89,29 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
         put[owner[record_id]] += ((record_id, line_id),)
     texts = _text("catalogue", path, merged.data, data) if merged.data or data is not None else []
     texts += _text("catalogue", list_path, format_put(put), list_data)
+    used = tuple(dict.fromkeys((*wanted, *kitchen.used)))
+    fresh = [one.name for one in wanted if dict(put[key := f"{one.name}@{one.version}"]) != before.get(key)]
     return Fragments(
         tuple(texts),
-        tuple(dict.fromkeys(locked.tree for locked in (*wanted, *_ingredients(lock, cooked)))),
-        tuple(dict.fromkeys(locked.name for locked in (*wanted, *_ingredients(lock, cooked)))),
-        tuple(one.name for one in wanted if dict(put[key := f"{one.name}@{one.version}"]) != before.get(key)),
+        tuple(dict.fromkeys(one.tree for one in used)),
+        tuple(one.name for one in used),
+        tuple(one.name for one in used if one.name in fresh or (fresh and one not in wanted)),
         (path, list_path),
         tuple(notes),
     )
 
 
-def _lines(
-    context: Context, lock: Lockfile, wanted: Sequence[Locked], sources: Sequence[str]
-) -> tuple[dict[str, bytes], dict[str, str], list[str]]:
+def _lines(kitchen: _LockKitchen, wanted: Sequence[Locked]) -> tuple[dict[str, bytes], dict[str, str], list[str]]:
     """Give the lines that are wanted and the release of each, by record id, and what is left out."""
     from mmpm.molecule.merging import read_fragment
 
-    kitchen = _LockKitchen(context, lock, sources)
     lines: dict[str, bytes] = {}
     owner: dict[str, str] = {}
     notes: list[str] = []
     for locked in wanted:
         name = f"{locked.name}@{locked.version}"
         if locked.kind == "molecules":
-            records, faults = read_fragment(_bytes_of(context, locked, sources))
+            records, faults = read_fragment(kitchen.bytes_of(locked))
         else:
             records, faults = kitchen.records(locked), ()
         notes += [f"{name} is left out in part: {fault}" for fault in faults]
@@ -153,11 +152,6 @@ def check_catalogue_text(path: str, data: bytes | None) -> None:
         raise DocumentUnreadableError(path, "it is not UTF-8", "correct that line", line) from error
 
 
-def _ingredients(lock: Lockfile, cooked: Sequence[Locked]) -> list[Locked]:
-    names = lock.reached(one.name for one in cooked)
-    return [one for one in lock.releases if one.name in names and one.kind != "molecules"]
-
-
 class _LockKitchen:
     """Cooks formulas of a lock with what the lock has, each read once."""
 
@@ -169,6 +163,15 @@ class _LockKitchen:
             # A formula that is made with another names it without its scope.
             self._by_name.setdefault(locked.name.rpartition("/")[2], locked)
         self._read: dict[str, Ingredient] = {}
+
+    @property
+    def used(self) -> tuple[Locked, ...]:
+        """The releases that something was cooked of so far."""
+        return tuple(self._by_name[name] for name in self._read)
+
+    def bytes_of(self, locked: Locked) -> bytes:
+        """Give a fragment, or the text of a formula."""
+        return _bytes_of(self._context, locked, self._sources)
 
     def records(self, locked: Locked) -> dict[str, bytes]:
         """Give the lines of the records that a formula is cooked to, by record id.
@@ -192,7 +195,7 @@ class _LockKitchen:
         from mmpm.molecule.proto import Source
 
         if locked.name not in self._read:
-            data = _bytes_of(self._context, locked, self._sources)
+            data = self.bytes_of(locked)
             formula = parse_formula(data, f"{locked.installed_name}{FLAT_SUFFIX}")
             source = Source(locked.name, locked.version, locked.checksum, "release")
             self._read[locked.name] = Ingredient(formula, source)

@@ -53,6 +53,8 @@ def formulas(mall, terminal):
         ("mol-review", "2.1.0"): REVIEW.replace("2.0.0", "2.1.0").replace('"Report"', '"Tell"'),
         ("mol-bad", "1.0.0"): BASE.replace('"base"', '"mol-bad"').replace("[package]", 'needs = ["gone"]\n[package]'),
     }
+    # One that requires a bundle and is not made of it.
+    texts["mol-asks", "1.0.0"] = BASE.replace('"base"', '"mol-asks"') + 'requires = { mol-bundle = "1" }\n'
     lines = []
     for (name, version), text in texts.items():
         path = terminal.folder / f"{name}-{version}.formula.toml"
@@ -191,3 +193,13 @@ def test_a_formula_that_cannot_be_cooked_is_refused_and_nothing_changes(terminal
     assert (seen.status, "cannot be cooked" in seen.err) == (1, True)
     assert not (terminal.home / "mmpm.toml").exists()
     assert not (terminal.home / ".beads" / "molecules.jsonl").exists()
+
+
+def test_what_a_formula_requires_and_is_not_made_of_is_locked_and_nothing_more(terminal):
+    done(terminal, "mol", "install", "mol-asks")
+    assert '"name":"mol-bundle"' in (terminal.home / "mmpm.lock").read_text()
+    assert ids(catalogue(terminal)) == ["mol-asks", "mol-asks.load"]
+    (terminal.home / ".beads" / "molecules.jsonl").unlink()
+    (terminal.home / "reg").rename(terminal.home / "gone")
+    done(terminal, "sync", "--tier", "user", "--frozen", "--offline")
+    assert ids(catalogue(terminal)) == ["mol-asks", "mol-asks.load"]
