@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -24,7 +25,7 @@ from mmpm.execute.apply import apply
 from mmpm.molecule.readiness import ready
 from mmpm.molecule.record_protos import to_records
 from mmpm.molecule.state import fold
-from mmpm.ops import mol_run
+from mmpm.ops import mol_run, mol_state
 from mmpm.ops.mol_bond import Wish, prepare_bond
 from mmpm.ops.mol_end import plan_burn, plan_squash
 from mmpm.ops.mol_state import Workspace
@@ -80,8 +81,11 @@ class LivesOnDisk(RuleBasedStateMachine):
         records = [record.to_bytes() + b"\n" for proto in (SPREADING, ARM) for record in to_records(proto)]
         (self.site.root / ".beads" / "molecules.jsonl").write_bytes(b"".join(records))
         self.papers = {}
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(mol_state, "KEPT_STEPS", 1)  # what a close made is kept in the index, also of short ones
 
     def teardown(self):
+        self.patch.undo()
         locking.release_all()
         shutil.rmtree(self.folder)
 
@@ -97,6 +101,8 @@ class LivesOnDisk(RuleBasedStateMachine):
             made = plan_of(workspace)
             assert is_allowed
             apply(workspace.context, made.plan)
+            if isinstance(made, mol_run.Work):
+                mol_run.keep(workspace, made)
         except MoleculeRefusedError:
             assert not is_allowed
             return None
