@@ -194,10 +194,17 @@ class _Folding:
         self._arms = dict(start.arms)
         self._spawned = {step: list(arms) for step, arms in start.spawned.items()}
         self._problems = list(start.problems)
+        # Of any number, each once, in their order: tuples would be copied for every one more.
+        self._connections = dict.fromkeys(start.connections)
+        self._needs: dict[str, dict[tuple[str, str], None]] = {}
 
     def molecule(self) -> Molecule:
+        for step_id, needs in self._needs.items():
+            self._steps[step_id] = replace(self._steps[step_id], added_needs=tuple(needs))
+        self._needs.clear()
         return replace(
             self._head,
+            connections=tuple(self._connections),
             steps=self._steps,
             children=self._children,
             arms=self._arms,
@@ -227,8 +234,8 @@ class _Folding:
             case EdgeAdded():
                 return self._edge(event)
             case Connected():
-                if event not in self._head.connections:
-                    self._set(connections=(*self._head.connections, event))
+                self.has_changed = self.has_changed or event not in self._connections
+                self._connections[event] = None
             case Started():
                 return self._step(event.step, "start", started_at=line.at, started_by=line.actor)
             case Closed():
@@ -282,9 +289,15 @@ class _Folding:
     def _edge(self, event: EdgeAdded) -> str:
         if event.on not in self._steps:
             return f"there is no step {quoted(event.on)}"
-        found = self._steps.get(event.step)
-        needs = (*(found.added_needs if found else ()), (event.on, event.edge))
-        return self._step(event.step, "wait", added_needs=needs)
+        problem = self._step(event.step, "wait")
+        if problem:
+            return problem
+        if event.step not in self._needs:
+            self._needs[event.step] = dict.fromkeys(self._steps[event.step].added_needs)
+        needs = self._needs[event.step]
+        self.has_changed = self.has_changed or (event.on, event.edge) not in needs
+        needs[event.on, event.edge] = None
+        return ""
 
     def _over(self, step_id: str, verb: str, reason: str, line: Line) -> str:
         return self._step(step_id, verb, closed_at=line.at, closed_by=line.actor, reason=reason)
