@@ -122,7 +122,7 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol pour", "mol_bond:pour", "Make a mol of a proto: work that is kept.", completes="molecules"),
     Row("mol wisp", "mol_bond:wisp", "Make a wisp of a proto: work that leaves only a digest.", completes="molecules"),
     Row("mol fork", "mol_bond:fork", "Copy a molecule of the catalogue, to edit.", completes="molecules"),
-    Row("mol list", "mol_list:list_command", "List the molecules of the catalogue, by label."),
+    Row("mol list", "mol_list:list_command", "List what can be bonded, or with --running what flows here."),
     Row("mol ready", "mol_ready:ready", "Say what may run now, and what may run at once."),
     Row("mol start", "mol_run:start_command", "Begin to work on steps."),
     Row("mol close", "mol_run:close_command", "End steps, and say what is ready then."),
@@ -144,7 +144,9 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol route", "mol_records:route", "Rank who has done work of this kind well before."),
     Row("mol post", "mol_post:post", "Post execution records to a registry, for others to read."),
     Row("mol verify", "mol_verify:verify", "Check a squash's digest, or the proof of one step."),
-    Row("mol export", "mol_export:export", "Print a molecule, digest or proto as beads' issues.", completes="molecules"),
+    Row(
+        "mol export", "mol_export:export", "Print a molecule, digest or proto as beads' issues.", completes="molecules"
+    ),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("mirror create", "mirror:create", "Copy registries, or what locks and ranges ask for, into a folder."),
     Row("mirror update", "mirror:update", "Bring a mirror up to date."),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -253,3 +255,20 @@ def test_a_reason_that_was_no_text_is_refused(rig):
     seen = rig.run("mol", "close", "rig-mol-r.discovery.dep-graph", "--reason", "\udcff")
     assert seen.status == 2
     assert "--reason: it is not UTF-8" in seen.err
+
+
+HEAVY = ("pydantic", "rich", "tomlkit", "tuf", "obstore", "cryptography", "mmpm.molecule.cooking", "mmpm.plan")
+ASKED = """
+import sys
+from mmpm.cli.app import run
+assert run(sys.argv[2:], environ={"HOME": sys.argv[1]}, cwd=sys.argv[1]) == 0
+print([name for name in %r if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("words", [("ready",), ("list", "--running")])
+def test_what_only_looks_brings_along_nothing_heavy(rig, words):
+    quiet(rig, "mol", "pour", "mol-code-review", "--ref", "r", "--var", "scope=.")
+    command = [sys.executable, "-c", ASKED % (HEAVY,), str(rig.cwd), "mol", *words]
+    seen = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert seen.stdout.splitlines()[-1] == "[]", seen.stderr
