@@ -13,14 +13,14 @@ FONT: Final = 'system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-seri
 MONO: Final = 'ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace'
 
 # standing: (fill, stroke, text) in light, then in dark
-_COLOURS: Final = {
+COLOURS: Final = {
     "template": (("#f1f4fa", "#6b7c9c", "#1c2433"), ("#222a38", "#7f90b0", "#e6eaf2")),
     "open": (("#ffffff", "#8791a3", "#1c2433"), ("#1d222c", "#76819a", "#dfe4ee")),
     "ready": (("#e4f1fd", "#1769aa", "#0d2a44"), ("#12314c", "#5cb0f2", "#e2f1ff")),
     "in_progress": (("#fff4d6", "#a06a00", "#3d2a00"), ("#3d2f0c", "#e2ae3c", "#fff0cf")),
     "closed": (("#e5f5e8", "#2b7a3d", "#10331a"), ("#16321d", "#5fb974", "#dcf5e2")),
     "failed": (("#fde6e4", "#b3261e", "#4a0d09"), ("#44181a", "#f2857d", "#ffe3e0")),
-    "skipped": (("#f4f5f7", "#8a909c", "#555c68"), ("#20242c", "#757d8c", "#a9b1bf")),
+    "skipped": (("#f4f5f7", "#7f8591", "#474e5a"), ("#20242c", "#757d8c", "#a9b1bf")),
 }
 
 
@@ -30,7 +30,7 @@ def _sheet(which: int) -> str:
         if which == 0
         else ("#14181f", "#e6eaf2", "#a5afbf", "#9aa5b8", "#191e27")
     )
-    gate = _COLOURS["in_progress"][which]
+    gate = COLOURS["in_progress"][which]
     rules = [
         f".paper{{fill:{paper}}}",
         f"text{{fill:{ink}}}",
@@ -41,10 +41,10 @@ def _sheet(which: int) -> str:
         f".head text{{stroke:{inside}}}",
         f".step rect.chip{{fill:{gate[0]};stroke:{gate[1]};stroke-width:1}}.step .gate{{fill:{gate[2]}}}",
     ]
-    failed = _COLOURS["failed"][which][1]
+    failed = COLOURS["failed"][which][1]
     rules.append(f"path.if-failed{{stroke:{failed}}}#mmpm-f path{{fill:{failed}}}")
-    rules.append(f"path.spawned,path.child{{stroke:{_COLOURS['skipped'][which][1]}}}")
-    for standing, looks in _COLOURS.items():
+    rules.append(f"path.spawned,path.child{{stroke:{COLOURS['skipped'][which][1]}}}")
+    for standing, looks in COLOURS.items():
         fill, stroke, text = looks[which]
         rules.append(f".step.{standing} rect{{fill:{fill};stroke:{stroke}}}.step.{standing} text{{fill:{text}}}")
         rules.append(f".box.{standing} rect{{stroke:{stroke}}}.bar.{standing}{{fill:{stroke}}}")

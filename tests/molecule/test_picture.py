@@ -21,6 +21,7 @@ from mmpm.molecule.cooking import cook
 from mmpm.molecule.drawing import draw
 from mmpm.molecule.layout import Size, lay_out
 from mmpm.molecule.picture import FORMATS, picture
+from mmpm.molecule.picture_style import COLOURS
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.scene import scene_of
 from mmpm.molecule.steps import Gate, Step, WaitsFor
@@ -331,3 +332,25 @@ def test_the_picture_in_the_documents_is_the_one_that_is_drawn():
     data = (CHECKOUT / "mmpm" / "system" / "molecules.jsonl").read_bytes()
     chart = of_catalogue(load([Layer("built-in", "molecules.jsonl", data)]), "mol-code-review")
     assert picture(chart, "svg") == (CHECKOUT / "docs" / "pictures" / "mol-code-review.svg").read_bytes()
+
+
+def _light(colour):
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one, other):
+    """As the Web Content Accessibility Guidelines 2.2 define it."""
+    dark, bright = sorted((_light(one), _light(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("standing", COLOURS)
+def test_text_and_outlines_stand_out_in_light_and_dark(standing):
+    for fill, stroke, text in COLOURS[standing]:
+        faint = "#" + "".join(
+            f"{round(0.8 * int(text[at : at + 2], 16) + 0.2 * int(fill[at : at + 2], 16)):02x}" for at in (1, 3, 5)
+        )
+        assert _contrast(fill, faint) >= 4.5
+        assert _contrast(fill, stroke) >= 3
