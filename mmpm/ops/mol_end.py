@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -18,9 +18,10 @@ from mmpm.errors import (
     MoleculeRefusedError,
     UsageError,
     printable,
+    size_text,
 )
 from mmpm.molecule import lifecycle
-from mmpm.molecule.compacting import compacted
+from mmpm.molecule.compacting import Compacted, compacted
 from mmpm.molecule.digest import Digest
 from mmpm.molecule.events import Burned, Line, parse_line
 from mmpm.molecule.readiness import TIMER, View, seconds_of
@@ -30,12 +31,12 @@ from mmpm.molecule.transitions import is_live, is_over
 from mmpm.ops.mol_state import accepted
 from mmpm.plan import BurnMolecule, CompactLog, CompleteEnding, Plan, RemoveLeftovers, SquashMolecule
 from mmpm.project.files import read_project
-from mmpm.project.mol_lines import MAX_LOG_BYTES
-from mmpm.project.mol_log import read_log, read_plain
+from mmpm.project.mol_lines import MAX_LOG_BYTES, open_log
+from mmpm.project.mol_log import read_plain
 from mmpm.project.tiers import search_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mmpm.lock import Locked, Lockfile
     from mmpm.molecule.lifecycle import Stamp
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from mmpm.project.mol_log import LogFile
 
 OLDER: Final = "24h"
+MAX_COMPACTED_BYTES: Final = 64 << 20  # of a log: its lines are all in memory while it is written anew
 RELEASE: Final = "release"  # `Source.origin`
 _BEGINNING: Final = b'{"actor":'
 # `.<name>.<process>.<8 hex digits>.tmp`, as `mmpm_store.durable` writes beside a log, a digest or the audit log.
@@ -121,8 +123,8 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
         raise MoleculeRefusedError(f"the digest of {molecule.id} could not be read again: {error}") from error
     action = SquashMolecule(workspace.places.root, molecule.id, molecule.phase, data, change.line.to_bytes())
     plan = Plan((action,), notes=molecule.problems)
-    log = read_log(workspace.places.log(molecule.id, molecule.phase))
-    unreadable = len(log.problems) if log is not None else 0
+    skimmed = _skim(workspace.places.log(molecule.id, molecule.phase))
+    unreadable = skimmed.unreadable if skimmed is not None else 0
     return Squashing(plan, change.digest, workspace.places.digest(molecule.id), _open_steps(molecule), unreadable)
 
 
@@ -242,36 +244,67 @@ def _look(
 ) -> tuple[BurnMolecule, Stale] | CompleteEnding | CompactLog | RemoveLeftovers | str | None:
     """Say what is to be done about one log; a text says why nothing is."""
     places = workspace.places
-    data = read_plain(log.path, MAX_LOG_BYTES)
-    if data is None:
-        return None
-    if b"\n" not in data and _BEGINNING.startswith(data[: len(_BEGINNING)]):
-        return RemoveLeftovers((log.path,))  # of a killed bond, where the disk has no hard links
-    done = compacted(data)
-    own = fold(done.lines)
-    lines = done.lines
+    if log.size > MAX_COMPACTED_BYTES:
+        done = Compacted(b"", reason=f"it has {size_text(log.size)}, more than is compacted at once")
+    else:
+        data = read_plain(log.path, MAX_LOG_BYTES)
+        if data is None:
+            return None
+        if b"\n" not in data and _BEGINNING.startswith(data[: len(_BEGINNING)]):
+            return RemoveLeftovers((log.path,))  # of a killed bond, where the disk has no hard links
+        done = compacted(data)
+    skimmed = _skimmed(done.lines)
+    own = skimmed.molecule
     if (own.id, own.phase) != (log.id, log.phase):
         # What cannot be read whole, and what is another's: said as every reader says it, or folded without it.
-        molecule = workspace.molecule(log.id)
-        read = read_log(log.path)
-        if molecule is None or read is None:
+        again = _skim(log.path)
+        if workspace.molecule(log.id) is None or again is None:
             return None
-        own, lines = fold(read.lines), read.lines
+        skimmed, own = again, again.molecule
     digest = workspace.digest(log.id)
     flows = is_live(own.state)
-    if (digest is not None and (flows or log.phase == "wisp")) or (digest is None and _is_burned(lines)):
+    if (digest is not None and (flows or log.phase == "wisp")) or (digest is None and skimmed.has_burn):
         return CompleteEnding(places.root, log.id, log.phase)
-    last = max(line.at for line in lines)
-    if log.phase == "wisp" and flows and last < before and not _waits_for_time(own, stamp.at):
-        reason = f"stale: nothing happened since {last}"
-        return _burn(workspace, own, reason, stamp), Stale(log.id, own.title, last)
+    if log.phase == "wisp" and flows and skimmed.last < before and not _waits_for_time(own, stamp.at):
+        reason = f"stale: nothing happened since {skimmed.last}"
+        return _burn(workspace, own, reason, stamp), Stale(log.id, own.title, skimmed.last)
     if done.reason:
         return f"{log.path}: {done.reason}; it is left alone"
     return CompactLog(places.root, log.id, log.phase, done.dropped) if done.dropped else None
 
 
-def _is_burned(lines: Sequence[Line]) -> bool:
-    return any(isinstance(event, Burned) for line in lines for event in line.events)
+@dataclass(frozen=True, slots=True)
+class _Skimmed:
+    """What a log comes to, without its lines: the fold, when the last of them was written, whether one is a burn."""
+
+    molecule: Molecule
+    last: str
+    has_burn: bool
+    unreadable: int = 0
+
+
+def _skim(path: str) -> _Skimmed | None:
+    """Read a log, one line in memory at a time; None where there is none.
+
+    Raises:
+        OSError, ValueError: as `open_log`.
+    """
+    with open_log(path) as log:
+        return replace(_skimmed(log), unreadable=len(log.problems)) if log is not None else None
+
+
+def _skimmed(lines: Iterable[Line]) -> _Skimmed:
+    last, has_burn = "", False
+
+    def passing() -> Iterator[Line]:
+        nonlocal last, has_burn
+        for line in lines:
+            last = max(last, line.at)
+            has_burn = has_burn or any(isinstance(event, Burned) for event in line.events)
+            yield line
+
+    molecule = fold(passing())
+    return _Skimmed(molecule, last, has_burn)
 
 
 def _waits_for_time(molecule: Molecule, now: str) -> bool:
@@ -327,7 +360,9 @@ def _stood_with(workspace: Workspace, ids: set[str]) -> set[str]:
     Logs are searched for the ids and not read: an id that stands in a text costs a line of the audit log.
     """
     sought = {one: b'"' + one.encode() + b'"' for one in ids}
-    for log in workspace.logs() if sought else ():
+    for log in workspace.logs():
+        if not sought.keys() - {log.id}:
+            continue
         try:
             data = read_plain(log.path, MAX_LOG_BYTES) or b""
         except (OSError, ValueError):
