@@ -22,7 +22,7 @@ from mmpm.ops.mol_state import accepted
 from mmpm.plan import AppendLine, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mmpm.molecule.completion import Completion
     from mmpm.molecule.lifecycle import Answer, Stamp
@@ -138,19 +138,17 @@ def close(
     for address in addresses:
         if run.has_ended(address):
             continue
-        completion = _completion(address)
         if output is not None:
+            completion = _completion(address.molecule, address.step)
             if completion is None or not completion.bond:
                 why = f"{quoted(address.step)} has no on_complete that reads an output"
                 raise MoleculeRefusedError(why, "close it without --output")
             assert proto_of is not None, "an output comes with somebody who finds the proto"
             proto = proto_of(completion.bond)
             run.take(address, _fan_out(run.stamp, reason, completion, output, proto))
-            run.keep(address.molecule, proto)
+            run.keep(address, proto)
             continue
         run.take(address, lambda now, step, others: lifecycle.close(now, step, reason, run.stamp, others))
-        if completion is not None:
-            run.note(address, completion, has_failed=is_failure(reason))
     return run.work()
 
 
@@ -168,8 +166,8 @@ def _fan_out(
     )
 
 
-def _completion(address: Address) -> Completion | None:
-    table = address.molecule.steps[address.step].step.on_complete
+def _completion(molecule: Molecule, step: str) -> Completion | None:
+    table = molecule.steps[step].step.on_complete
     if not table:
         return None
     from mmpm.molecule.completion import Completion, completion_of
@@ -227,7 +225,7 @@ class _Run:
         self._now: dict[str, Molecule] = {}
         self._events: dict[str, list[Event]] = {}
         self._asked: dict[str, list[str]] = {}
-        self._notes: dict[str, list[str]] = {}
+        self._spread: set[str] = set()
         self._kept: list[PutObject] = []
 
     def has_ended(self, address: Address) -> bool:
@@ -258,22 +256,24 @@ class _Run:
         self._events.setdefault(molecule_id, []).extend(change.line.events)
         self._asked.setdefault(molecule_id, []).append(address.step)
 
-    def keep(self, molecule: Molecule, proto: Proto) -> None:
-        """Keep what was bonded to a molecule."""
+    def keep(self, address: Address, proto: Proto) -> None:
+        """Keep what was bonded as `on_complete` of a step asks."""
+        molecule = address.molecule
         self._kept.append(self._workspace.keeping(proto, molecule.id, molecule.phase))
+        self._spread.add(address.id)
 
-    def note(self, address: Address, completion: Completion, *, has_failed: bool) -> None:
-        """Say what a step's `on_complete` asks for and nobody did."""
-        molecule, step = address.molecule, address.step
-        notes = self._notes.setdefault(molecule.id, [])
-        full = molecule.full_id(step)
-        for key in completion.unknown[:MAX_NAMED]:
-            notes.append(f"{full}: its on_complete has {one_line(key, MAX_WORDS)}; that is not carried out")
-        if completion.bond and not has_failed:
-            bond, each = one_line(completion.bond, MAX_WORDS), one_line(completion.for_each, MAX_WORDS)
-            notes.append(
-                f"{full}: its on_complete bonds {bond} for each of {each}; without --output nothing was bonded"
-            )
+    def _notes(self, molecule: Molecule, closed: Iterable[Closed]) -> Iterator[str]:
+        """Say what the `on_complete` of steps that ended asks for and nobody did."""
+        for event in closed:
+            completion = _completion(molecule, event.step)
+            if completion is None:
+                continue
+            full = molecule.full_id(event.step)
+            for key in completion.unknown[:MAX_NAMED]:
+                yield f"{full}: its on_complete has {one_line(key, MAX_WORDS)}; that is not carried out"
+            if completion.bond and full not in self._spread and not is_failure(event.reason):
+                bond, each = one_line(completion.bond, MAX_WORDS), one_line(completion.for_each, MAX_WORDS)
+                yield f"{full}: its on_complete bonds {bond} for each of {each}; without --output nothing was bonded"
 
     def work(self) -> Work:
         """Give what all of it comes to."""
@@ -292,7 +292,7 @@ class _Run:
             tuple(asked),
             tuple(one for one in events if isinstance(one, Closed | Skipped) and one.step not in asked),
             tuple(one.step for one in events if isinstance(one, ArmAdded)),
-            tuple(self._notes.get(molecule_id, ())),
+            tuple(self._notes(after, (one for one in events if isinstance(one, Closed)))),
             tuple(one for one in ready(after, self.stamp.at, others) if one.id not in was_ready),
         )
 

@@ -316,3 +316,19 @@ def test_what_has_ended_is_not_worked_on_and_the_way_to_see_it_is_named(town):
         assert f"mmpm mol show {one}" in refused.value.remedy
     assert fronts(town.workspace, [one])[0][0].remark == "it is squashed"
     assert fronts(town.workspace)[0] == ()
+
+
+def test_the_on_complete_of_a_parent_that_ends_with_its_last_child_is_told_of(town):
+    steps = (Step("area", "Area", on_complete=FAN_OUT), Step("area.one", "One", parent="area"))
+    one = town.bond(Proto("mol-area", title="A", steps=steps))
+    assert town.close(f"{one}.area.one").ran[0].notes[0].startswith(f"{one}.area: its on_complete bonds")
+
+
+def test_a_parent_that_was_started_is_closed_with_its_output(town):
+    steps = (Step("area", "Area", on_complete={**FAN_OUT, "run": "x"}), Step("area.one", "One", parent="area"))
+    one = town.bond(Proto("mol-area", title="A", steps=steps))
+    town.do("start", f"{one}.area")
+    assert not town.close(f"{one}.area.one").ran[0].notes
+    ran = town.close(f"{one}.area", output=WORKERS, proto_of=lambda _: ARM).ran[0]
+    assert ran.bonded == ("area-mol-polecat-arm-1", "area-mol-polecat-arm-2")
+    assert ran.notes == (f"{one}.area: its on_complete has run; that is not carried out",)
