@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from molecule_town import patrol_that_failed, put, review_that_is_done, review_that_runs
 
-from mmpm.molecule.digest import Digest, root_of
+from mmpm.molecule.digest import Digest, prove, root_of
 from mmpm.project.mol_log import MolPlaces
 
 
@@ -205,3 +205,11 @@ def test_a_record_from_elsewhere_cannot_forge_a_line(terminal):
         assert seen.status == 0
         assert not any(line.startswith(("Formula: mol-other", "Polecat: b", "d")) for line in seen.both.splitlines())
         assert "\x1b" not in seen.both
+
+
+def test_a_proof_is_verified_where_nothing_is_and_nothing_can_be_written(terminal):
+    digest = review_that_is_done()[1]
+    (terminal.cwd / "p.json").write_bytes(prove(digest, "security").to_bytes())
+    terminal.environ["HOME"] = "/proc/nowhere"
+    seen = terminal.run("mol", "verify", "p.json", "--step", "security", "--root", digest.root)
+    assert (seen.status, seen.err) == (0, "")

@@ -51,10 +51,9 @@ def verify(
         expected = parse_root(root) if root else ""
     except ValueError as error:
         raise UsageError(f"--root: {error}", "write it as `mmpm mol verify` prints it") from None
-    context = session.context(read_manifest=False, read_registries=False)
-    options = session.options
+    session.settings()
     found = verify_operand(
-        lambda: Workspace.of(context, session.cwd, tier=options.tier, folder=options.project),
+        lambda: _workspace(session),
         digest,
         session.path(digest),
         step=step or "",
@@ -67,10 +66,17 @@ def verify(
     elif output is not None:
         path = session.path(output)
         plan = plan_proof(found.proof, path, force=force)
+        context = session.context(read_manifest=False, read_registries=False)
         run_plan(session, context, plan, schema=SCHEMA, done=f"Wrote {path}", body=lambda _: _body(found))
         session.output.say(f"It shows {found.step} under {found.root}")
     else:
         _print_proof(session, found, found.proof)
+
+
+def _workspace(session: Session) -> Workspace:
+    # Only where a digest is looked at: a proof is checked on a machine that has nothing and where nothing can be written.
+    context = session.context(read_manifest=False, read_registries=False)
+    return Workspace.of(context, session.cwd, tier=session.options.tier, folder=session.options.project)
 
 
 def _print_proof(session: Session, found: Verified, proof: Proof) -> None:
