@@ -74,7 +74,7 @@ def verify(
 
 
 def _workspace(session: Session) -> Workspace:
-    # Only where a digest is looked at: a proof is checked on a machine that has nothing and where nothing can be written.
+    # Only for a digest: a proof is checked on a machine that has nothing and where nothing can be written.
     context = session.context(read_manifest=False, read_registries=False)
     return Workspace.of(context, session.cwd, tier=session.options.tier, folder=session.options.project)
 
