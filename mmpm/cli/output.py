@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from mmpm.errors import DeclinedError, QuestionUnansweredError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 LINE_LIMIT = 1 << 20
@@ -136,6 +136,12 @@ class Output:
         if not self.as_json:
             self._write(self.out, pieces, end)
 
+    def results(self, lines: Iterable[Sequence[str | Styled]]) -> None:
+        """Print many lines of the result at once: for lists of thousands."""
+        if not self.as_json:
+            with_color = self.colored(self.out)
+            self._put(self.out, "".join([self._line(pieces, with_color) + "\n" for pieces in lines]))
+
     def raw(self, data: bytes) -> None:
         """Write bytes to standard output as they are: `export` to a pipe."""
         self.out.flush()
@@ -204,11 +210,16 @@ class Output:
         return getpass(clean(question), stream=self.err)
 
     def _write(self, stream: TextIO, pieces: tuple[str | Styled, ...], end: str) -> None:
-        with_color = self.colored(stream)
-        line = "".join(self._piece(piece, with_color) for piece in pieces) + end
+        self._put(stream, self._line(pieces, self.colored(stream)) + end)
+
+    @staticmethod
+    def _put(stream: TextIO, text: str) -> None:
         encoding = stream.encoding or "utf-8"
-        stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
+
+    def _line(self, pieces: Sequence[str | Styled], with_color: bool) -> str:
+        return "".join([self._piece(piece, with_color) for piece in pieces])
 
     @staticmethod
     def _piece(piece: str | Styled, with_color: bool) -> str:

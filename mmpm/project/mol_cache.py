@@ -108,11 +108,15 @@ def _text(data: bytes) -> str:
 
 
 def _with_checksum(key: str, text: bytes) -> bytes:
-    return zlib.crc32(text, zlib.crc32(key.encode())).to_bytes(_CHECKSUM_BYTES, "big") + text
+    return _checksum(key, text) + text
+
+
+def _checksum(key: str, text: bytes) -> bytes:
+    return zlib.crc32(text, zlib.crc32(key.encode())).to_bytes(_CHECKSUM_BYTES, "big")
 
 
 def _checked(key: object, stored: object) -> bytes | None:
     if not isinstance(key, str) or not isinstance(stored, bytes):
         return None
     text = stored[_CHECKSUM_BYTES:]
-    return text if stored == _with_checksum(key, text) else None
+    return text if stored[:_CHECKSUM_BYTES] == _checksum(key, text) else None

@@ -49,8 +49,9 @@ def ready(*molecules: str, blocked: bool = False, limit: int | None = None, sess
         out.say(f"and {left} more; --limit 0 shows all")
     if not found:
         out.say("No molecule flows here: `mmpm mol list` shows what can be bonded, `mmpm mol bond` bonds it")
-    body = {"molecules": [_front_json(front, blocked=blocked) for front in shown], "left_out": left}
-    out.document("mmpm.mol-ready/1", body)
+    if out.as_json:
+        body = {"molecules": [_front_json(front, blocked=blocked) for front in shown], "left_out": left}
+        out.document("mmpm.mol-ready/1", body)
 
 
 def list_running(session: Session, *, with_ended: bool) -> None:
@@ -59,14 +60,11 @@ def list_running(session: Session, *, with_ended: bool) -> None:
     index = _index(session)
     found = running(index, with_ended=with_ended)
     _warn(out, index)
-    for one in found:
-        moments = f", bonded {_when(one.bonded_at)} by {one_line(one.bonded_by, TITLE)}"
-        if one.last_at != one.bonded_at:
-            moments += f", last change {_when(one.last_at)}"
-        out.result(*_head(one), Styled(moments, "dim"))
+    out.results(_listed(one) for one in found)
     if not found:
         out.say("No molecule flows here" if not with_ended else "No molecule is here, and no digest")
-    out.document("mmpm.mol-list-running/1", {"running": [_head_json(one) for one in found]})
+    if out.as_json:
+        out.document("mmpm.mol-list-running/1", {"running": [_head_json(one) for one in found]})
 
 
 def _workspace(session: Session) -> "Workspace":
@@ -137,6 +135,13 @@ def _head(one: Head) -> list[str | Styled]:
     busy = f", {one.in_progress} in progress" if one.in_progress else ""
     about = f"({state}{one.phase} of {one_line(one.formula, TITLE)}, {one.over}/{one.steps} steps{busy})"
     return [Styled(one.id, "bold"), f"  {one_line(one.title, TITLE)}", Styled(f" {about}", "dim")]
+
+
+def _listed(one: Head) -> list[str | Styled]:
+    moments = f", bonded {_when(one.bonded_at)} by {one_line(one.bonded_by, TITLE)}"
+    if one.last_at != one.bonded_at:
+        moments += f", last change {_when(one.last_at)}"
+    return [*_head(one), Styled(moments, "dim")]
 
 
 def _when(moment: str) -> str:
