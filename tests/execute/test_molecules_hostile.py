@@ -240,6 +240,28 @@ def test_a_note_that_lies_takes_nothing_away(root):
         assert read(root.places.log(made, "mol")) == before
 
 
+@pytest.mark.parametrize("verb", ["pour", "wisp"])
+def test_an_end_whose_note_is_lost_is_found_by_gc(root, verb):
+    burned, squashed = (root.make(verb, "mol-job") for _ in range(2))
+    phase = "mol" if verb == "pour" else "wisp"
+    before = {one: read(root.places.log(one, phase)) for one in (burned, squashed)}
+    root.done("mol", "burn", burned, "--force", "--reason", "no")
+    root.done("mol", "squash", squashed, "--force")
+    line = read(root.places.audit)
+    os.unlink(root.places.audit)
+    write(root.places.log(burned, phase), before[burned] + line)
+    write(root.places.log(squashed, phase), before[squashed])
+    for one in (burned, squashed):
+        assert root.run("mol", "close", f"{one}.1").status == 1
+    seen = root.done("mol", "gc", "--dry-run").out
+    assert seen.count("would complete the end of") == 2
+    root.done("mol", "gc")
+    assert read(root.places.audit) == line
+    assert not os.path.exists(root.places.log(burned, phase))
+    assert root.done("mol", "gc").out == ""
+    assert [one[:2] for one in root.picture()] == [("squashed", phase)]
+
+
 def test_what_is_no_log_is_named_and_the_others_work(root):
     made = root.make("pour", "mol-job")
     data = read(root.places.log(made, "mol"))
