@@ -40,10 +40,8 @@ class MolCache:
         found: dict[str, bytes] = {}
 
         def read(database: sqlite3.Connection) -> None:
-            for key, stored in database.execute("SELECT key, stored FROM texts"):
-                text = _checked(key, stored)
-                if text is not None:
-                    found[key] = text
+            rows = database.execute("SELECT key, stored FROM texts").fetchall()
+            found.update({key: stored[_CHECKSUM_BYTES:] for key, stored in rows if _is_whole(key, stored)})
 
         if not os.path.lexists(self._path) or not self._use(read) or found.pop(_ABOUT, None) != self._about:
             return {}
@@ -56,10 +54,10 @@ class MolCache:
             database.execute("BEGIN IMMEDIATE")
             database.execute("CREATE TABLE IF NOT EXISTS texts (key TEXT PRIMARY KEY, stored BLOB NOT NULL)")
             about = database.execute("SELECT stored FROM texts WHERE key = ?", (_ABOUT,)).fetchone()
-            if about is None or _checked(_ABOUT, about[0]) != self._about:
+            if about is None or about[0] != _checksum(_ABOUT, self._about) + self._about:
                 database.execute("DELETE FROM texts")
-            rows = [(key, _with_checksum(key, text)) for key, text in texts.items()]
-            rows.append((_ABOUT, _with_checksum(_ABOUT, self._about)))
+            rows = [(key, _checksum(key, text) + text) for key, text in texts.items()]
+            rows.append((_ABOUT, _checksum(_ABOUT, self._about) + self._about))
             database.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?)", rows)
             database.executemany("DELETE FROM texts WHERE key = ?", [(key,) for key in gone])
             database.execute("COMMIT")
@@ -107,16 +105,11 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _with_checksum(key: str, text: bytes) -> bytes:
-    return _checksum(key, text) + text
-
-
 def _checksum(key: str, text: bytes) -> bytes:
     return zlib.crc32(text, zlib.crc32(key.encode())).to_bytes(_CHECKSUM_BYTES, "big")
 
 
-def _checked(key: object, stored: object) -> bytes | None:
+def _is_whole(key: object, stored: object) -> bool:
     if not isinstance(key, str) or not isinstance(stored, bytes):
-        return None
-    text = stored[_CHECKSUM_BYTES:]
-    return text if stored[:_CHECKSUM_BYTES] == _checksum(key, text) else None
+        return False
+    return stored[:_CHECKSUM_BYTES] == _checksum(key, stored[_CHECKSUM_BYTES:])

@@ -8,9 +8,11 @@ connected molecules stand is looked up when it is asked.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from blake3 import blake3
@@ -26,7 +28,7 @@ from mmpm.project.mol_log import list_digests, list_logs, read_digest
 from mmpm.project.mol_reading import burned_ids, fold_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from mmpm.molecule.state import Molecule
     from mmpm.project.mol_lines import Stamp
@@ -52,6 +54,7 @@ class Row(NamedTuple):
         said: a `Head`; of the audit log the ids; nothing where the file has no molecule.
         ready: as `ReadyStep`, what other molecules hold left aside.
         since, until: the moments for which `ready` is true: see `ReadyFor`.
+        is_plain: whether it holds as long as the stamp does: no timer, and the file had settled when it was read.
     """
 
     key: str
@@ -63,12 +66,14 @@ class Row(NamedTuple):
     ready: list[list[str]]
     since: str = ""
     until: str = ""
+    is_plain: bool = False
 
     @property
     def head(self) -> Head:
         """The molecule."""
-        *said, connections = self.said
-        return Head._make([*said, tuple([Connected(*one) for one in connections]) if connections else ()])
+        if self.said[-1]:
+            return Head._make([*self.said[:-1], tuple(Connected(*one) for one in self.said[-1])])
+        return Head._make([*self.said[:-1], ()])
 
 
 def index_path(state: str, root: str) -> str:
@@ -114,13 +119,21 @@ class MolIndex:
         Args:
             now: the moment, as timers see it.
         """
-        self._load()
+        with _nothing_collected():
+            self._load()
+            logs = list_logs(self._places)
+            keys = [f"{log.phase}/{log.id}" for log in logs]
         self._now = now
         self._outcomes.clear()
         self._troubles.clear()
-        logs = list_logs(self._places)
-        keys = [f"{log.phase}/{log.id}" for log in logs]
-        changed = [at for at, log in enumerate(logs) if not self._is_current(keys[at], log.path, log.stamp)]
+        changed = []
+        for at, log in enumerate(logs):
+            row = self._rows.get(keys[at])
+            # Nearly all are plain: asked here, for a call for each of 10,000 is as long as opening the database.
+            if row is not None and row.is_plain and tuple(row.stamp) == log.stamp:
+                continue
+            if not self._is_current(keys[at], log.path, log.stamp):
+                changed.append(at)
         done, total = 0, sum(logs[at].size for at in changed)
         for at in changed:
             log = logs[at]
@@ -130,19 +143,23 @@ class MolIndex:
                 self._on_read(done, total)
         # After the logs were read: a wisp that is squashed just now has a digest before its log goes.
         self._digests = list_digests(self._places)
-        known = {*keys, *(f"digest/{one}" for one in self._digests), _AUDIT}
-        gone = [key for key in self._rows if key not in known]
-        for key in gone:
-            del self._rows[key]
+        gone: list[str] = []
+        if len(self._rows) > len(keys):
+            known = {*keys, *(f"digest/{one}" for one in self._digests), _AUDIT}
+            gone = [key for key in self._rows if key not in known]
+            for key in gone:
+                del self._rows[key]
         self._heads.clear()
+        self._unusable.clear()
         # Only the first log of an id is the molecule's, even where it cannot be used: see `read_molecule`.
-        taken: set[str] = set()
-        for log, key in zip(logs, keys, strict=True):
-            row = self._rows[key]
-            if log.id not in taken and (row.said or row.trouble):
-                taken.add(log.id)
-                self._choose(log.id, log.path, row)
-        self._unusable = taken - self._heads.keys()
+        taken = ""
+        for log, row in zip(logs, map(self._rows.__getitem__, keys), strict=True):
+            if log.id != taken and (row.said or row.trouble):
+                taken = log.id
+                if row.trouble or taken in self._digests:
+                    self._choose(taken, log.path, row)
+                else:
+                    self._heads[taken] = row.head, row
         self._save(gone)
 
     def heads(self) -> tuple[Head, ...]:
@@ -224,7 +241,7 @@ class MolIndex:
         texts = self._cache.load()
         try:
             for row in json.loads(b"[" + b",".join(texts.values()) + b"]"):
-                self._rows[row[0]] = Row(*row)
+                self._rows[row[0]] = Row._make(row)
         except (ValueError, TypeError, IndexError):  # the checksums hold, so that somebody wrote it so
             self._rows.clear()
 
@@ -234,6 +251,8 @@ class MolIndex:
             self._unkept.clear()
 
     def _put(self, row: Row) -> None:
+        is_settled = bool(row.fingerprint) and row.read_at - max(row.stamp[2:]) >= self._settled_ns
+        row = row._replace(is_plain=is_settled and not row.since and not row.until)
         self._rows[row.key] = self._unkept[row.key] = row
         if len(self._unkept) >= _BATCH:
             self._save()
@@ -274,16 +293,17 @@ class MolIndex:
         return _row_of(key, folded.molecule, self._now, read_at, (stamp, fingerprint))
 
     def _choose(self, molecule_id: str, path: str, row: Row) -> None:
+        """Take a log as that of its molecule, with the digest that may end it."""
+        head = row.head if row.said else None
         if row.trouble:
             self._troubles[path] = MoleculeLogError(path, *row.trouble)
-            return
-        head = row.head
-        if molecule_id in self._digests and head.is_live:
+        elif head is not None and head.is_live:
             digest = self._digest(molecule_id)
-            if digest is None:
-                return
-            head = ended_by(head, digest)
-        self._heads[molecule_id] = head, row
+            head = ended_by(head, digest) if digest is not None else None
+        if head is None:
+            self._unusable.add(molecule_id)
+        else:
+            self._heads[molecule_id] = head, row
 
     def _is_free(self, head: Head) -> bool:
         others = {one.on: self.outcome(one.on) for one in head.connections}
@@ -335,6 +355,18 @@ class MolIndex:
                 self._troubles[path] = MoleculeLogError(path, _reason(error))
             self._put(row)
         return self._rows[_AUDIT].said
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Look for no cycles: ten thousand rows have none, and looking is a quarter of the work with them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _row_of(key: str, molecule: Molecule, now: str, read_at: int, seen: tuple[Stamp, str]) -> Row:

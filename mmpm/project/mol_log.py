@@ -115,8 +115,9 @@ def list_logs(places: MolPlaces) -> tuple[LogFile, ...]:
     found: list[LogFile] = []
     for phase, folder in (("mol", places.mols), ("wisp", places.wisps)):
         for entry in _entries(folder):
-            molecule_id = entry.name.removesuffix(SUFFIX)
-            if molecule_id == entry.name or not is_molecule_id(molecule_id):
+            name = entry.name
+            molecule_id = name.removesuffix(SUFFIX)
+            if molecule_id == name or not is_molecule_id(molecule_id):
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)
