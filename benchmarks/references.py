@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from world import Machine
+
 
 def run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
     """Run a command that must succeed; give what it said on standard error."""
@@ -22,6 +24,15 @@ def run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = 
 def pass_process(_round: int) -> None:
     """The reference of every start-up: an interpreter that does nothing."""
     run_quietly([sys.executable, "-I", "-S", "-c", "pass"], {"PATH": os.environ["PATH"]})
+
+
+def modules_of(machine: Machine, *words: str) -> Path:
+    """A file with the modules that a command imports, in the order in which their import ends."""
+    said = machine.try_run(*words, environment={"PYTHONPROFILEIMPORTTIME": "1"}).err
+    lines = [line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")]
+    file = machine.folder / "modules"
+    file.write_text("\n".join(lines[1:]))
+    return file
 
 
 IMPORTS = """

@@ -22,7 +22,7 @@ import pytest
 from corpus import Corpus, corpus_folder
 from histories import manifest, real_histories
 from lazy_tree import LazyTree, machine_with, today
-from references import import_floor, run_quietly
+from references import import_floor, modules_of, run_quietly
 from synthetic import SEED
 
 if TYPE_CHECKING:
@@ -68,16 +68,6 @@ def unlock(machine: Machine) -> None:
     (machine.project / "mmpm.lock").unlink(missing_ok=True)
 
 
-def modules_of(machine: Machine) -> Path:
-    """A file with the modules that locking imports, in the order in which their import ends."""
-    unlock(machine)
-    said = machine.try_run("lock", environment={"PYTHONPROFILEIMPORTTIME": "1"}).err
-    lines = [line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")]
-    file = machine.folder / "modules"
-    file.write_text("\n".join(lines[1:]))
-    return file
-
-
 def stages_of(machine: Machine, modules: Path, rounds: int) -> dict[str, float]:
     """Median milliseconds by stage."""
     tables = []
@@ -92,7 +82,8 @@ def stages_of(machine: Machine, modules: Path, rounds: int) -> dict[str, float]:
 def test_locking_1000_names(versus, add_note, bench_world, small, instance):
     count = NAMES_IN_A_SMOKE_RUN if small else NAMES
     machine = instance(bench_world, "locking", count)
-    modules = modules_of(machine)
+    unlock(machine)
+    modules = modules_of(machine, "lock")
     versus(
         lambda _round: machine.run("lock"),
         lambda _round: import_floor(modules, machine.environment()),
@@ -112,7 +103,8 @@ def test_locking_1000_names(versus, add_note, bench_world, small, instance):
 def test_growth_of_locking(add_note, bench_world, small, instance):
     for count in (10, 20) if small else (250, 500, 1000, 2000):
         machine = instance(bench_world, "growth", count)
-        modules = modules_of(machine)
+        unlock(machine)
+        modules = modules_of(machine, "lock")
         ours, floor = [], []
         for _ in range(1 if small else 7):
             unlock(machine)
