@@ -80,7 +80,7 @@ def main() -> None:
                 importlib.import_module(one)
     from mmpm.cli.app import run
 
-    gc.set_threshold(50_000)  # as in mmpm.cli.entry
+    gc.set_threshold(200_000)  # as in mmpm.cli.entry
     clock = Clock()
     for stage, places in STAGES.items():
         for place in places:

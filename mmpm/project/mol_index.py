@@ -8,11 +8,9 @@ connected molecules stand is looked up when it is asked.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from blake3 import blake3
@@ -28,7 +26,7 @@ from mmpm.project.mol_log import list_digests, list_logs, read_digest
 from mmpm.project.mol_reading import burned_ids, fold_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from mmpm.molecule.state import Molecule
     from mmpm.project.mol_lines import Stamp
@@ -119,10 +117,9 @@ class MolIndex:
         Args:
             now: the moment, as timers see it.
         """
-        with _nothing_collected():
-            self._load()
-            logs = list_logs(self._places)
-            keys = [f"{log.phase}/{log.id}" for log in logs]
+        self._load()
+        logs = list_logs(self._places)
+        keys = [f"{log.phase}/{log.id}" for log in logs]
         self._now = now
         self._outcomes.clear()
         self._troubles.clear()
@@ -355,18 +352,6 @@ class MolIndex:
                 self._troubles[path] = MoleculeLogError(path, _reason(error))
             self._put(row)
         return self._rows[_AUDIT].said
-
-
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Look for no cycles: ten thousand rows have none, and looking is a quarter of the work with them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _row_of(key: str, molecule: Molecule, now: str, read_at: int, seen: tuple[Stamp, str]) -> Row:
