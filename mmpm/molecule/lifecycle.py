@@ -20,6 +20,7 @@ from mmpm.molecule.cooking import Bound, bound
 from mmpm.molecule.digest import Digest, digest_of
 from mmpm.molecule.ending import endings
 from mmpm.molecule.events import (
+    MAX_ROOT,
     ArmAdded,
     Bonded,
     Burned,
@@ -124,6 +125,10 @@ def pour(bond: Bond, prefix: str, nonce: str, stamp: Stamp, *, phase: str = "mol
         ending = base64.b32encode(blake3(known).digest()[:5]).decode().lower()
     molecule_id = f"{prefix}-{phase}-{ending}"
     if not is_molecule_id(molecule_id):
+        if ref and len(molecule_id) > MAX_ROOT:
+            room = MAX_ROOT - len(molecule_id) + len(ending)
+            reason = f"{quoted(ending)} cannot end the id of a molecule: it has more than {room} characters"
+            return Refusal(reason, "give a shorter --ref")
         if ref:
             return Refusal(f"{quoted(ending)} cannot end the id of a molecule: letters, digits, - and _", _SHORT_REF)
         return Refusal(f"{quoted(prefix)} cannot begin the id of a molecule: letters, digits, - and _")
@@ -162,6 +167,9 @@ def attach(molecule: Molecule, parent: str, bond: Bond, stamp: Stamp, *, ref: st
     beside = molecule.children.get(parent, ())
     if kind == "conditional" and not beside:
         return Refusal(f"nothing is below {molecule.full_id(parent)} whose failure {name} could wait for")
+    never = _never_fails(molecule, beside[-1], name) if kind == "conditional" else None
+    if never is not None:
+        return never
     root = Step(
         id=name,
         title=done.proto.title or done.proto.name,
@@ -214,9 +222,13 @@ def order(molecule: Molecule, step: str, on: str, connection: str, stamp: Stamp)
     if connection == "parallel":
         return Refusal("two steps are parallel where nothing else is said")
     kind = "blocks" if connection == "sequential" else "conditional-blocks"
-    other = molecule.steps[on]
-    if kind != "blocks" and is_over(other.state) and not is_failure(other.reason):
-        return Refusal(f"{quoted(on)} has ended without failing: {quoted(step)} would never run")
+    never = _never_fails(molecule, on, step) if kind != "blocks" else None
+    if never is not None:
+        return never
+    record = molecule.steps[step]
+    if on in (record.needs if kind == "blocks" else record.if_failed):
+        words = "needs" if kind == "blocks" else "waits for the failure of"
+        return Refusal(f"{quoted(step)} {words} {quoted(on)} already")
     edge = Edge(step, on, "blocks" if connection == "sequential" else "conditional-blocks")
     problems = check_graph(molecule.steps, (*molecule.edges(), edge))
     if problems:
@@ -324,6 +336,14 @@ def _held(
     if not holds:
         return None
     return Refusal(f"{quoted(step)} cannot {verb}: " + "; ".join(map(str, holds[:5])))
+
+
+def _never_fails(molecule: Molecule, on: str, step: str) -> Refusal | None:
+    """Refuse to let a step wait for the failure of one that has ended without one."""
+    other = molecule.steps[on]
+    if is_over(other.state) and not is_failure(other.reason):
+        return Refusal(f"{quoted(on)} has ended without failing: {quoted(step)} would never run")
+    return None
 
 
 def _takes_arms(molecule: Molecule, parent: str) -> Refusal | None:

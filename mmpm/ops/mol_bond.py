@@ -102,6 +102,7 @@ class Bonding:
         title: of what is new; of a connection, what it says.
         steps: how many came.
         on: full id of what it was bonded to, of a compound the tier whose catalogue has it; empty for a pour.
+        cause: full id of the step without whose failure it does not run; empty where it stands otherwise.
         connection: ``sequential``, ``parallel`` or ``conditional`` where it stands with another.
         is_drawn: whether the id holds letters that another run would draw otherwise.
     """
@@ -115,6 +116,7 @@ class Bonding:
     on: str = ""
     connection: str = ""
     is_drawn: bool = False
+    cause: str = ""
 
 
 def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *, dry_run: bool = False) -> Bonding:
@@ -255,7 +257,7 @@ def _poured(workspace: Workspace, bond: Bond, wish: Wish, stamp: Stamp, notes: l
         if not _is_taken(workspace, change.id):
             break
         if wish.ref:
-            raise MoleculeRefusedError(f"there is a molecule {change.id} already", "give another --ref, or none")
+            raise MoleculeRefusedError(_taken(workspace, change.id), "give another --ref, or none")
     head = next(event for event in change.line.events if isinstance(event, Bonded))
     steps = _count(change)
     what = change.id if wish.ref else f"a new {phase}"
@@ -277,7 +279,8 @@ def _attached(workspace: Workspace, parent: Address, bond: Bond, wish: Wish, sta
     plan = _plan(workspace, change, molecule.phase, f"bond {bond.proto.name} as {full}: {title}")
     plan = replace(plan, notes=molecule.problems)
     connection = wish.connection or ("parallel" if wish.ref else "sequential")
-    return Bonding("attach", full, molecule.phase, title, _count(change), plan, parent.id, connection)
+    cause = "".join(molecule.full_id(one) for one in added.steps[0].if_failed)
+    return Bonding("attach", full, molecule.phase, title, _count(change), plan, parent.id, connection, cause=cause)
 
 
 def _connected(workspace: Workspace, pair: list[Address], connection: str, stamp: Stamp) -> Bonding:
@@ -335,6 +338,16 @@ def _is_taken(workspace: Workspace, molecule_id: str) -> bool:
         return workspace.outcome(molecule_id) is not None
     except MoleculeLogError:
         return True
+
+
+def _taken(workspace: Workspace, molecule_id: str) -> str:
+    try:
+        has_ended = workspace.molecule(molecule_id) is None or workspace.digest(molecule_id) is not None
+    except MoleculeLogError:
+        has_ended = False
+    if has_ended:
+        return f"{molecule_id} was given already, to a molecule that has ended: an id means one thing for good"
+    return f"there is a molecule {molecule_id} already"
 
 
 def _count(change: Change) -> int:

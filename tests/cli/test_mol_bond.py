@@ -121,7 +121,7 @@ def test_an_arm_is_bonded_below_a_molecule_or_a_step_in_either_order(rig):
           2 steps below rig-wisp-p, after what is there
         $ mmpm mol bond mol-sweep rig-wisp-p --type conditional
         rig-wisp-p.mol-sweep-2  mol-sweep
-          2 steps below rig-wisp-p, if that fails
+          2 steps below rig-wisp-p, only if rig-wisp-p.mol-sweep fails
     """)
     steps = now(rig, "rig-wisp-p", "wisp").steps
     assert "arm-ace.capture" in steps
@@ -404,7 +404,7 @@ def test_what_has_ended_is_said_to_have_ended(rig):
     made = rig.make("wisp", "mol-sweep", "--ref", "gone")
     rig.done("mol", "squash", made, "--yes")
     assert "rig-wisp-gone has ended" in refused(rig, "bond", "mol-sweep", "rig-wisp-gone")
-    assert "already" in refused(rig, "wisp", "mol-sweep", "--ref", "gone")
+    assert "given already, to a molecule that has ended" in refused(rig, "wisp", "mol-sweep", "--ref", "gone")
     rig.make("pour", "mol-sweep", "--ref", "burnt")
     rig.done("mol", "burn", "rig-mol-burnt", "--force")
     assert "already" in refused(rig, "pour", "mol-sweep", "--ref", "burnt")

@@ -315,3 +315,27 @@ def test_a_digest_says_what_happened():
         "- patrol (primary)",
         "- go (secondary)",
     )
+
+
+def test_an_arm_that_would_wait_for_a_failure_that_cannot_come_any_more_is_refused():
+    life = Life(PATROL)
+    life.close("inbox")
+    last = life.now.children[""][-1]  # what a conditional arm waits for
+    while life.now.steps[last].state != "closed":
+        life.close(ids(life)[0])
+    refused = life.ask("attach", "", Bond(ARM, {"polecat": "ace"}), ref="late", connection="conditional")
+    assert isinstance(refused, Refusal)
+    assert f"'{last}' has ended without failing: 'late' would never run" in refused.reason
+
+
+def test_two_steps_are_ordered_once():
+    life = Life(Proto("p", title="p", steps=(Step("a", "a"), Step("b", "b", needs=("a",)))))
+    assert life.ask("order", "b", "a", "sequential").reason == "'b' needs 'a' already"
+    life.do("order", "b", "a", "conditional")
+    assert life.ask("order", "b", "a", "conditional").reason == "'b' waits for the failure of 'a' already"
+
+
+def test_a_reference_that_is_too_long_is_told_how_long_it_may_be():
+    refused = lifecycle.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 190)
+    assert refused.reason.endswith("it has more than 121 characters")
+    assert not isinstance(lifecycle.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 121), Refusal)

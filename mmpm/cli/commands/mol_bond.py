@@ -206,8 +206,8 @@ def _standing(made: Bonding) -> str:
         return f"a proto {steps} in the catalogue of the tier {made.on}"
     if made.form == "pour":
         return f"a wisp {steps}: only its digest will stay" if made.phase == "wisp" else f"a mol {steps}"
-    beside = {"parallel": "beside what is there", "sequential": "after what is there", "conditional": "if that fails"}
-    return f"{_count(made.steps)} below {made.on}, {beside[made.connection]}"
+    beside = {"parallel": "beside what is there", "sequential": "after what is there"}
+    return f"{_count(made.steps)} below {made.on}, {beside.get(made.connection, f'only if {made.cause} fails')}"
 
 
 def _body(made: Bonding) -> Callable[[object], dict[str, object]]:
