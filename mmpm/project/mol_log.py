@@ -234,11 +234,13 @@ def append(path: str, data: bytes) -> None:
     """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             raise MoleculeLogError(path, "it is not a plain file")
         end, joint = _end_of(fd)
         os.lseek(fd, end, os.SEEK_SET)
-        os.ftruncate(fd, end)
+        if end != status.st_size:
+            os.ftruncate(fd, end)
         with no_space_named(path):
             try:
                 write_all(fd, joint + data + b"\n")
