@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -455,3 +459,48 @@ def test_the_index_says_what_the_logs_say_whatever_happens(tmp_path_factory):
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(Towns, settings=settings(max_examples=120, stateful_step_count=30, deadline=None))
+
+
+WRITER = """
+import os, sys
+sys.path[:0] = sys.argv[1:3]
+import test_mol_index
+from pathlib import Path
+
+town = test_mol_index.Town(Path(sys.argv[3]))
+town.count = int(sys.argv[4]) * 1000
+for number in range(12):
+    made = town.pour(test_mol_index.PROTOS[number % 4])
+    for step in list(town.molecule(made).steps)[:2]:
+        town.do(made, "close", step, "done")
+        index = town.index(test_mol_index.NOW)
+        assert made in {head.id for head in index.heads()}
+    if number % 5 == 4:
+        Path(town.cache).unlink(missing_ok=True)
+"""
+
+
+def test_several_processes_read_and_write_one_index(town, tmp_path):
+    folder = str(Path(__file__).parent)
+    words = [sys.executable, "-c", WRITER, folder, str(Path(folder).parent), str(tmp_path)]
+    running = [subprocess.Popen([*words, str(number)]) for number in range(3)]
+    assert [one.wait(60) for one in running] == [0, 0, 0]
+    index = town.index(NOW)
+    town.check(index, NOW)
+    assert len(index.heads()) == 36
+
+
+def test_one_that_is_killed_while_it_writes_leaves_an_index_that_is_right_or_none(town):
+    for _ in range(30):
+        town.pour(REVIEW)
+    code = (
+        "import sys\nfrom mmpm.project.mol_index import MolIndex\nfrom mmpm.project.mol_log import MolPlaces\n"
+        "while True:\n    MolIndex(sys.argv[1], MolPlaces(sys.argv[2]), settled_ns=1 << 70).refresh(sys.argv[3])\n"
+    )
+    for milliseconds in (150, 200, 230, 260, 300):
+        running = subprocess.Popen([sys.executable, "-c", code, town.cache, town.places.root, NOW])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(milliseconds / 1000)
+        running.kill()
+        assert running.wait() < 0
+        town.check(town.index(NOW), NOW)
