@@ -2,6 +2,8 @@
 
 Rule: folding never refuses. Two branches of a repository may each have added lines to one log, and a person may have
 edited it: an event that does not fit the state is left out and said (`Molecule.problems`); the first that fits holds.
+What followed from such an event does not fit either: nothing is skipped of which no cause ended without failing, and no
+parent ends before what it came with.
 Time and memory grow with the lines; nothing recurses over steps.
 """
 
@@ -29,7 +31,7 @@ from mmpm.molecule.events import (
     StepsAdded,
 )
 from mmpm.molecule.steps import Edge, edges_of
-from mmpm.molecule.transitions import next_state
+from mmpm.molecule.transitions import has_run, is_over, next_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -197,6 +199,9 @@ class _Folding:
         # Of any number, each once, in their order: tuples would be copied for every one more.
         self._connections = dict.fromkeys(start.connections)
         self._needs: dict[str, dict[tuple[str, str], None]] = {}
+        self._left: dict[str, int] = {}  # by parent, once asked: children it came with that have not ended
+        self._only_after: dict[str, list[str]] | None = None  # once asked: by cause, what runs only if it fails
+        self._spared: set[str] = set()  # of these a cause ended without failing
 
     def molecule(self) -> Molecule:
         for step_id, needs in self._needs.items():
@@ -239,8 +244,13 @@ class _Folding:
             case Started():
                 return self._step(event.step, "start", started_at=line.at, started_by=line.actor)
             case Closed():
+                left = self._open_below(event.step)
+                if left:
+                    return f"{left} of the children that {quoted(event.step)} came with are open"
                 return self._over(event.step, "close", event.reason, line)
             case Skipped():
+                if not self._is_spared(event.step):
+                    return f"nothing that {quoted(event.step)} runs after has ended without failing"
                 return self._over(event.step, "skip", event.reason, line)
             case GateOpened():
                 return self._step(event.step, "open-gate", is_gate_open=True)
@@ -275,6 +285,10 @@ class _Folding:
             self._steps[step.id] = StepRecord(step, added_at=line.at)
             self.has_changed = True
             self._children.setdefault(step.parent, []).append(step.id)
+            if step.parent in self._left:
+                self._left[step.parent] += 1
+            for cause in step.if_failed:
+                self._runs_after(step.id, cause)
         return ""
 
     def _arm(self, event: ArmAdded, line: Line) -> str:
@@ -282,6 +296,9 @@ class _Folding:
             return f"{quoted(event.step)} is not a new arm"
         self.has_changed = True
         self._arms[event.step] = Arm(event.provenance, event.values, event.spawners, line.at, line.actor)
+        record = self._steps[event.step]
+        if record.step.parent in self._left and not is_over(record.state):
+            self._left[record.step.parent] -= 1
         for spawner in event.spawners:
             self._spawned.setdefault(spawner, []).append(event.step)
         return ""
@@ -297,10 +314,57 @@ class _Folding:
         needs = self._needs[event.step]
         self.has_changed = self.has_changed or (event.on, event.edge) not in needs
         needs[event.on, event.edge] = None
+        if event.edge == "conditional-blocks":
+            self._runs_after(event.step, event.on)
         return ""
 
     def _over(self, step_id: str, verb: str, reason: str, line: Line) -> str:
-        return self._step(step_id, verb, closed_at=line.at, closed_by=line.actor, reason=reason)
+        problem = self._step(step_id, verb, closed_at=line.at, closed_by=line.actor, reason=reason)
+        if not problem:
+            parent = self._steps[step_id].step.parent
+            if parent in self._left and step_id not in self._arms:
+                self._left[parent] -= 1
+            if self._only_after is not None:
+                self._spare_after(step_id)
+        return problem
+
+    def _open_below(self, step_id: str) -> int:
+        """Give how many of the children that a step came with have not ended."""
+        if step_id not in self._left:
+            below = self._children.get(step_id, ())
+            self._left[step_id] = sum(
+                1 for one in below if one not in self._arms and not is_over(self._steps[one].state)
+            )
+        return self._left[step_id]
+
+    def _is_spared(self, step_id: str) -> bool:
+        """Tell whether a step need not run: what it was to run after did not fail, or its parent was skipped."""
+        if self._only_after is None:
+            self._only_after = {}
+            for one, record in self._steps.items():
+                for cause in (*record.if_failed, *(on for on, kind in self._needs.get(one, ()) if kind != "blocks")):
+                    self._only_after.setdefault(cause, []).append(one)
+            for cause in self._only_after:
+                self._spare_after(cause)
+        found = self._steps.get(step_id)
+        if found is None or step_id in self._spared:
+            return True
+        above = self._steps.get(found.step.parent)
+        return above is not None and is_over(above.state) and not has_run(above.state)
+
+    def _runs_after(self, step_id: str, cause: str) -> None:
+        if self._only_after is not None:
+            self._only_after.setdefault(cause, []).append(step_id)
+            ended = self._steps.get(cause)
+            if ended is not None and _did_not_fail(ended):
+                self._spared.add(step_id)
+
+    def _spare_after(self, cause: str) -> None:
+        """Note what need not run where this has ended without failing."""
+        assert self._only_after is not None, "made by who asks first"
+        waiting, ended = self._only_after.get(cause), self._steps.get(cause)
+        if waiting and ended is not None and _did_not_fail(ended):
+            self._spared.update(waiting)
 
     def _step(self, step_id: str, verb: str, **changes: object) -> str:
         found = self._steps.get(step_id)
@@ -313,3 +377,7 @@ class _Folding:
         self.has_changed = self.has_changed or made != found
         self._steps[step_id] = made
         return ""
+
+
+def _did_not_fail(record: StepRecord) -> bool:
+    return is_over(record.state) and not (has_run(record.state) and is_failure(record.reason))

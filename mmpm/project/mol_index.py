@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mmpm.project.mol_reading import FoldedLog
 
 # Raise it where the same file would come to another row: states, failures, what is ready.
-FORMAT: Final = 1
+FORMAT: Final = 2
 SETTLED_NS: Final = 2_000_000_000  # the coarsest clock of a file system (FAT)
 _BATCH: Final = 500
 _AUDIT: Final = "audit/"
