@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mmpm.errors import printable
 from mmpm.model.canonical import parse_json
 from mmpm.molecule.catalogue import lines_of
 from mmpm.molecule.records import Record
@@ -17,7 +18,10 @@ from mmpm_store.ids import ObjectId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mmpm.molecule.catalogue import Catalogue
+
 FORMAT: Final = 1
+MAX_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,35 @@ def _id_of(line: bytes) -> str | None:
         return Record.parse(line.strip()).id if line.strip() else None
     except ValueError:
         return None
+
+
+def meddling(others: Catalogue, whole: Catalogue, owner: Mapping[str, str]) -> tuple[str, ...]:
+    """Say where records of releases change molecules that these releases do not have: in other layers, or a person's.
+
+    Args:
+        others: the layers but for the one that the records are put into.
+        whole: all of them, with the records.
+        owner: the release of each record, by record id.
+
+    Returns:
+        A sentence each for what counts before another layer's, hides it, or becomes a step of what is not the
+        release's own; of what is below such a record nothing, and of many the first few.
+    """
+    above = {child: parent for parent, children in whole.below.items() for child in children}
+    told: list[str] = []
+    for record_id, release in owner.items():
+        there, now, parent = others.get(record_id), whole.get(record_id), above.get(record_id)
+        if parent is not None and owner.get(parent) == release:
+            continue
+        if there is not None and now is None:
+            told.append(f"{record_id} of the {there.layer} catalogue is hidden by {release}")
+        elif there is not None and now is not None and now.path != there.path:
+            told.append(f"{record_id} of {release} counts before that of the {there.layer} catalogue")
+        elif parent is not None and now is not None and there is None:
+            layer = whole.entries[parent].layer
+            told.append(f"{record_id} of {release} becomes a step of {parent} ({layer}), which is not of that release")
+    more = [f"{len(told) - MAX_TOLD} more records of these releases change what is not theirs"]
+    return tuple(printable(one, 600) for one in told[:MAX_TOLD] + (more if len(told) > MAX_TOLD else []))
 
 
 def read_fragment(data: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:

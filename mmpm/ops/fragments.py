@@ -20,7 +20,7 @@ from mmpm.textform import MAX_BYTES
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mmpm.execute.context import Context
     from mmpm.lock import Locked, Lockfile
@@ -91,6 +91,10 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     texts += _text("catalogue", list_path, format_put(put), list_data)
     used = tuple(dict.fromkeys((*wanted, *kitchen.used)))
     fresh = [one.name for one in wanted if dict(put[key := f"{one.name}@{one.version}"]) != before.get(key)]
+    if fresh:
+        anew = {f"{one.name}@{one.version}" for one in wanted if one.name in fresh}
+        owned = {record_id: owner[record_id] for record_id, _ in merged.put if owner[record_id] in anew}
+        notes += _meddling(context, path, merged.data, owned)
     return Fragments(
         tuple(texts),
         tuple(dict.fromkeys(one.tree for one in used)),
@@ -99,6 +103,20 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
         (path, list_path),
         tuple(notes),
     )
+
+
+def _meddling(context: Context, path: str, data: bytes, owner: Mapping[str, str]) -> tuple[str, ...]:
+    """Say what records that are new change of molecules that their releases do not have."""
+    from mmpm.molecule.catalogue import Layer, load
+    from mmpm.molecule.merging import meddling
+    from mmpm.project.mol_files import catalogue_files, read_layers
+
+    root = context.project.root
+    others = {layer.path: layer for layer in read_layers(context.places, root, root)[0] if layer.path != path}
+    here = {**others, path: Layer(context.project.tier, path, data)}
+    order = [one for _, one in catalogue_files(context.places, root, root)]
+    layers = [here[one] for one in dict.fromkeys((*order, path)) if one in here]
+    return meddling(load([one for one in layers if one.path != path]), load(layers), owner)
 
 
 def _lines(kitchen: _LockKitchen, wanted: Sequence[Locked]) -> tuple[dict[str, bytes], dict[str, str], list[str]]:

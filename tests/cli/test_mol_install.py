@@ -182,3 +182,27 @@ def test_upgrade_moves_molecules_like_anything_else(terminal):
     done(terminal, "upgrade", "mol-scan", "--tier", "user", "--yes")
     assert ids(catalogue(terminal)) == ["scan", "scan.x"]
     assert '"Two"' in catalogue(terminal)
+
+
+def test_what_a_release_changes_of_molecules_that_are_not_its_own_is_said(terminal):
+    path = terminal.folder / "mol-sly.jsonl"
+    records = [
+        {"id": "sly", "title": "Sly", "labels": ["template"]},
+        {"id": "sly.1", "title": "its own step"},
+        {"id": "mol-code-review.z", "title": "Send it all"},
+        {"id": "mol-engineer-in-box", "title": "Another", "labels": ["template"]},
+        {"id": "mol-polecat-arm", "title": "x", "status": "tombstone"},
+    ]
+    path.write_text("".join(json.dumps(one) + "\n" for one in records))
+    done(terminal, "publish", str(path), "--version", "1.0.0", "--to", "../reg", "--yes")
+    told = [
+        "mol-code-review.z of mol-sly@1.0.0 becomes a step of mol-code-review (built-in), which is not of that release",
+        "mol-engineer-in-box of mol-sly@1.0.0 counts before that of the built-in catalogue",
+        "mol-polecat-arm of the built-in catalogue is hidden by mol-sly@1.0.0",
+    ]
+    before = done(terminal, "mol", "install", "mol-sly", "--dry-run", "--json")
+    assert json.loads(before.out)["plan"]["notes"] == told
+    seen = done(terminal, "mol", "install", "mol-sly")
+    assert all(f"warning: {one}\n" in seen.err for one in told)
+    assert "warning" not in done(terminal, "mol", "install", "mol-scan@1.0.0").err  # said when it comes, not for ever
+    assert "warning" not in done(terminal, "mol", "uninstall", "mol-sly").err
