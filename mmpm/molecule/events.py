@@ -25,6 +25,7 @@ from mmpm.molecule.steps import MAX_TEXT, Step, is_step_id
 FORMAT: Final = 1
 MAX_LINE_BYTES: Final = MAX_JSON_BYTES
 MAX_EVENTS: Final = 200_000  # of one line: closing one step may close or skip all that is around it
+MAX_BRACKETS: Final = 1_000_000  # of one line, those in texts too: an object takes a hundred times its two bytes
 MAX_ACTOR: Final = 256
 MAX_OPERATION: Final = 64
 MAX_NONCE: Final = 128
@@ -278,6 +279,8 @@ class Line:
         data = canonical_json(said)
         if len(data) > MAX_LINE_BYTES:
             raise ValueError(f"this operation has {len(data)} bytes, more than the {MAX_LINE_BYTES} of a line")
+        if _brackets(data) > MAX_BRACKETS:
+            raise ValueError(f"this operation has more than the {MAX_BRACKETS} objects and lists of a line")
         return data
 
 
@@ -288,7 +291,13 @@ def parse_line(data: bytes) -> Line:
         ValueError: it is not the one text of a line; one sentence. `NewerLineError` where a newer program wrote it.
     """
     data = data.removesuffix(b"\n")
+    if _brackets(data) > MAX_BRACKETS:
+        raise ValueError(f"it has {_brackets(data)} objects and lists, more than the {MAX_BRACKETS} of a line")
     return _plain_line(data) or parse_line_by_key(data)
+
+
+def _brackets(data: bytes) -> int:
+    return data.count(b"{") + data.count(b"[")
 
 
 def _plain_line(data: bytes) -> Line | None:

@@ -165,6 +165,19 @@ def test_the_quick_way_to_read_a_line_says_what_the_slow_one_says(line, changes,
         assert repr(parse_line(data)) == repr(expected)
 
 
+@pytest.mark.parametrize("item", [b"{}", b"[]"])
+def test_a_line_of_a_million_objects_is_refused_unread(item):
+    data = b'{"actor":"a","at":"2026-01-10T15:30:00Z","events":[' + item + (b"," + item) * events.MAX_BRACKETS
+    with pytest.raises(ValueError, match=r"^it has 100000\d objects and lists"):
+        parse_line(data + b'],"format":1,"operation":"x"}')
+
+
+def test_a_line_that_would_be_refused_is_not_written():
+    text = "{" * events.MAX_BRACKETS
+    with pytest.raises(ValueError, match="objects and lists of a line"):
+        Line("2026-01-10T15:30:00Z", "a", "close", (events.Closed("a", text),)).to_bytes()
+
+
 @given(st.binary(max_size=60))
 def test_what_is_no_line_is_refused_in_one_sentence(data):
     with pytest.raises(ValueError, match=r"^it "):
