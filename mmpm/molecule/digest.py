@@ -4,8 +4,8 @@ Its root is a Merkle root (RFC 9162, section 2.1, with SHA-256) over every field
 entry, the rest of the head, each variable, each arm, each step's outcome. Change any of them and the root is another.
 A proof shows one leaf under a root with one hash a level.
 
-Rule: a leaf is ``[label, value]`` as canonical JSON; texts longer than `MAX_PLAIN` characters stand in a step's leaf by
-their hash, so that a proof stays short whatever was written.
+Rule: a leaf is ``[label, value]`` as canonical JSON; what takes more than `MAX_PLAIN` bytes there stands in a step's
+leaf by its hash, the step's id included, so that a proof stays under 1,024 bytes whatever was written, in any script.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ MAX_PROOF_BYTES: Final = 64 * 1024
 MAX_PLAIN: Final = 64
 MAX_DEPTH: Final = 64
 _PREFIX: Final = "sha256:"
+_STEP: Final = "step "
 _HASH_BYTES: Final = 32
 
 
@@ -178,6 +179,8 @@ class Digest:
         )
         if len({one.step for one in found.outcomes}) < len(found.outcomes):
             raise ValueError("a digest: two outcomes are of one step")
+        if len({one.step for one in found.arms}) < len(found.arms):
+            raise ValueError("a digest: two arms are one step")
         if found.to_bytes() != data:
             raise ValueError("a digest: this is not the one text that its contents have")
         return found
@@ -233,7 +236,7 @@ def leaves_of(digest: Digest) -> tuple[bytes, ...]:
         _leaf("head", head),
         *(_leaf(f"variable {name}", value) for name, value in sorted(digest.variables.items())),
         *(_leaf(f"arm {arm.step}", _arm_dict(arm)) for arm in digest.arms),
-        *(_leaf(f"step {one.step}", _shortened(one)) for one in digest.outcomes),
+        *(_leaf(_step_label(one.step), _shortened(one)) for one in digest.outcomes),
     )
 
 
@@ -260,16 +263,27 @@ class Proof:
     sides: str
 
     @property
-    def outcome(self) -> dict[str, str]:
+    def step(self) -> str:
+        """The step that it says it shows; empty where it shows none, or one whose id is too long to stand in it."""
+        label = _said(self.leaf)[0]
+        return label.removeprefix(_STEP) if label.startswith(_STEP) else ""
+
+    @property
+    def outcome(self) -> dict[str, Any]:
         """What it shows of the step: the fields of its outcome, long texts as ``<field>_hash``."""
-        value = parse_json(self.leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)[1]
-        return dict(value) if isinstance(value, dict) else {}
+        label, value = _said(self.leaf)
+        key, _, name = label.partition(" ")
+        return {**value, key: name} if value else {}
+
+    def is_of(self, step: str) -> bool:
+        """Whether it says that it shows this step."""
+        return _said(self.leaf)[0] == _step_label(step)
 
     def to_bytes(self) -> bytes:
         """Give its one text: canonical JSON."""
         path = base64.b64encode(b"".join(self.path)).decode()
-        said = {"format": FORMAT, "root": self.root, "sides": self.sides}
-        return canonical_json({**said, "leaf": self.leaf.decode(), "path": path})
+        leaf = parse_json(self.leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)
+        return canonical_json({"format": FORMAT, "leaf": leaf, "path": path, "root": self.root, "sides": self.sides})
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -285,7 +299,7 @@ class Proof:
         except (binascii.Error, ValueError):
             raise ValueError("a proof: 'path' is not base64") from None
         path = tuple(joined[at : at + _HASH_BYTES] for at in range(0, len(joined), _HASH_BYTES))
-        leaf = said.text("leaf", MAX_PROOF_BYTES).encode()
+        leaf = canonical_json(said.items("leaf"))
         found = cls(said.text("root"), leaf, path, said.text("sides", MAX_DEPTH))
         if found.to_bytes() != data:
             raise ValueError("a proof: this is not the one text that its contents have")
@@ -318,11 +332,7 @@ def verify(proof: Proof, step: str, root: str) -> bool:
     """Tell whether a proof shows the outcome of `step` under `root`; needs nothing else, and no network."""
     if proof.root != root or len(proof.sides) != len(proof.path) or set(proof.sides) - {"l", "r"}:
         return False
-    try:
-        leaf = parse_json(proof.leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)
-    except ValueError:
-        return False
-    if not (isinstance(leaf, list) and len(leaf) == 2 and leaf[0] == f"step {step}" and isinstance(leaf[1], dict)):
+    if not proof.is_of(step):
         return False
     found = _leaf_hash(proof.leaf)
     for beside, side in zip(proof.path, proof.sides, strict=True):
@@ -346,6 +356,22 @@ def _leaf(label: str, value: object) -> bytes:
     return canonical_json([label, value])
 
 
+def _step_label(step: str) -> str:
+    """Give the label of a step's leaf; no id of a step holds a blank."""
+    return f"{_STEP}{step}" if len(step) <= MAX_PLAIN else f"step_hash {hashlib.sha256(step.encode()).hexdigest()}"
+
+
+def _said(leaf: bytes) -> tuple[str, dict[str, Any]]:
+    """Give label and value of a step's leaf; empty ones where it is none."""
+    try:
+        said = parse_json(leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)
+    except ValueError:
+        return "", {}
+    if isinstance(said, list) and len(said) == 2 and isinstance(said[0], str) and isinstance(said[1], dict):
+        return said[0], said[1]
+    return "", {}
+
+
 def _leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + leaf).digest()
 
@@ -359,10 +385,15 @@ def _outcome_dict(one: StepOutcome) -> dict[str, str]:
 
 
 def _shortened(one: StepOutcome) -> dict[str, str]:
-    """Give an outcome for its leaf; a long text by its hash under another key, so that neither passes for the other."""
+    """Give an outcome for its leaf, whose label has the id already.
+
+    A long text stands by its hash under another key, so that neither passes for the other.
+    """
     said = {}
     for key, value in _outcome_dict(one).items():
-        if key != "step" and len(value) > MAX_PLAIN:
+        if key == "step":
+            continue
+        if len(canonical_json(value)) - len('""') > MAX_PLAIN:
             said[f"{key}_hash"] = hashlib.sha256(value.encode()).hexdigest()
         else:
             said[key] = value
@@ -376,7 +407,10 @@ def _arm_dict(arm: ArmRecord) -> dict[str, Any]:
 
 def _arm(value: object) -> ArmRecord:
     said = Fields(value, "an arm of a digest")
-    return ArmRecord(said.text("step"), Provenance.of_dict(said.table("provenance"), "an arm"), said.mapping("values"))
+    step = said.text("step")
+    if not is_step_id(step):
+        raise ValueError(f"an arm of a digest: {quoted(step)} cannot be a step's id")
+    return ArmRecord(step, Provenance.of_dict(said.table("provenance"), "an arm"), said.mapping("values"))
 
 
 def _outcome(value: object) -> StepOutcome:

@@ -19,12 +19,10 @@ from mmpm.errors import (
     printable,
     quoted,
 )
-from mmpm.model.canonical import parse_json
 from mmpm.model.checksums import Checksum
 from mmpm.model.spelling import closest
 from mmpm.molecule.digest import (
     MAX_DIGEST_BYTES,
-    MAX_PROOF_BYTES,
     Digest,
     Proof,
     digest_of,
@@ -251,26 +249,22 @@ def _proof(data: bytes, what: str, step: str, root: str, *, proves: bool) -> Ver
             f"{what} is a proof, which holds only under a root that you know from elsewhere",
             "give --root sha256:.., as `mmpm mol verify` of the digest prints it",
         )
-    shown = _shown(proof)
-    if verify(proof, step or shown, root) and all(isinstance(value, str) for value in proof.outcome.values()):
-        return Verified(None, root, step=shown, outcome=proof.outcome)
+    outcome = proof.outcome
+    shown = step if step and proof.is_of(step) else proof.step
+    if not shown and "step_hash" in outcome and not step:
+        raise UsageError(f"{what} is the proof of a step whose id is too long to stand in it", "name it by --step STEP")
+    if verify(proof, step or shown, root) and all(isinstance(value, str) for value in outcome.values()):
+        outcome.pop("step_hash", None)
+        return Verified(None, root, step=shown, outcome={"step": shown, **outcome})
     reasons = []
     if proof.root != root:
         reasons.append(f"it is a proof under {printable(proof.root, 80)}, and {root} was given")
     if step and shown != step:
-        reasons.append(f"it shows the step {quoted(shown)}, and not {quoted(step)}" if shown else "it shows no step")
+        full = " (a proof names a step without its molecule)" if is_molecule_id(step.partition(".")[0]) else ""
+        said = f"it shows the step {quoted(shown)}, and not {quoted(step)}{full}"
+        reasons.append(said if shown else f"it does not show the step {quoted(step)}{full}")
     if not verify(proof, shown, proof.root):
         reasons.append("what it shows does not lead to its root: it was changed")
     elif not reasons:
         reasons.append("what it shows is not what became of a step")
     raise DigestUntrustedError(what, reasons)
-
-
-def _shown(proof: Proof) -> str:
-    """Give the step that a proof says it shows; empty for none."""
-    try:
-        leaf = parse_json(proof.leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)
-    except ValueError:
-        return ""
-    label = leaf[0] if isinstance(leaf, list) and leaf else None
-    return label.removeprefix("step ") if isinstance(label, str) and label.startswith("step ") else ""

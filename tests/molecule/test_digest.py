@@ -25,6 +25,7 @@ def lived():
 
 
 DIGEST = lived()
+T = "2026-01-10T15:30:00Z"
 
 
 def places(value, path=()):
@@ -151,6 +152,25 @@ def test_a_proof_of_one_step_among_a_thousand_is_under_a_kilobyte_whatever_was_w
     assert len(proof.to_bytes()) < 1000
 
 
+@pytest.mark.parametrize("character", ["t", "\u8a66", "\U0001f600", '"', "\n", "\x01"])
+@pytest.mark.parametrize("length", [10, 63, 64, 65, 500])
+def test_a_proof_is_under_a_kilobyte_in_any_script_and_with_any_step(character, length):
+    text = character * length
+    long = replace(
+        DIGEST.outcomes[0], title=text, reason=text, actor=text, state="in_progress", started_at=T, closed_at=T
+    )
+    outcomes = tuple(replace(long, step=f"{'s' * (length - 4)}-{at:03}") for at in range(1000))
+    digest = replace(DIGEST, outcomes=outcomes, variables={f"v{at}": "x" for at in range(50)})
+    digest = replace(digest, root=root_of(digest))
+    step = outcomes[-1].step
+    proof = prove(digest, step)
+    assert len(proof.to_bytes()) < 1024
+    assert Proof.parse(proof.to_bytes()) == proof
+    assert proof.is_of(step)
+    assert verify(proof, step, digest.root)
+    assert not verify(proof, outcomes[0].step, digest.root)
+
+
 def test_a_digest_without_a_summary_has_an_outline():
     life = Life(linear("a", "b", "c"))
     life.close("a")
@@ -169,6 +189,8 @@ def test_capabilities_are_part_of_what_is_proved():
         replace(DIGEST, id="a/b"),
         replace(DIGEST, id="a.b"),
         replace(DIGEST, phase="gas"),
+        replace(DIGEST, arms=(replace(DIGEST.arms[0], step="a\nb"),)),
+        replace(DIGEST, arms=(*DIGEST.arms, *DIGEST.arms)),
         replace(DIGEST, outcomes=(replace(DIGEST.outcomes[0], state="done"),)),
         replace(DIGEST, outcomes=(replace(DIGEST.outcomes[0], step="../a"),)),
         replace(DIGEST, outcomes=(replace(DIGEST.outcomes[0], closed_at="today"),)),
