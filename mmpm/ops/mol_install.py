@@ -6,20 +6,26 @@ nowhere, unless it is among the formulas of the manifest as well.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from mmpm.errors import UsageError
+from mmpm.errors import NoSolutionError, UsageError
 from mmpm.ops.change import Change, edited, plan_change
 from mmpm.project.manifest import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mmpm.execute.context import Context
     from mmpm.lock import Lockfile
     from mmpm.model.references import Reference
     from mmpm.project.manifest import Manifest
+
+# What the solver says of formulas: `mol install` takes a pre-release by its version alone.
+_INSTALL: Final = re.compile(
+    r"`mmpm install (?:--pre [^`]*` or `mmpm install )?((?:hop://\S+/)?([^\s`/]+|@[^\s`]+)@[^\s`@]+)`"
+)
 
 
 def prepare_mol_install(context: Context, references: Sequence[Reference], *, dry_run: bool = False) -> Change:
@@ -27,6 +33,7 @@ def prepare_mol_install(context: Context, references: Sequence[Reference], *, dr
 
     Raises:
         UsageError: a name twice.
+        NoSolutionError: no releases meet what is asked for; its remedies are commands about molecules.
         MmpmError: as for `plan_change`.
     """
     names = [str(reference.name) for reference in references]
@@ -40,7 +47,21 @@ def prepare_mol_install(context: Context, references: Sequence[Reference], *, dr
                 manifest = edited(manifest, manifest.with_requirement(wanted))
         return manifest
 
-    return plan_change(context, edit, dry_run=dry_run)
+    try:
+        return plan_change(context, edit, dry_run=dry_run)
+    except NoSolutionError as error:
+        raise _about_molecules(error, names) from None
+
+
+def _about_molecules(error: NoSolutionError, names: Sequence[str]) -> NoSolutionError:
+    """Give the same refusal with remedies that install molecules, where they install what was asked for as such."""
+
+    def command(match: re.Match[str]) -> str:
+        return f"`mmpm mol install {match[1]}`" if match[2] in names else match[0]
+
+    said = cast("Mapping[str, Any]", error.details)
+    remedies = [_INSTALL.sub(command, one) for one in said["remedies"]]
+    return type(error)(said["steps"], said["notes"], remedies, said["derivation"])
 
 
 def _wanted(reference: Reference, before: Wanted | None) -> Wanted:

@@ -50,9 +50,13 @@ def plan_uninstall(context: Context, names: Sequence[str], *, section: str = "fo
         full = _full_name(lock, name) or name
         sections = [one for one in SECTIONS if (one, full) in asked]
         if lock.get(full) is None and not sections:
+            if section == "molecules":
+                remedy = f"`mmpm tree{_option(context)}` shows what is locked there"
+                raise NotInstalledError(name, context.project.root, remedy)
             raise NotInstalledError(name, context.project.root)
         if section == "molecules" and sections == ["formulas"]:
-            raise UsageError(f"{full} is here as a formula, not as molecules", f"run `mmpm uninstall {full}`")
+            remedy = f"run `mmpm uninstall {full}{_option(context)}`"
+            raise UsageError(f"{full} is here as a formula, not as molecules", remedy)
         gone.update((one, full) for one in (sections if section not in sections else [section]))
         if not sections:
             gone.add((section, full))  # nobody asks for it: what requires it will be named
@@ -61,6 +65,16 @@ def plan_uninstall(context: Context, names: Sequence[str], *, section: str = "fo
             text = parse_manifest(text, manifest.path).without_requirement(name, place)
     left = drop(lock, gone)
     return plan_lockfile(context, left, files=files, manifest=text if text != manifest.text else None, dry_run=dry_run)
+
+
+def _option(context: Context) -> str:
+    """Give what makes another command work on the same tier."""
+    project = context.project
+    if project.chosen.startswith("--project"):
+        from shlex import quote  # seldom needed
+
+        return f" --project {quote(project.root)}"
+    return "" if project.tier == "project" else f" --tier {project.tier}"
 
 
 def lock_of(context: Context, files: ProjectFiles) -> Lockfile:

@@ -206,3 +206,30 @@ def test_what_a_release_changes_of_molecules_that_are_not_its_own_is_said(termin
     assert all(f"warning: {one}\n" in seen.err for one in told)
     assert "warning" not in done(terminal, "mol", "install", "mol-scan@1.0.0").err  # said when it comes, not for ever
     assert "warning" not in done(terminal, "mol", "uninstall", "mol-sly").err
+
+
+def test_remedies_of_refused_installs_are_about_molecules(terminal):
+    seen = terminal.run("mol", "install", "mol-scan@3")
+    assert seen.status == 3
+    assert "`mmpm mol install mol-scan@1.1.0`" in seen.err
+    done(terminal, "mol", "install", "mol-scan@1.1.0")
+    path = terminal.folder / "mol-pre.jsonl"
+    path.write_text('{"id": "pre", "labels": ["template"]}\n')
+    done(terminal, "publish", str(path), "--version", "2.0.0-rc.1", "--to", "../reg", "--yes")
+    seen = terminal.run("mol", "install", "mol-pre")
+    assert seen.status == 3
+    assert "allow the pre-release: `mmpm mol install mol-pre@2.0.0-rc.1`\n" in seen.err
+    done(terminal, "mol", "install", "mol-pre@2.0.0-rc.1")
+
+
+def test_what_is_no_molecules_here_is_told_with_a_command_that_shows_it(terminal):
+    done(terminal, "mol", "install", "mol-scan@1.0.0")
+    seen = terminal.run("mol", "uninstall", "mol-none")
+    assert seen.status == 1
+    assert "`mmpm tree --tier user` shows what is locked there" in seen.err
+    assert "mol-scan 1.0.0" in done(terminal, "tree", "--tier", "user").out
+    done(terminal, "install", "mol-a", "--tier", "user")
+    seen = terminal.run("mol", "uninstall", "mol-a")
+    assert "run `mmpm uninstall mol-a --tier user`" in seen.err
+    done(terminal, "uninstall", "mol-a", "--tier", "user")
+    assert "run `mmpm mol install NAME`" in terminal.run("mol", "install").err

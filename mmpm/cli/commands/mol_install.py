@@ -22,7 +22,7 @@ def install(*names: str, session: Session) -> None:
 
     references = [parse_reference(name) for name in names]
     if not references:
-        raise UsageError("mol install: name at least one release")
+        raise UsageError("mol install: name at least one release", "run `mmpm mol install NAME`")
     _choose_user(session)
     context = session.context()
     change = prepare_mol_install(context, references, dry_run=session.options.dry_run)
@@ -52,7 +52,7 @@ def uninstall(*names: str, session: Session) -> None:
     from mmpm.ops.uninstall import plan_uninstall
 
     if not names:
-        raise UsageError("mol uninstall: name at least one release")
+        raise UsageError("mol uninstall: name at least one release", "run `mmpm mol uninstall NAME`")
     _choose_user(session)
     context = session.context()
     plan = plan_uninstall(context, names, section="molecules", dry_run=session.options.dry_run)
