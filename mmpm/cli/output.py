@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 LINE_LIMIT = 1 << 20
+# What is no printable character and may stay: the emoji selector of our own badges, and what prose is made of.
+_IN_LINE = "\ufe0f"
+_IN_TEXT = "\n\t\ufe0f"
 _FANCY_TREE = ("├── ", "└── ", "│   ", "    ")
 _PLAIN_TREE = ("+-- ", "`-- ", "|   ", "    ")
 
@@ -136,6 +139,12 @@ class Output:
         if not self.as_json:
             self._write(self.out, pieces, end)
 
+    def line(self, *pieces: str | Styled) -> None:
+        """Print one line of the result, whatever the pieces hold: a line feed in one is shown, and begins no line."""
+        if not self.as_json:
+            with_color = self.colored(self.out)
+            self._put(self.out, "".join([self._piece(piece, with_color, keep=_IN_LINE) for piece in pieces]) + "\n")
+
     def results(self, lines: Iterable[Sequence[str | Styled]]) -> None:
         """Print many lines of the result at once: for lists of thousands."""
         if not self.as_json:
@@ -222,9 +231,9 @@ class Output:
         return "".join([self._piece(piece, with_color) for piece in pieces])
 
     @staticmethod
-    def _piece(piece: str | Styled, with_color: bool) -> str:
+    def _piece(piece: str | Styled, with_color: bool, keep: str = _IN_TEXT) -> str:
         text = piece if isinstance(piece, str) else piece.text
-        text = clean(text)
+        text = printable(text, LINE_LIMIT, keep=keep)
         if with_color and isinstance(piece, Styled):
             return f"\x1b[{_CODES[piece.style]}m{text}\x1b[0m"
         return text
@@ -232,7 +241,7 @@ class Output:
 
 def clean(text: str) -> str:
     """Give `text` without anything that steers a terminal; the emoji selector of our own badges may stay."""
-    return printable(text, LINE_LIMIT, keep="\n\t\ufe0f")
+    return printable(text, LINE_LIMIT, keep=_IN_TEXT)
 
 
 def _nowhere() -> TextIO:

@@ -24,7 +24,7 @@ def print_tree(out: Output, lines: Iterable[TreeLine]) -> None:
         if mark in MARKS:
             pieces += [_styled(out.mark(mark, out.out), standing_style(line.standing)), " "]
         pieces += (_styled(text, style) for text, style in line.pieces if text)
-        out.result(*pieces)
+        out.line(*pieces)
 
 
 def _styled(text: str, style: str) -> str | Styled:

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import quoted
+from mmpm.errors import printable, quoted
 from mmpm.molecule.events import (
     ArmAdded,
     Bonded,
@@ -221,7 +221,7 @@ class _Folding:
         for event in line.events:
             problem = self._event(event, line)
             if problem and len(self._problems) < MAX_PROBLEMS:
-                self._problems.append(f"{line.operation} at {line.at}: {problem}")
+                self._problems.append(f"{printable(line.operation)} at {line.at}: {problem}")
 
     def _event(self, event: Event, line: Line) -> str:
         """Take one event in; give a sentence where it does not fit."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
+
+from mmpm.molecule.digest import ArmRecord, Digest, StepOutcome, root_of
+from mmpm.molecule.events import Bonded, Closed, Line, Provenance, StepsAdded
+from mmpm.molecule.steps import Step
 
 AT = "2026-01-20T12:00:00Z"
 
@@ -97,7 +102,7 @@ def test_a_step_is_shown_with_what_holds_it(terminal, patrol):
         "Waits: it waits for the children of 'survey', which is in progress",
     ]
     failed = done(terminal, "show", f"{patrol}.arm-ace.capture")
-    assert f"State: failed\nEnded: {AT} by beads/amber\nReason: failed: silent\n\nTake the last" in failed
+    assert f"State: failed\nEnded: {AT} by beads/amber\nReason: failed: silent\n\n  Take the last" in failed
     arm = done(terminal, "show", f"{patrol}.arm-nux")
     assert "Formula: mol-polecat-arm@" in arm
     assert "Variables: polecat=nux\n" in arm
@@ -129,7 +134,7 @@ def test_a_digest_is_the_execution_record_and_what_became_of_each_step(terminal,
         f"Formula: {json.loads(digest(terminal, patrol))['provenance']['name']}@1.0.0",
         f"Completed: {AT}",
     ]
-    assert lines[-17:-13] == ["Two looked after.", "One is silent.", "", f"{patrol} (digest)"]
+    assert lines[-17:-13] == ["  Two looked after.", "  One is silent.", "", f"{patrol} (digest)"]
     assert '│   ├── ✗ capture "Take down what ace shows" failed: silent' in lines
     seen = terminal.run("mol", "show", f"{patrol}.arm-ace.capture")
     assert f"State: failed, ended {AT} by beads/amber\nReason: failed: silent\n" in seen.out
@@ -247,3 +252,40 @@ def test_a_gate_that_somebody_opened_is_said_to_be_open(terminal):
 
 def test_ids_of_what_runs_complete_too(terminal, patrol):
     assert terminal.run("completion", "words", "--", "mol", "show", patrol[:-2]).out == f"{patrol}\n"
+
+
+EVIL = "x\nRoot: sha256:0\u2028Root: sha256:1 \x1b[31m\u202e"
+
+
+def test_no_text_of_a_digest_log_or_record_begins_a_line_of_its_own_or_steers_the_terminal(terminal):
+    folder = terminal.cwd / ".beads" / "mmpm"
+    (folder / "mols").mkdir(parents=True)
+    (folder / "digests").mkdir()
+    formula = Provenance(EVIL, EVIL, EVIL)
+    texts = {"title": EVIL, "actor": EVIL, "bonded_by": EVIL, "summary": EVIL}
+    moments = {"bonded_at": AT, "completed_at": AT}
+    outcome = StepOutcome("arm", EVIL, "closed", EVIL, EVIL, AT, AT)
+    arm = ArmRecord("arm", formula, {EVIL: EVIL})
+    digest = Digest("d-mol-a", "mol", provenance=formula, variables={EVIL: EVIL}, **texts, **moments)
+    digest = replace(digest, arms=(arm,), outcomes=(outcome,))
+    digest = replace(digest, root=root_of(digest))
+    (folder / "digests" / "d-mol-a.json").write_bytes(digest.to_bytes())
+    step = Step("s", EVIL, description=EVIL, notes=EVIL, labels=(EVIL,))
+    bonded = Bonded("r-mol-a", "mol", formula, EVIL, EVIL, {EVIL: EVIL})
+    lines = [Line(AT, EVIL, "pour", (bonded, StepsAdded((step,))), "n")]
+    lines.append(Line(AT, EVIL, EVIL[:60], (Closed("s", EVIL), Closed("s", EVIL))))
+    (folder / "mols" / "r-mol-a.jsonl").write_bytes(b"".join(line.to_bytes() + b"\n" for line in lines))
+    record = {"id": "mol-x", "title": EVIL, "labels": ["template", EVIL], "issue_type": EVIL, "status": EVIL}
+    (terminal.cwd / ".beads" / "molecules.jsonl").write_text(json.dumps(record) + "\n")
+    for words in (
+        *(("mol", "show", one) for one in ("d-mol-a", "d-mol-a.arm", "r-mol-a", "r-mol-a.s", "mol-x")),
+        *(("mol", "verify", "d-mol-a", "--step", "arm"), ("mol", "records", "--steps"), ("mol", "list"), ("doctor",)),
+        ("mol", "show", "r-mol-a", "--verbose"),
+    ):
+        seen = terminal.run(*words)
+        assert seen.status in {0, 1}
+        found = seen.out.split("\n") + seen.err.split("\n")
+        assert [line for line in found if line.startswith("Root: ")] == [
+            line for line in found if line == f"Root: {digest.root}"
+        ]
+        assert not {"\x1b", "\u202e", "\u2028"} & set(seen.both), words

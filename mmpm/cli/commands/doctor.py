@@ -30,9 +30,12 @@ def doctor(*, fix: bool = False, session: Session) -> int:
         if one.state == "ok" and out.quiet:
             continue
         style = {"ok": "green", "warning": "yellow", "problem": "red"}[one.state]
-        out.result(Styled(out.mark(_MARKS[one.state], out.out), style), f" {one.check}: {one.sentence}")
-        if one.remedy:
-            out.result(f"    fix: {one.remedy}")
+        first, *more = one.sentence.splitlines() or [""]
+        out.line(Styled(out.mark(_MARKS[one.state], out.out), style), f" {one.check}: {first}")
+        for line in more:
+            out.line(f"    {line}")
+        for number, line in enumerate(one.remedy.splitlines()):
+            out.line(f"         {line}" if number else f"    fix: {line}")
     problems = sum(one.state == "problem" for one in findings)
     if any(one.is_fixable for one in findings) and not fix:
         out.say("`mmpm doctor --fix` mends part of this")

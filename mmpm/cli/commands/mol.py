@@ -21,7 +21,7 @@ def list_catalogue(session: Session, label: tuple[str, ...]) -> None:
     found = [entry for entry in catalogue.templates(label) if tier in {None, entry.layer}]
     out = session.output
     for entry in found:
-        out.result(*_line(entry))
+        out.line(*_line(entry))
     if not found:
         out.say("There are no molecules" + (f" with {' and '.join(label)}" if label else ""))
     out.document(

@@ -61,7 +61,7 @@ def records(
     out = session.output
     for number, record in enumerate(shown):
         if number:
-            out.result("")
+            out.line("")
         _print(out, record, with_steps=steps or out.verbose)
     count = len(found.records) + found.passed_over
     if not count and (registry or everywhere):
@@ -110,9 +110,9 @@ def route(
     out = session.output
     for number, one in enumerate(ranked, 1):
         who = Styled(printable(one.performer), "bold")
-        out.result(f"{number}. ", who, f" {one.score_text}", Styled(f"  {one.last}", "dim"))
+        out.line(f"{number}. ", who, f" {one.score_text}", Styled(f"  {one.last}", "dim"))
         for reason in one.reasons:
-            out.result(f"   {printable(str(reason), 2000)}")
+            out.line(f"   {printable(str(reason), 2000)}")
     if not ranked:
         out.say(f"Nobody has a record of {' or '.join(tags)} here")
     if others:
@@ -242,15 +242,15 @@ def _print(out: Output, record: ExecutionRecord, *, with_steps: bool) -> None:
         # The seed's lines alone are the result; what tells one record from the next is for the eye.
         out.say(Styled(_about(record), "dim"))
     for line in lines:
-        out.result(line)
+        out.line(line)
     if not with_steps:
         return
-    out.result(f"Molecule: {_about(record)}")
+    out.line(f"Molecule: {_about(record)}")
     if record.is_proved:
-        out.result(f"Root: {digest.root}")
-    out.result("Steps:")
+        out.line(f"Root: {digest.root}")
+    out.line("Steps:")
     for outcome in digest.outcomes:
-        out.result(*_outcome(out, outcome))
+        out.line(*_outcome(out, outcome))
 
 
 def _about(record: ExecutionRecord) -> str:

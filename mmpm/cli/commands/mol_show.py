@@ -22,6 +22,8 @@ from mmpm.ops.mol_state import Workspace
 from mmpm.project.mol_files import BUILT_IN
 
 LINE = 120
+# Before what somebody wrote into running work, so that no line of it passes for one of ours.
+INDENT = "  "
 _TEXTS = ("description", "design", "acceptance", "notes")
 
 
@@ -96,21 +98,21 @@ def _drawn(out: Output, seen: Seen, *, parallel: bool, most: int | None) -> None
         out.say(f"{seen.chart.id}: {circle}" if circle else "Who waits for whom is not known here")
         return
     if has_head:
-        out.result("")
+        out.line("")
     print_tree(out, (draw_waves if parallel else draw)(seen.chart, most))
 
 
 def _record(out: Output, shown: ShownMolecule) -> None:
     entry, record = shown.entry, shown.entry.record
-    out.result(Styled(record.id, "bold"), f" {one_line(record.title, LINE)}" if record.title != record.id else "")
+    out.line(Styled(record.id, "bold"), f" {one_line(record.title, LINE)}" if record.title != record.id else "")
     for line in _paragraph(record.description, whole=out.verbose):
-        out.result(line)
+        out.line(line)
     if record.labels:
-        out.result(f"Labels: {', '.join(record.labels)}")
+        out.line(f"Labels: {', '.join(record.labels)}")
     if record.status != "open":
-        out.result(f"Status: {record.status}")
+        out.line(f"Status: {record.status}")
     place = "" if entry.layer == BUILT_IN else f" ({entry.path}, line {entry.line})"
-    out.result(f"Layer: {origin(entry)}{place}")
+    out.line(f"Layer: {origin(entry)}{place}")
 
 
 def _rows_json(shown: ShownMolecule, chart: Chart) -> list[dict[str, object]]:
@@ -123,34 +125,34 @@ def _rows_json(shown: ShownMolecule, chart: Chart) -> list[dict[str, object]]:
 def _formula(out: Output, dish: Dish) -> None:
     proto = dish.proto
     version = f" {proto.version}" if proto.version else ""
-    out.result(Styled(proto.name, "bold"), version, f" {one_line(proto.title, LINE)}" if proto.title else "")
+    out.line(Styled(proto.name, "bold"), version, f" {one_line(proto.title, LINE)}" if proto.title else "")
     for line in _paragraph(proto.description, whole=out.verbose):
-        out.result(line)
+        out.line(line)
     if proto.variables:
         told = ", ".join(one.name + ("" if one.default is None else f"={one.default}") for one in proto.variables)
-        out.result(f"Variables: {one_line(told, 4 * LINE)}")
-    out.result(f"File: {dish.path}")
+        out.line(f"Variables: {one_line(told, 4 * LINE)}")
+    out.line(f"File: {dish.path}")
 
 
 def _molecule(out: Output, running: Running, chart: Chart) -> dict[str, object]:
     molecule = running.address.molecule
     counts = chart.counts()
     told = [f"{counts[one]} {words}" for one, words in _COUNTED.items() if one in counts]
-    out.result(Styled(molecule.id, "bold"), f" {one_line(molecule.title, LINE)}")
+    out.line(Styled(molecule.id, "bold"), f" {one_line(molecule.title, LINE)}")
     for line in _paragraph(molecule.description, whole=True) if out.verbose else ():
-        out.result(line)
-    out.result(f"State: {molecule.state} ({molecule.phase})")
-    out.result(f"Progress: {chart.ended}/{len(chart.nodes)}", Styled(f" {', '.join(told)}" if told else "", "dim"))
+        out.line(f"{INDENT}{line}".rstrip())
+    out.line(f"State: {molecule.state} ({molecule.phase})")
+    out.line(f"Progress: {chart.ended}/{len(chart.nodes)}", Styled(f" {', '.join(told)}" if told else "", "dim"))
     _origin(out, molecule.provenance, molecule.values)
-    out.result(f"Bonded: {molecule.bonded_at} by {molecule.bonded_by}")
+    out.line(f"Bonded: {molecule.bonded_at} by {molecule.bonded_by}")
     if molecule.ended_at:
-        out.result(f"Ended: {molecule.ended_at} by {molecule.ended_by}")
+        out.line(f"Ended: {molecule.ended_at} by {molecule.ended_by}")
     for one in molecule.connections:
         outcome = running.others.get(one.on)
         stands = "is not here" if outcome is None else "has ended" if outcome.is_over else "flows"
-        out.result(f"{_CONNECTED[one.connection]}: {one.on} (it {stands})")
+        out.line(f"{_CONNECTED[one.connection]}: {one.on} (it {stands})")
     if molecule.root:
-        out.result(f"Digest: {molecule.root}")
+        out.line(f"Digest: {molecule.root}")
     for problem in molecule.problems:
         out.warn(f"{molecule.id}: {problem}")
     return {
@@ -183,26 +185,26 @@ def _step(out: Output, running: Running) -> dict[str, object]:
     record = molecule.steps[address.step]
     holds = why_blocked(molecule, address.step, running.now, running.others) if is_live(molecule.state) else ()
     holds = tuple(hold for hold in holds if hold.kind != "state")
-    out.result(Styled(address.id, "bold"), f" {one_line(record.step.title, LINE)}")
-    out.result(f"State: {running.standing}", *_when(record.started_at, record.started_by, "started"))
+    out.line(Styled(address.id, "bold"), f" {one_line(record.step.title, LINE)}")
+    out.line(f"State: {running.standing}", *_when(record.started_at, record.started_by, "started"))
     if record.closed_at:
-        out.result("Ended", *_when(record.closed_at, record.closed_by, ":"))
+        out.line("Ended", *_when(record.closed_at, record.closed_by, ":"))
     if record.reason:
-        out.result(f"Reason: {one_line(record.reason, 4 * LINE)}")
+        out.line(f"Reason: {one_line(record.reason, 4 * LINE)}")
     for hold in holds:
-        out.result(f"Waits: {hold}")
+        out.line(f"Waits: {hold}")
     if record.step.labels:
-        out.result(f"Labels: {', '.join(record.step.labels)}")
+        out.line(f"Labels: {', '.join(record.step.labels)}")
     if address.step in molecule.arms:
         arm = molecule.arms[address.step]
-        out.result(f"Arm: bonded {arm.at} by {arm.actor}")
+        out.line(f"Arm: bonded {arm.at} by {arm.actor}")
         _origin(out, arm.provenance, arm.values)
     for key in _TEXTS:
         text = getattr(record.step, key)
         if text.strip():
-            out.result("" if key == "description" else f"{key.capitalize()}:")
+            out.line("" if key == "description" else f"{key.capitalize()}:")
             for line in text.strip("\n").splitlines():
-                out.result(line)
+                out.line(f"{INDENT}{line}".rstrip())
     if running.has_digest:
         out.say(Styled(f"`mmpm mol verify {molecule.id} --step {address.step} --proof` proves this outcome", "dim"))
     for problem in molecule.problems:
@@ -224,34 +226,34 @@ def _digest(out: Output, outcomes: Outcomes) -> dict[str, object]:
     digest = outcomes.digest
     if outcomes.step:
         outcome = next(one for one in digest.outcomes if one.step == outcomes.step)
-        out.result(Styled(f"{digest.id}.{outcome.step}", "bold"), f" {one_line(outcome.title, LINE)}")
-        out.result(f"State: {outcomes.standing}", *_when(outcome.closed_at, outcome.actor, "ended"))
+        out.line(Styled(f"{digest.id}.{outcome.step}", "bold"), f" {one_line(outcome.title, LINE)}")
+        out.line(f"State: {outcomes.standing}", *_when(outcome.closed_at, outcome.actor, "ended"))
         if outcome.reason:
-            out.result(f"Reason: {one_line(outcome.reason, 4 * LINE)}")
+            out.line(f"Reason: {one_line(outcome.reason, 4 * LINE)}")
         out.say(Styled(f"`mmpm mol verify {digest.id} --step {outcome.step} --proof` proves this outcome", "dim"))
         keys = ("step", "title", "state", "reason", "actor", "started_at", "closed_at")
         return {"molecule": digest.id, "root": digest.root, **{key: getattr(outcome, key) or None for key in keys}}
-    out.result(Styled(digest.id, "bold"), f" {one_line(digest.title, LINE)}")
+    out.line(Styled(digest.id, "bold"), f" {one_line(digest.title, LINE)}")
     for line in digest.lines():
-        out.result(line)
-    out.result(f"Bonded: {digest.bonded_at} by {digest.bonded_by}")
+        out.line(line)
+    out.line(f"Bonded: {digest.bonded_at} by {digest.bonded_by}")
     if digest.variables:
-        out.result(f"Variables: {_values(digest.variables)}")
-    out.result(f"Digest: {digest.root}")
+        out.line(f"Variables: {_values(digest.variables)}")
+    out.line(f"Digest: {digest.root}")
     lines = digest.summary.strip("\n").splitlines()
     for line in lines if out.verbose else lines[:20]:
-        out.result(line)
+        out.line(f"{INDENT}{line}".rstrip())
     if len(lines) > 20 and not out.verbose:
-        out.result(Styled(f"({len(lines) - 20} more lines)", "dim"))
+        out.line(Styled(f"({len(lines) - 20} more lines)", "dim"))
     return {"digest": digest.to_dict(), "state": "squashed"}
 
 
 def _origin(out: Output, provenance: Provenance, values: Mapping[str, str]) -> None:
     version = f"@{provenance.version}" if provenance.version else ""
     checksum = f" ({provenance.checksum})" if provenance.checksum else ""
-    out.result(f"Formula: {provenance.name}{version}", Styled(checksum, "dim"))
+    out.line(f"Formula: {provenance.name}{version}", Styled(checksum, "dim"))
     if values:
-        out.result(f"Variables: {_values(values)}")
+        out.line(f"Variables: {_values(values)}")
 
 
 def _provenance_json(provenance: Provenance, values: Mapping[str, str]) -> dict[str, object]:

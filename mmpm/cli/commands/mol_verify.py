@@ -90,16 +90,16 @@ def _print(out: Output, found: Verified, *, is_given: bool) -> None:
     digest = found.digest
     mark = Styled(out.mark("done", out.out), "green")
     if digest is None:
-        out.result(mark, f" The proof holds: {found.step}")
+        out.line(mark, f" The proof holds: {found.step}")
     else:
-        out.result(mark, f" The digest of {digest.id} holds")
+        out.line(mark, f" The digest of {digest.id} holds")
         for line in digest.lines()[:3]:
-            out.result(line)
-    out.result(f"Root: {found.root}")
+            out.line(line)
+    out.line(f"Root: {found.root}")
     if digest is not None:
-        out.result(f"Log: {_LOG.get(found.log, f'not compared: {found.log}')}")
+        out.line(f"Log: {_LOG.get(found.log, f'not compared: {found.log}')}")
     for key, value in sorted((found.outcome or {}).items(), key=lambda item: _ORDER.get(item[0], len(_ORDER))):
-        out.result(f"{printable(key).replace('_', ' ').capitalize()}: {' '.join(value.split())}")
+        out.line(f"{printable(key).replace('_', ' ').capitalize()}: {' '.join(value.split())}")
     if digest is not None and not is_given and found.log != AGREES:
         out.say("Nothing but the file itself vouches for its root: compare it with one that you know, by --root")
 
