@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError, ProtoNotFoundError, UsageError
 from mmpm.molecule.arranging import left_out_by
-from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id, parse_line
+from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id
 from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
 from mmpm.molecule.variables import names_in
 from mmpm.ops.mol_cook import cook_formula
-from mmpm.ops.mol_state import Address, accepted
+from mmpm.ops.mol_state import Address, accepted, written
 from mmpm.plan import AppendLine, Plan
 
 if TYPE_CHECKING:
@@ -355,12 +355,6 @@ def _count(change: Change) -> int:
 
 
 def _plan(workspace: Workspace, change: Change, phase: str, sentence: str, *, creates: bool = False) -> Plan:
-    try:
-        data = change.line.to_bytes()
-        parse_line(data)  # what nobody could read again is not written: a text that its values made too long
-    except ValueError as error:
-        raise MoleculeRefusedError(
-            f"{change.id} cannot be written: {error}", "shorten its texts, or the values"
-        ) from None
+    data = written(change.line, change.id, "shorten its texts, or the values")  # which its values may have made long
     action = AppendLine(workspace.places.root, change.id, phase, data, creates, sentence)
     return Plan((action,))

@@ -23,12 +23,11 @@ from mmpm.errors import (
 from mmpm.molecule import lifecycle
 from mmpm.molecule.compacting import Compacted, compacted
 from mmpm.molecule.digest import Digest
-from mmpm.molecule.events import Burned, Line, parse_line
+from mmpm.molecule.events import Burned, Line
 from mmpm.molecule.readiness import TIMER, View, seconds_of
 from mmpm.molecule.state import fold
-from mmpm.molecule.steps import MAX_TEXT
 from mmpm.molecule.transitions import is_live, is_over
-from mmpm.ops.mol_state import accepted
+from mmpm.ops.mol_state import accepted, check_text, written
 from mmpm.plan import BurnMolecule, CompactLog, CompleteEnding, Plan, RemoveLeftovers, SquashMolecule
 from mmpm.project.files import read_project
 from mmpm.project.mol_lines import MAX_LOG_BYTES, open_log
@@ -112,7 +111,9 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
         MoleculeNotHereError, MoleculeLogError: there is none of that id, or it cannot be read.
         MoleculeRefusedError: it has ended, `operand` is a step, or its digest would be too long to be read again.
         DocumentUnreadableError: the project's lock cannot be read.
+        UsageError: the summary cannot be kept.
     """
+    check_text("--summary", summary)
     molecule = _whole(workspace, operand)
     change = accepted(lifecycle.squash(molecule, summary, lock_entry(workspace, molecule), stamp))
     assert change.digest is not None, "a squash brings its digest"
@@ -170,7 +171,9 @@ def plan_burn(workspace: Workspace, operands: Sequence[str], reason: str, stamp:
     Raises:
         MoleculeNotHereError, MoleculeLogError: there is none of an id, or it cannot be read; none is burned then.
         MoleculeRefusedError: one has ended, or an operand is a step.
+        UsageError: the reason cannot be kept.
     """
+    check_text("--reason", reason)
     molecules = [_whole(workspace, operand) for operand in dict.fromkeys(operands)]
     told = {one.id for one in molecules if one.phase == "mol" or reason or one.connections}
     told |= _stood_with(workspace, {one.id for one in molecules} - told)
@@ -346,11 +349,7 @@ def _whole(workspace: Workspace, operand: str) -> Molecule:
 
 def _burn(workspace: Workspace, molecule: Molecule, reason: str, stamp: Stamp, *, audits: bool = True) -> BurnMolecule:
     change = accepted(lifecycle.burn(molecule, reason, stamp))
-    data = change.line.to_bytes()
-    try:
-        parse_line(data)
-    except ValueError as error:
-        raise MoleculeRefusedError(f"the reason cannot be kept: {error}", f"at most {MAX_TEXT} characters") from error
+    data = written(change.line, "this", "give a shorter reason")
     return BurnMolecule(workspace.places.root, molecule.id, molecule.phase, data, audits)
 
 

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import MoleculeRefusedError, UsageError, quoted
 from mmpm.molecule import lifecycle
-from mmpm.molecule.events import ArmAdded, Closed, Event, Line, Skipped, parse_line
+from mmpm.molecule.events import ArmAdded, Closed, Event, Line, Skipped
 from mmpm.molecule.lifecycle import Refusal
 from mmpm.molecule.readiness import ReadyStep, outcome_of, ready
 from mmpm.molecule.state import Molecule, apply, is_failure
-from mmpm.molecule.steps import MAX_TEXT
 from mmpm.molecule.transitions import is_live, is_over
 from mmpm.molecule.wrapping import one_line
-from mmpm.ops.mol_state import accepted
+from mmpm.ops.mol_state import accepted, check_text, written
 from mmpm.plan import AppendLine, Plan
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def open_gate(workspace: Workspace, operands: Iterable[str], reason: str, actor:
         MoleculeNotHereError: there is no such step.
         MoleculeRefusedError: it has no gate that is closed.
     """
-    _check_reason(reason)
+    check_text("--reason", reason)
     run = _Run(workspace, "open-gate", workspace.stamp(actor))
     for address in _steps(workspace, operands):
         run.take(address, lambda now, step, _: lifecycle.open_gate(now, step, reason, run.stamp))
@@ -130,7 +129,7 @@ def close(
         UsageError: an output, and several operands; or the reason cannot be kept.
         MmpmError: whatever `proto_of` raises; VariablesRefusedError of an item's values.
     """
-    _check_reason(reason)
+    check_text("--reason", reason)
     run = _Run(workspace, "close", workspace.stamp(actor))
     addresses = _steps(workspace, operands)
     if output is not None and len(addresses) > 1:
@@ -177,20 +176,6 @@ def _completion(molecule: Molecule, step: str) -> Completion | None:
     except ValueError as error:
         # Its author's mistake must not keep the step from ending: it is said, and nothing is bonded.
         return Completion("", "", {}, is_sequential=False, unknown=(str(error),))
-
-
-def _check_reason(reason: str) -> None:
-    """Refuse what could not be written, or not be read again.
-
-    Raises:
-        UsageError: it is too long, or was no UTF-8 when it was typed.
-    """
-    if len(reason) > MAX_TEXT:
-        raise UsageError(f"--reason: it has {len(reason)} characters, and {MAX_TEXT} are the most")
-    try:
-        reason.encode()
-    except UnicodeEncodeError:
-        raise UsageError("--reason: it is not UTF-8") from None
 
 
 def _steps(workspace: Workspace, operands: Iterable[str]) -> tuple[Address, ...]:
@@ -304,11 +289,7 @@ class _Run:
             words += f", bond {_named(molecule, ran.bonded)}"
         if ran.followed:
             words += f"; with it ends {_named(molecule, tuple(one.step for one in ran.followed))}"
-        try:
-            data = line.to_bytes()
-            parse_line(data)  # whatever is written has to be read again
-        except ValueError as error:
-            raise MoleculeRefusedError(f"this cannot be kept: {error}", "name fewer steps at once") from None
+        data = written(line, "this", "name fewer steps at once")
         return AppendLine(self._workspace.places.root, molecule.id, molecule.phase, data, creates=False, sentence=words)
 
     def _woken(self) -> tuple[tuple[Molecule, tuple[ReadyStep, ...]], ...]:

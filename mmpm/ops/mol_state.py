@@ -17,9 +17,10 @@ from mmpm.errors import MmpmError, MoleculeLogError, MoleculeNotHereError, Molec
 from mmpm.execute import locking
 from mmpm.execute.molecules import complete
 from mmpm.model.spelling import closest
-from mmpm.molecule.events import MAX_ACTOR, is_molecule_id
+from mmpm.molecule.events import MAX_ACTOR, is_molecule_id, parse_line
 from mmpm.molecule.lifecycle import Refusal, Stamp
 from mmpm.molecule.readiness import Outcome, outcome_of
+from mmpm.molecule.steps import MAX_TEXT
 from mmpm.plan import PutObject
 from mmpm.project.files import content_id, real_path
 from mmpm.project.mol_lines import open_log
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.molecule.digest import Digest
+    from mmpm.molecule.events import Line
     from mmpm.molecule.lifecycle import Answer, Change
     from mmpm.molecule.proto import Proto
     from mmpm.molecule.state import Molecule
@@ -253,6 +255,39 @@ def accepted(answer: Answer) -> Change:
     if isinstance(answer, Refusal):
         raise MoleculeRefusedError(answer.reason, answer.remedy)
     return answer
+
+
+def check_text(option: str, text: str) -> None:
+    """Refuse what somebody typed and could not be written, or not be read again.
+
+    Raises:
+        UsageError: it is too long, or was no UTF-8.
+    """
+    if len(text) > MAX_TEXT:
+        raise UsageError(f"{option}: it has {len(text)} characters, and {MAX_TEXT} are the most")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{option}: it is not UTF-8") from None
+
+
+def written(line: Line, what: str, remedy: str) -> bytes:
+    """Give the text of a line, without its line feed: what nobody could read again is not written.
+
+    Args:
+        line: the operation.
+        what: what could not be written, as in "WHAT cannot be written: ..".
+        remedy: what to do then.
+
+    Raises:
+        MoleculeRefusedError: it is too long, or a text in it is.
+    """
+    try:
+        data = line.to_bytes()
+        parse_line(data)
+    except ValueError as error:
+        raise MoleculeRefusedError(f"{what} cannot be written: {error}", remedy) from None
+    return data
 
 
 def _user_at_host() -> str:

@@ -299,3 +299,16 @@ def test_of_many_routine_wisps_those_that_others_stand_with_are_audited(root):
         root.done("mol", "bond", wisp, root.make("wisp", "mol-job"), "--type", "sequential")
     root.done("mol", "burn", *wisps, "--force")
     assert root.burned() == wisps[1:3]
+
+
+@pytest.mark.parametrize(
+    ("words", "option"), [(("burn", "--reason"), "--reason"), (("squash", "--summary"), "--summary")]
+)
+@pytest.mark.parametrize(("text", "why"), [("a\udcff", "not UTF-8"), ("x" * (MAX_TEXT + 1), "are the most")])
+def test_a_text_that_cannot_be_kept_is_refused_and_nothing_ends(root, words, option, text, why):
+    made = root.make("pour", "mol-job")
+    result = root.run("mol", words[0], made, "--force", words[1], text)
+    assert f"{option}: it " in result.both
+    assert why in result.both
+    assert "Traceback" not in result.both
+    assert root.run("mol", "close", f"{made}.1").status == 0
