@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import PayloadRefusedError, quoted
-from mmpm.model.canonical import parse_json
 from mmpm.model.checksums import Checksum
 from mmpm.model.findings import Finding
 from mmpm.model.formula import parse_formula
@@ -278,22 +277,26 @@ def _read_plain_file(top: str, relative: str, path: str, limits: Limits) -> tupl
 
 
 def _fragment(data: bytes, filename: str, name: FormulaName | None, version: Version | None) -> Collected:
-    """Read a molecules fragment: JSON lines, each an object with an id."""
+    """Read a molecules fragment: JSON lines, each a record that a catalogue reads, no id twice."""
+    from mmpm.molecule.records import Record
+
     name = name or _name_of_file(filename, FRAGMENT_SUFFIX)
     if version is None:
         raise PayloadRefusedError(filename, "a molecules fragment states no version", "give it with --version 1.0.0")
-    records = 0
+    lines: dict[str, int] = {}
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            record = parse_json(line, f"line {number}")
+            # As a catalogue will read it: what it would leave out is nobody's to install.
+            record = Record.parse(line.strip())
         except ValueError as error:
-            raise PayloadRefusedError(filename, str(error), "correct that line") from None
-        if not isinstance(record, dict) or not isinstance(record.get("id"), str) or not record["id"]:
-            raise PayloadRefusedError(filename, f"line {number} is not a record with an id", "correct that line")
-        records += 1
-    if not records:
+            raise PayloadRefusedError(filename, f"line {number}: {error}", "correct that line") from None
+        before = lines.setdefault(record.id, number)
+        if before != number:
+            reason = f"line {number} has the id {quoted(record.id)} of line {before}, and a catalogue takes one of them"
+            raise PayloadRefusedError(filename, reason, "take one of these lines out")
+    if not lines:
         raise PayloadRefusedError(filename, "the fragment has no records", "write one record a line")
     files = (ArchiveFile(f"{name.unscoped}{FRAGMENT_SUFFIX}", executable=False, data=data),)
     return _collected(name, version, "molecules", files, None)

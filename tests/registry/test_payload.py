@@ -230,9 +230,11 @@ def test_a_molecules_fragment_is_a_release_of_its_lines(tmp_path):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b'{"id":"a"}\n{"id":\n', "line 2 is not JSON"), (b'{"id":"a"}\n[]\n', "line 2 is not a record"),
-        (b'{"id":""}', "line 1 is not a record"), (b"\n\n", "no records"), (b'{"id":"a","id":"b"}', "line 1 has a key twice"),
-        (b'{"id":"\xff"}', "line 1 is not UTF-8"),
+        (b'{"id":"a"}\n{"id":\n', "line 2: it is not JSON"), (b'{"id":"a"}\n[]\n', "line 2: it is not a JSON object"),
+        (b'{"id":""}', "line 1: it has no 'id'"), (b"\n\n", "no records"),
+        (b'{"id":"a","id":"b"}', "line 1: it has a key twice"), (b'{"id":"\xff"}', "line 1: it is not UTF-8"),
+        (b'{"id":"a b"}', "line 1: the id 'a b' is not"), (b'{"id":"a","labels":1}', "line 1: 'labels' is not a list"),
+        (b'{"id":"a"}\n\n{"id":"a"}', "line 3 has the id 'a' of line 1"),
     ],
 )  # fmt: skip
 def test_a_bad_line_of_a_fragment_is_named(data, reason):
