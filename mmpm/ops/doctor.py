@@ -17,6 +17,7 @@ from mmpm.ops.mol_catalogue import read_catalogue
 from mmpm.ops.mol_check import check_formula
 from mmpm.ops.mol_cook import chosen_folder
 from mmpm.ops.mol_state import Workspace
+from mmpm.ops.mol_verify import against_log
 from mmpm.ops.registries import list_registries
 from mmpm.ops.store import plan_repair, verify_objects
 from mmpm.ops.sync import SyncRequest, plan_sync
@@ -196,17 +197,42 @@ def _molecules(context: Context, cwd: str) -> Iterator[Finding]:
         for problem in problems[:3]:
             remedy = "nothing has to be done: the rest counts; `mmpm mol gc` drops what has no effect"
             yield Finding("molecules", "warning", f"{molecule_id}: {problem}", remedy)
-    digests = 0
-    for name in _names(workspace.places.digests):
-        if name.endswith(".json"):
-            try:
-                digests += workspace.digest(name.removesuffix(".json")) is not None
-            except MmpmError as error:
-                yield refusal("molecules", error)
+    digests, not_sound = _digests(workspace)
+    yield from not_sound
     ignored = os.path.join(workspace.places.wisps, ".gitignore")
     if os.path.isdir(workspace.places.wisps) and not os.path.isfile(ignored):
         yield Finding("molecules", "warning", f"git is not told to ignore wisps: there is no {ignored}", "bond a wisp")
     yield Finding("molecules", "ok", f"{good} of {len(ids)} logs of molecules and {digests} digests are sound")
+
+
+def _digests(workspace: Workspace) -> tuple[int, list[Finding]]:
+    """Give how many digests are sound, and what is wrong with others: each is held against the log that is here."""
+    sound = 0
+    found = []
+    held = [name.removesuffix(".json") for name in _names(workspace.places.digests) if name.endswith(".json")]
+    for molecule_id in sorted({*workspace.ids(), *held}):
+        try:
+            digest = workspace.digest(molecule_id)
+        except MmpmError as error:
+            found.append(refusal("molecules", error))
+            continue
+        try:
+            molecule = workspace.molecule(molecule_id)
+        except MmpmError:
+            molecule = None  # named where the logs are
+        if digest is None:
+            if molecule is not None and molecule.root:
+                told = f"{molecule_id} was squashed into {molecule.root}, and that digest is not here"
+                remedy = f"restore {workspace.places.digest(molecule_id)}, from version control for one"
+                found.append(Finding("molecules", "warning", told, remedy))
+            continue
+        reasons = against_log(digest, molecule) if molecule is not None else []
+        sound += not reasons
+        if reasons:
+            path = workspace.places.digest(molecule_id)
+            remedy = f"`mmpm mol verify {molecule_id}` says all; restore digest and log, from version control for one"
+            found.append(Finding("molecules", "problem", f"{path} does not hold: {'; '.join(reasons)}", remedy))
+    return sound, found
 
 
 CHECKS: Final[dict[str, Callable[[Context, str], Iterator[Finding]]]] = {

@@ -10,6 +10,7 @@ from mmpm.molecule.beads import jsonl, of_digest, of_molecule, of_proto_issues
 from mmpm.molecule.events import is_molecule_id
 from mmpm.molecule.transitions import is_live
 from mmpm.ops.mol_cook import cook_formula
+from mmpm.ops.mol_verify import against_log
 from mmpm.plan import Plan, WriteFiles
 
 if TYPE_CHECKING:
@@ -66,7 +67,13 @@ def export_beads(workspace: Workspace, context: Context, cwd: str, operand: str)
     digest = workspace.digest(operand) if is_molecule_id(operand) else None
     # Of a squashed wisp the digest is all there is, also where a log still waits to be removed.
     if found is not None and not (digest is not None and found.molecule.phase == "wisp"):
-        return Exported("molecule", operand, of_molecule(found.molecule, digest), found.molecule.problems)
+        notes = found.molecule.problems
+        if digest is not None and against_log(digest, found.molecule):
+            notes += (
+                f"{operand}: its digest is left out, for its log tells otherwise: see `mmpm mol verify {operand}`",
+            )
+            digest = None
+        return Exported("molecule", operand, of_molecule(found.molecule, digest), notes)
     if digest is not None:
         return Exported("digest", operand, (of_digest(digest),))
     dish = cook_formula(context, cwd, operand)

@@ -17,6 +17,7 @@ from mmpm.molecule.charting import of_catalogue, of_digest, of_molecule, of_prot
 from mmpm.molecule.events import is_molecule_id
 from mmpm.ops.mol_catalogue import ShownMolecule, show_molecule
 from mmpm.ops.mol_cook import Dish, cook_formula
+from mmpm.ops.mol_verify import against_log
 from mmpm.plan import Plan, WriteFiles
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Running:
     Attributes:
         others: how the molecules stand that it is connected to.
         standing: of the step, as `STANDINGS` names it; empty for a molecule.
-        has_digest: whether it was squashed.
+        has_digest: whether its digest is here.
+        doubts: what the digest says otherwise than the log that is shown, a sentence each.
     """
 
     address: Address
@@ -45,6 +47,7 @@ class Running:
     others: Mapping[str, Outcome]
     standing: str
     has_digest: bool
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,9 @@ def _at_work(operand: str, workspace: Workspace) -> Seen | None:
     others = workspace.others(address.molecule)
     chart = of_molecule(address.molecule, now, others)
     standing = next((STANDINGS[node.standing] for node in chart.nodes if node.id == address.step), "")
-    running = Running(address, now, others, standing, workspace.digest(molecule_id) is not None)
+    digest = workspace.digest(molecule_id)
+    doubts = () if digest is None else tuple(against_log(digest, address.molecule))
+    running = Running(address, now, others, standing, digest is not None, doubts)
     return Seen(running, chart.below(address.step, address.id) if address.step else chart)
 
 

@@ -183,13 +183,20 @@ def _check_digest(digest: Digest, what: str, places: MolPlaces, root: str) -> st
         except MoleculeLogError as error:
             log = error.fact
     if molecule is not None:
-        reasons += _against_log(digest, molecule, holds=holds)
+        reasons += against_log(digest, molecule, holds=holds)
     if reasons:
         raise DigestUntrustedError(what, reasons)
     return log or (NO_LOG if molecule is None else AGREES)
 
 
-def _against_log(digest: Digest, molecule: Molecule, *, holds: bool) -> list[str]:
+def against_log(digest: Digest, molecule: Molecule, *, holds: bool = True) -> list[str]:
+    """Give what a molecule's log tells otherwise than its digest, a sentence each.
+
+    Args:
+        digest: of the molecule.
+        molecule: as its log has it.
+        holds: whether the digest says what its own root says.
+    """
     reasons = []
     if molecule.root and molecule.root != digest.root:
         reasons.append(f"the log of {digest.id} was squashed into {printable(molecule.root, 80)}")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
+
+from mmpm.molecule.digest import Digest, root_of
 
 LOG = '{"actor":"a","at":"2026-01-10T15:30:00Z","events":[{"id":"x-mol-a","kind":"bonded","phase":"mol","provenance":{"name":"p"},"title":"P"}],"format":1,"nonce":"n","operation":"pour"}\n'
 
@@ -103,3 +106,39 @@ def test_it_prints_a_line_for_each_with_its_remedy(terminal):
     assert seen.status == 0
     assert "registries: no registry is configured\n    fix: `mmpm registry add" in seen.out
     assert "store: 0 objects are whole" in seen.out
+
+
+def squashed(terminal):
+    (terminal.cwd / ".beads").mkdir(exist_ok=True)
+    made = terminal.run("mol", "pour", "mol-security-scan", "--var", "polecat_name=a", "--var", "captured_output=b").out
+    molecule = made.split()[0]
+    assert terminal.run("mol", "squash", molecule, "--summary", "s").status == 0
+    return molecule, terminal.cwd / ".beads" / "mmpm" / "digests" / f"{molecule}.json"
+
+
+def test_a_digest_that_was_made_anew_is_held_against_its_log(terminal):
+    molecule, path = squashed(terminal)
+    assert not [one for one in examined(terminal) if one["check"] == "molecules" and one["state"] != "ok"]
+    digest = replace(Digest.parse(path.read_bytes()), actor="somebody else")
+    path.write_bytes(replace(digest, root=root_of(digest)).to_bytes())
+    told = wrong(examined(terminal, status=1))["molecules", "problem"]
+    assert f"{molecule}.json does not hold: the log of {molecule} was squashed into sha256:" in told
+    seen = terminal.run("mol", "show", molecule)
+    assert f"{molecule} and its digest tell differently: `mmpm mol verify {molecule}` says what" in seen.err
+    exported = terminal.run("mol", "export", molecule)
+    assert "its digest is left out" in exported.err
+    assert f"{molecule}-digest" not in exported.out
+
+
+def test_a_log_that_was_changed_after_its_squash_is_a_problem(terminal):
+    molecule, _ = squashed(terminal)
+    log = terminal.cwd / ".beads" / "mmpm" / "mols" / f"{molecule}.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"Security scan", b"Security skan"))
+    assert "tells otherwise of: title" in wrong(examined(terminal, status=1))["molecules", "problem"]
+
+
+def test_a_digest_that_is_gone_is_missed(terminal):
+    molecule, path = squashed(terminal)
+    path.unlink()
+    assert "that digest is not here" in wrong(examined(terminal))["molecules", "warning"]
+    assert "(it is not here)" in terminal.run("mol", "show", molecule).out

@@ -213,3 +213,25 @@ def test_a_proof_is_verified_where_nothing_is_and_nothing_can_be_written(termina
     terminal.environ["HOME"] = "/proc/nowhere"
     seen = terminal.run("mol", "verify", "p.json", "--step", "security", "--root", digest.root)
     assert (seen.status, seen.err) == (0, "")
+
+
+@pytest.mark.parametrize("option", ["--step", "--root", "--output"])
+def test_an_empty_operand_of_verify_is_refused_for_nothing_would_be_checked(terminal, town, option):
+    assert town
+    seen = terminal.run("mol", "verify", "x-mol-a", option, "")
+    assert seen.status == 2
+    assert "it is empty" in seen.err
+
+
+@pytest.mark.parametrize("option", ["--actor", "--formula", "--since"])
+def test_an_empty_filter_is_refused_for_everybody_would_be_taken_for_one(terminal, town, option):
+    assert town
+    seen = terminal.run("mol", "records", option, "")
+    assert seen.status == 2
+    assert "it is empty" in seen.err
+
+
+def test_what_is_no_capability_is_refused_where_it_filters_as_where_it_ranks(terminal, town):
+    assert town
+    assert terminal.run("mol", "records", "--capability", "Go Lang").status == 2
+    assert terminal.run("mol", "route", "--capabilities", "Go Lang").status == 2

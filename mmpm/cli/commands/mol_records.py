@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError, printable
+from mmpm.model.capabilities import check_tag
 from mmpm.model.ranges import ANY
 from mmpm.molecule.digest import StepOutcome
 from mmpm.molecule.routing import Ranked
@@ -52,6 +53,10 @@ def records(
         everywhere: Also what was posted to any registry of yours.
         session: This run.
     """
+    # An empty one is a variable that nobody set: everybody's records would be taken for those of one.
+    for option, value in (("--actor", actor), ("--formula", formula), ("--since", since)):
+        if value == "":
+            raise UsageError(f"{option}: it is empty", f"name what is meant, or leave {option} out")
     wanted = _filter(session, actor, formula, capability, since, failed=failed)
     if limit is not None and limit < 1:
         raise UsageError("--limit: at least one record has to be asked for", "write a whole number, as in --limit 10")
@@ -188,7 +193,11 @@ def _filter(
         moment = parse_since(since, session.now) if since else ""
     except ValueError as error:
         raise UsageError(f"--since: {error}", "write --since 2026-01-10, or --since 7d") from None
-    return Filter(actor or "", name, wanted, capability, moment, failed)
+    try:
+        tags = tuple(map(check_tag, capability))
+    except ValueError as error:
+        raise UsageError(f"--capability: {error}", "write --capability security --capability go") from None
+    return Filter(actor or "", name, wanted, tags, moment, failed)
 
 
 def _read(

@@ -152,9 +152,8 @@ def _molecule(out: Output, running: Running, chart: Chart) -> dict[str, object]:
         stands = "is not here" if outcome is None else "has ended" if outcome.is_over else "flows"
         out.line(f"{_CONNECTED[one.connection]}: {one.on} (it {stands})")
     if molecule.root:
-        out.line(f"Digest: {molecule.root}")
-    for problem in molecule.problems:
-        out.warn(f"{molecule.id}: {problem}")
+        out.line(f"Digest: {molecule.root}", "" if running.has_digest else " (it is not here)")
+    _faults(out, running)
     return {
         "title": molecule.title,
         "description": molecule.description,
@@ -169,6 +168,15 @@ def _molecule(out: Output, running: Running, chart: Chart) -> dict[str, object]:
         "root": molecule.root or None,
         "problems": list(molecule.problems),
     }
+
+
+def _faults(out: Output, running: Running) -> None:
+    """Warn of what was left out of the log that is shown, and of what its digest says otherwise."""
+    molecule = running.address.molecule
+    for problem in molecule.problems:
+        out.warn(f"{molecule.id}: {problem}")
+    if running.doubts:
+        out.warn(f"{molecule.id} and its digest tell differently: `mmpm mol verify {molecule.id}` says what")
 
 
 _CONNECTED: Mapping[str, str] = {"sequential": "After", "parallel": "Beside", "conditional": "If this fails"}
@@ -205,10 +213,9 @@ def _step(out: Output, running: Running) -> dict[str, object]:
             out.line("" if key == "description" else f"{key.capitalize()}:")
             for line in text.strip("\n").splitlines():
                 out.line(f"{INDENT}{line}".rstrip())
-    if running.has_digest:
+    if running.has_digest and not running.doubts:
         out.say(Styled(f"`mmpm mol verify {molecule.id} --step {address.step} --proof` proves this outcome", "dim"))
-    for problem in molecule.problems:
-        out.warn(f"{molecule.id}: {problem}")
+    _faults(out, running)
     return {
         "molecule": molecule.id,
         "step": record.step.to_dict(),

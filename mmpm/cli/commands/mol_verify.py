@@ -43,6 +43,10 @@ def verify(
         root: The root that it has to hold under, as you know it from elsewhere.
         session: This run.
     """
+    # An empty one is a variable that nobody set: what was to be checked would pass unchecked.
+    for name, value in (("--step", step), ("--root", root), ("-o", output)):
+        if value == "":
+            raise UsageError(f"{name}: it is empty", f"name what is meant, or leave {name} out")
     if proof and not step:
         raise UsageError("--proof: of which step?", f"write `mmpm mol verify {digest} --step STEP --proof`")
     if output and not proof:
