@@ -7,6 +7,7 @@ formulas alone: a lock gives the same catalogue everywhere.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,7 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     for one in (list_path, path):
         real_path(context.project, one)
     before = _put_before(list_path, list_data)
-    data = read_optional(path)
-    check_catalogue_text(path, data)
+    data = read_catalogue_text(path)
     kitchen = _LockKitchen(context, lock, sources)
     lines, owner, notes = _lines(kitchen, wanted)
     merged = merge(data or b"", {key: line for one in before.values() for key, line in one.items()}, lines)
@@ -153,14 +153,21 @@ def _put_before(path: str, data: bytes | None) -> dict[str, dict[str, str]]:
         raise DocumentUnreadableError(path, str(error), remedy) from error
 
 
-def check_catalogue_text(path: str, data: bytes | None) -> None:
-    """Hold the text of a catalogue that will be written anew to what a text may be.
+def read_catalogue_text(path: str) -> bytes | None:
+    """Read a catalogue that will be written anew, held to what a text may be; None where there is none.
 
     Raises:
-        DocumentUnreadableError: it is too large, or no UTF-8.
+        DocumentUnreadableError: it is no plain file, too large, or no UTF-8.
+        OSError: it cannot be read.
     """
+    try:
+        data = read_optional(path)
+    except OSError as error:
+        if error.errno not in (errno.EISDIR, errno.EINVAL, errno.ENXIO):
+            raise
+        raise DocumentUnreadableError(path, "it is no plain file", "move it away") from None
     if data is None:
-        return
+        return None
     if len(data) > MAX_BYTES:
         raise DocumentUnreadableError(path, f"it has more than {MAX_BYTES} bytes", "split it among the tiers")
     try:
@@ -168,6 +175,7 @@ def check_catalogue_text(path: str, data: bytes | None) -> None:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DocumentUnreadableError(path, "it is not UTF-8", "correct that line", line) from error
+    return data
 
 
 class _LockKitchen:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import MoleculeRefusedError, NotFoundHereError, PayloadRefusedError, RecordInTheWayError, UsageError
+from mmpm.errors import MoleculeRefusedError, RecordInTheWayError, UsageError
 from mmpm.molecule.arranging import compound
 from mmpm.molecule.catalogue import Layer, load
 from mmpm.molecule.record_protos import of_records, to_records
 from mmpm.ops.mol_catalogue import read_catalogue
-from mmpm.ops.mol_cook import Kitchen, chosen_folder
-from mmpm.ops.mol_writing import check_new_name, hides, plan_records
+from mmpm.ops.mol_cook import chosen_folder
+from mmpm.ops.mol_writing import check_new_name, check_no_formula, hides, plan_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,8 @@ def plan_compound(
 
     Raises:
         UsageError: the name is none.
-        RecordInTheWayError: the name means something already, and `wish.force` is not said; a formula of that name is
-            always in the way.
+        RecordInTheWayError: the name means something already, and `wish.force` is not said; a formula that is found
+            first is always in the way.
         MoleculeRefusedError, CookError: what comes of the two is no sound proto.
     """
     first, second = (dish.proto for dish in dishes)
@@ -54,7 +54,7 @@ def plan_compound(
         raise RecordInTheWayError(name, where, "give another name with --as, or take its place with --force")
     if entry is not None and hides(entry.layer, tier):
         notes.append(f"{entry.layer} has a {name}, too, and that is found first")
-    _no_formula(Kitchen(context, cwd), name)
+    check_no_formula(context, cwd, name, tier, "give another name with --as", may_hide=wish.force)
     try:
         made = replace(compound(first, second, wish.connection or "sequential"), name=name)
     except ValueError as error:
@@ -70,11 +70,3 @@ def default_name(first: str, second: str) -> str:
     """Give the usual name of a compound: ``mol-a`` and ``mol-b`` are ``mol-a-and-b``."""
     left, right = (name.rpartition("/")[2] for name in (first, second))
     return f"{left}-and-{right.removeprefix('mol-') if left.startswith('mol-') else right}"
-
-
-def _no_formula(kitchen: Kitchen, name: str) -> None:
-    try:
-        path = kitchen.find(name).path
-    except (NotFoundHereError, PayloadRefusedError):
-        return
-    raise RecordInTheWayError(name, path, "a formula is found first: give another name with --as")

@@ -10,7 +10,7 @@ from mmpm.molecule.record_extras import KEY
 from mmpm.molecule.records import TEMPLATE
 from mmpm.ops.mol_catalogue import read_catalogue, show_molecule
 from mmpm.ops.mol_cook import chosen_folder
-from mmpm.ops.mol_writing import catalogue_path, check_new_name, hides, plan_records
+from mmpm.ops.mol_writing import catalogue_path, check_new_name, check_no_formula, hides, plan_records
 from mmpm.plan import Plan, WriteFiles
 
 if TYPE_CHECKING:
@@ -76,12 +76,14 @@ def plan_mol_fork(
         return Fork(records[0].id, records[0].title or records[0].id, len(records) - 1, output), plan
     notes = []
     there = catalogue.get(new or name)
-    if there is not None and there.layer == tier and not force:
-        remedy = "edit it there, or give the copy another id: `mmpm mol fork NAME NEW`"
-        raise RecordInTheWayError(there.record.id, f"{tier}, {there.path}", remedy)
-    if there is not None and new is not None and not force:
+    if there is not None and not force and new not in (None, name):
         remedy = "give the copy another id, or take its place with --force"
-        raise RecordInTheWayError(new, f"{there.layer}, {there.path}", remedy)
+        raise RecordInTheWayError(new or name, f"{there.layer}, {there.path}", remedy)
+    if there is not None and there.layer == tier and not force:
+        remedy = f"edit it there, or give the copy another id: `mmpm mol fork {name} NEW`"
+        raise RecordInTheWayError(there.record.id, f"{tier}, {there.path}", remedy)
+    is_own = new is None or new == name
+    check_no_formula(context, cwd, new or name, tier, "give the copy another id", may_hide=force or is_own)
     if there is not None and hides(there.layer, tier):
         notes.append(f"{there.layer} has a {there.record.id}, too, and that is found first")
     plan = plan_records(context, records, force=force, dry_run=dry_run)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from mmpm.errors import RecordInTheWayError, UsageError
+from mmpm.errors import NotFoundHereError, PayloadRefusedError, RecordInTheWayError, UsageError
 from mmpm.execute.install import begin_change
 from mmpm.model.names import FormulaName
 from mmpm.molecule.catalogue import lines_of
 from mmpm.molecule.merging import merge
 from mmpm.molecule.records import Record
-from mmpm.ops.fragments import check_catalogue_text
+from mmpm.ops.fragments import read_catalogue_text
+from mmpm.ops.mol_cook import Kitchen
 from mmpm.plan import Plan, WriteText
-from mmpm.project.files import content_id, read_optional, real_path
+from mmpm.project.files import content_id, real_path
 from mmpm.project.mol_files import FILE
+from mmpm.project.tiers import TIERS
 from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
@@ -40,6 +42,30 @@ def check_new_name(name: str, option: str) -> None:
         raise UsageError(fact, "give a name such as mol-release")
 
 
+def check_no_formula(context: Context, cwd: str, name: str, tier: str, remedy: str, *, may_hide: bool) -> None:
+    """Hold the name of a new molecule of a tier's catalogue against the formulas that are found here.
+
+    Args:
+        context: its places say where the tiers are.
+        cwd: absolute path of the working folder.
+        name: of the molecule.
+        tier: whose catalogue.
+        remedy: how another name is given.
+        may_hide: whether it may take the place of a formula of a later tier.
+
+    Raises:
+        RecordInTheWayError: a formula of that name would be found before it, or it before a formula.
+    """
+    try:
+        found = Kitchen(context, cwd).find(name)
+    except (NotFoundHereError, PayloadRefusedError):
+        return
+    if not found.tier or TIERS.index(found.tier) <= TIERS.index(tier):
+        raise RecordInTheWayError(name, found.path, f"a formula is found first: {remedy}")
+    if not may_hide:
+        raise RecordInTheWayError(name, found.path, f"{remedy}, or take its place with --force")
+
+
 def catalogue_path(context: Context) -> str:
     """Give the path of the catalogue of the tier of `context`."""
     return os.path.join(context.project.root, ".beads", FILE)
@@ -56,7 +82,7 @@ def plan_records(context: Context, records: Sequence[Record], *, force: bool = F
 
     Raises:
         RecordInTheWayError: a record of the id is there, and `force` is not said.
-        DocumentUnreadableError: the catalogue is too large or no UTF-8.
+        DocumentUnreadableError: the catalogue is no plain file, too large or no UTF-8.
         LeadsOutsideError: it is a link out of the project.
         UsageError: a record cannot be one.
     """
@@ -64,8 +90,7 @@ def plan_records(context: Context, records: Sequence[Record], *, force: bool = F
         begin_change(context)
     path = catalogue_path(context)
     real_path(context.project, path)
-    data = read_optional(path)
-    check_catalogue_text(path, data)
+    data = read_catalogue_text(path)
     wanted = {record.id: _line(record) for record in records}
     if len(wanted) != len(records):
         raise UsageError("two of its records would have one id")

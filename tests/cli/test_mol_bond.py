@@ -454,7 +454,7 @@ def test_under_its_own_id_a_copy_counts_before_the_one_it_was_made_of(rig):
           to publish it: mmpm mol fork mol-security-scan -o mol-security-scan.jsonl, then mmpm publish mol-security-scan.jsonl --version VERSION
         $ mmpm mol fork mol-security-scan --tier user
         error[record-in-the-way]: there is mol-security-scan already: user, ~/.beads/molecules.jsonl
-          fix: edit it there, or give the copy another id: `mmpm mol fork NAME NEW`
+          fix: edit it there, or give the copy another id: `mmpm mol fork mol-security-scan NEW`
         [exit 1]
     """)
     path = rig.terminal.home / ".beads" / "molecules.jsonl"
