@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import quoted
 from mmpm.molecule.events import Closed, Skipped
 from mmpm.molecule.readiness import Outcome, View
-from mmpm.molecule.state import Molecule, is_failure
+from mmpm.molecule.state import Molecule, StepRecord, did_not_fail, is_failure
 from mmpm.molecule.transitions import has_run, next_state
 
 if TYPE_CHECKING:
@@ -23,11 +23,26 @@ if TYPE_CHECKING:
 def endings(
     molecule: Molecule, step_id: str, reason: str, now: str, others: Mapping[str, Outcome] | None = None
 ) -> tuple[Event, ...]:
-    """Give the events of closing a step, itself first; each of them fits the state after those before it."""
+    """Give the events of closing a step, itself first; each of them fits the state after those before it.
+
+    One that will never run is skipped, whatever the reason: of two branches one let it wait for a failure, and the
+    other ended what it waits for.
+    """
     ending = _Ending(molecule, now, others)
-    ending.end(step_id, "close", reason)
+    record = molecule.steps[step_id]
+    cause = never_runs(molecule, record) if next_state(record.state, "skip") is not None else ""
+    if cause:
+        ending.skip(step_id, cause)
+    else:
+        ending.end(step_id, "close", reason)
     ending.follow()
     return tuple(ending.events)
+
+
+def never_runs(molecule: Molecule, record: StepRecord) -> str:
+    """Give the step after whose failure this one would have run, where that has ended without one; else nothing."""
+    steps = molecule.steps
+    return next((one for one in record.if_failed if one in steps and did_not_fail(steps[one])), "")
 
 
 class _Ending:
@@ -63,13 +78,14 @@ class _Ending:
             step_id = self._queue[at]
             at += 1
             record = self._steps[step_id]
-            if not (has_run(record.state) and is_failure(record.reason)):
+            if did_not_fail(record):
                 for waiting in self._only_after.get(step_id, ()):
-                    self._skip(waiting, f"{quoted(step_id)} did not fail")
+                    self.skip(waiting, step_id)
             self._parent_of(step_id)
 
-    def _skip(self, step_id: str, reason: str) -> None:
-        """Skip a step and all below it."""
+    def skip(self, step_id: str, cause: str) -> None:
+        """Skip a step and all below it, for `cause` did not fail."""
+        reason = f"{quoted(cause)} did not fail"
         waiting = [step_id]
         while waiting:
             current = waiting.pop()

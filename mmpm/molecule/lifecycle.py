@@ -18,7 +18,7 @@ from mmpm.model.canonical import canonical_json
 from mmpm.molecule.arranging import arranged, moved
 from mmpm.molecule.cooking import Bound, bound
 from mmpm.molecule.digest import Digest, digest_of
-from mmpm.molecule.ending import endings
+from mmpm.molecule.ending import endings, never_runs
 from mmpm.molecule.events import (
     MAX_ROOT,
     ArmAdded,
@@ -37,7 +37,7 @@ from mmpm.molecule.events import (
 )
 from mmpm.molecule.graph import check_graph
 from mmpm.molecule.readiness import Outcome, View
-from mmpm.molecule.state import Molecule, StepRecord, is_failure
+from mmpm.molecule.state import Molecule, StepRecord, did_not_fail
 from mmpm.molecule.steps import Edge, Step, edges_of, is_step_id
 from mmpm.molecule.transitions import is_over, next_state
 from mmpm.molecule.variables import substitute
@@ -251,11 +251,13 @@ def close(
 ) -> Answer:
     """End a step, and what ends with it: parents whose last child it was, and what only its failure would have run."""
     refusal = _may(molecule, "work") or _step_may(molecule, step, "close")
+    is_skipped = False
     if refusal is None and next_state(molecule.steps[step].state, "start") is not None:
-        refusal = _held(molecule, step, stamp, others, "close")
+        is_skipped = bool(never_runs(molecule, molecule.steps[step]))
+        refusal = None if is_skipped else _held(molecule, step, stamp, others, "close")
     if refusal is not None:
         return refusal
-    left = View(molecule, stamp.at, others).open_children(step)
+    left = 0 if is_skipped else View(molecule, stamp.at, others).open_children(step)
     if left:
         return Refusal(f"{left} children of {quoted(step)} are open", "close them first")
     events = endings(molecule, step, reason, stamp.at, others)
@@ -341,7 +343,7 @@ def _held(
 def _never_fails(molecule: Molecule, on: str, step: str) -> Refusal | None:
     """Refuse to let a step wait for the failure of one that has ended without one."""
     other = molecule.steps[on]
-    if is_over(other.state) and not is_failure(other.reason):
+    if did_not_fail(other):
         return Refusal(f"{quoted(on)} has ended without failing: {quoted(step)} would never run")
     return None
 
@@ -367,7 +369,8 @@ def _free_name(molecule: Molecule, parent: str, ref: str, proto: Proto) -> str |
     """Give the id of an arm below the molecule."""
     stem = ref or proto.name.rpartition("/")[2]
     if not is_step_id(stem) or any(character in ":@#+" for character in stem):
-        return Refusal(f"{quoted(stem)} cannot be a reference: letters, digits, ., - and _")
+        remedy = "give another --ref" if ref else "give it one: `--ref NAME`"
+        return Refusal(f"{quoted(stem)} cannot be a reference: letters, digits, ., - and _", remedy)
     name = f"{parent}.{stem}" if parent else stem
     if name not in molecule.steps:
         return name

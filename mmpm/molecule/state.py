@@ -90,6 +90,11 @@ class StepRecord:
         return (*self.step.if_failed, *(on for on, kind in self.added_needs if kind == "conditional-blocks"))
 
 
+def did_not_fail(record: StepRecord) -> bool:
+    """Tell whether a step has ended without failing: what runs only after its failure never will."""
+    return is_over(record.state) and not (has_run(record.state) and is_failure(record.reason))
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """What was bonded to a running molecule: see `events.ArmAdded`."""
@@ -356,14 +361,14 @@ class _Folding:
         if self._only_after is not None:
             self._only_after.setdefault(cause, []).append(step_id)
             ended = self._steps.get(cause)
-            if ended is not None and _did_not_fail(ended):
+            if ended is not None and did_not_fail(ended):
                 self._spared.add(step_id)
 
     def _spare_after(self, cause: str) -> None:
         """Note what need not run where this has ended without failing."""
         assert self._only_after is not None, "made by who asks first"
         waiting, ended = self._only_after.get(cause), self._steps.get(cause)
-        if waiting and ended is not None and _did_not_fail(ended):
+        if waiting and ended is not None and did_not_fail(ended):
             self._spared.update(waiting)
 
     def _step(self, step_id: str, verb: str, **changes: object) -> str:
@@ -377,7 +382,3 @@ class _Folding:
         self.has_changed = self.has_changed or made != found
         self._steps[step_id] = made
         return ""
-
-
-def _did_not_fail(record: StepRecord) -> bool:
-    return is_over(record.state) and not (has_run(record.state) and is_failure(record.reason))

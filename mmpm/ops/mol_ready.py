@@ -5,10 +5,13 @@ Rule: neither is read from the logs where the index knows it, and nothing that o
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedError
+from mmpm.molecule.ending import never_runs
+from mmpm.molecule.graph import check_graph
 from mmpm.molecule.heads import Head, head_of
 from mmpm.molecule.readiness import Hold, ReadyStep, View, ready, why_blocked
 from mmpm.molecule.transitions import is_over, next_state
@@ -240,7 +243,29 @@ def _remark(
     if not open_records:
         return f"everything below {molecule.full_id(below)} has ended" if below else ""
     causes = _causes(molecule, now, others, open_records)
-    return "; ".join(causes) or "it waits for what is in progress"
+    if not causes and not below and (circle := _circle(molecule)):
+        return f"{circle}; nothing releases them: `mmpm mol squash {head.id}` or `mmpm mol burn {head.id}` ends it"
+    return "; ".join(causes or _first_holds(molecule, now, others, open_records))
+
+
+def _circle(molecule: Molecule) -> str:
+    """Say which steps wait for each other, as two branches may have let them; nothing where none do."""
+    left = {one for one, record in molecule.steps.items() if not is_over(record.state)}
+    problems = check_graph(left, (edge for edge in molecule.edges() if edge.step in left and edge.on in left))
+    return problems[0].sentence if problems else ""
+
+
+def _first_holds(
+    molecule: Molecule, now: str, others: Mapping[str, Outcome], records: Iterable[tuple[str, StepRecord]]
+) -> list[str]:
+    """Give the first thing that each of the first steps waits for, with the way out where it will never come."""
+    found = []
+    for step_id, record in itertools.islice(records, MAX_CAUSES):
+        full = molecule.full_id(step_id)
+        why = why_blocked(molecule, step_id, now, others)
+        remedy = f" (`mmpm mol close {full}` skips it)" if never_runs(molecule, record) else ""
+        found.append(f"{full}: {one_line(str(why[0]), MAX_WORDS)}{remedy}")
+    return found
 
 
 def _causes(

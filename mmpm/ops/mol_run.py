@@ -42,7 +42,7 @@ class Ran:
         after: the molecule as it stands then.
         verb: ``start``, ``close`` or ``open-gate``.
         asked: ids below the molecule that were named.
-        followed: what ended or was skipped with them.
+        followed: what ended with them, or was skipped; what was named and will never run, too.
         bonded: ids of arms that `on_complete` asked for.
         notes: what `on_complete` asks for and was not done, one sentence each.
         released: steps that were not ready before, and are.
@@ -270,14 +270,16 @@ class _Run:
         before, after = self._before[molecule_id], self._now[molecule_id]
         asked, events = self._asked[molecule_id], self._events[molecule_id]
         others = self._workspace.others(after)
+        named = frozenset(asked)
+        ended = tuple(one for one in events if isinstance(one, Closed | Skipped))
         was_ready = {one.id for one in ready(before, self.stamp.at, others)}
         return Ran(
             after,
             self._verb,
             tuple(asked),
-            tuple(one for one in events if isinstance(one, Closed | Skipped) and one.step not in asked),
+            tuple(one for one in ended if isinstance(one, Skipped) or one.step not in named),
             tuple(one.step for one in events if isinstance(one, ArmAdded)),
-            tuple(self._notes(after, (one for one in events if isinstance(one, Closed)))),
+            tuple(self._notes(after, (one for one in ended if isinstance(one, Closed)))),
             tuple(one for one in ready(after, self.stamp.at, others) if one.id not in was_ready),
         )
 

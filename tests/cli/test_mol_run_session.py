@@ -225,6 +225,55 @@ def test_ready_says_how_many_more_there_are(rig):
     assert shown(rig, "mol", "ready")["left_out"] == 0
 
 
+def joined(terminal, molecule_id, *words):
+    """Let two branches each do one thing to a molecule, and join their logs as git does."""
+    log = terminal.cwd / ".beads" / "mmpm" / "mols" / f"{molecule_id}.jsonl"
+    base, added = log.read_bytes(), []
+    for one in words:
+        log.write_bytes(base)
+        quiet(terminal, "mol", *one)
+        added.append(log.read_bytes().removeprefix(base))
+    log.write_bytes(base + b"".join(added))
+
+
+TWO = """
+formula = "two"
+version = 1
+[[steps]]
+id = "a"
+title = "A"
+[[steps]]
+id = "b"
+title = "B"
+"""
+
+
+def test_steps_that_wait_for_each_other_since_branches_were_joined_are_named(rig):
+    (rig.cwd / "two.formula.toml").write_text(TWO)
+    quiet(rig, "mol", "pour", "./two.formula.toml", "--ref", "t")
+    joined(rig, "rig-mol-t", ("bond", "rig-mol-t.a", "rig-mol-t.b"), ("bond", "rig-mol-t.b", "rig-mol-t.a"))
+    seen = rig.run("mol", "ready").both
+    assert "these steps wait for each other: 'a' -> 'b' -> 'a'" in seen
+    assert "`mmpm mol squash rig-mol-t`" in seen
+
+
+def test_what_can_never_run_since_branches_were_joined_is_skipped_by_closing_it(rig):
+    (rig.cwd / "two.formula.toml").write_text(TWO)
+    quiet(rig, "mol", "pour", "./two.formula.toml", "--ref", "t")
+    waits = ("bond", "rig-mol-t.a", "rig-mol-t.b", "--type", "conditional")
+    joined(rig, "rig-mol-t", waits, ("close", "rig-mol-t.a"))
+    assert "(`mmpm mol close rig-mol-t.b` skips it)" in rig.run("mol", "ready").both
+    assert rig.run("mol", "close", "rig-mol-t.b").both.splitlines()[0] == "Skipped rig-mol-t.b: 'a' did not fail"
+    assert "squash rig-mol-t" in rig.run("mol", "ready").both
+
+
+def test_what_a_step_waits_for_is_said_where_it_is_asked_for(rig):
+    quiet(rig, "mol", "pour", "mol-code-review", "--ref", "r", "--var", "scope=.")
+    seen = rig.run("mol", "ready", "rig-mol-r.synthesis").both
+    assert "nothing is ready: rig-mol-r.synthesis: it needs" in seen
+    assert "in progress" not in seen
+
+
 def test_where_nothing_flows_the_way_to_begin_is_told(rig):
     rig.play("""
         $ mmpm mol ready

@@ -115,6 +115,36 @@ def test_a_parent_does_not_end_with_a_child_that_another_branch_left_to_run():
     assert [one.id for one in ready(sad.now, AT)] == ["after"]
 
 
+def test_what_waits_for_a_failure_that_never_came_on_another_branch_can_be_skipped():
+    steps = (
+        Step("try", "Try"),
+        Step("mend", "Mend"),
+        Step("mend.it", "Mend it", parent="mend"),
+        Step("after", "After", needs=("mend",)),
+    )
+    waits, ends = Life(replace(PATROL, steps=steps)), Life(replace(PATROL, steps=steps))
+    waits.do("order", "mend", "try", "conditional")
+    ends.close("try")
+    for lines in ([*waits.lines, *ends.lines[1:]], [*ends.lines, *waits.lines[1:]]):
+        life = Life(replace(PATROL, steps=steps))
+        life.lines = lines
+        assert ready(life.now, AT) == ()
+        assert "'try'" in life.ask("close", "mend.it", "done").reason
+        life.do("close", "mend", "it is not needed")
+        assert not has_run(life.now.steps["mend"].state)
+        assert life.now.steps["mend.it"].reason == "'try' did not fail"
+        assert [one.id for one in ready(life.now, AT)] == ["after"]
+        assert not life.now.problems
+
+
+def test_a_step_that_was_skipped_has_not_failed_whatever_its_name_says():
+    steps = (Step("timeout", "Try"), Step("mend", "Mend", if_failed=("timeout",)), Step("more", "More"))
+    life = Life(replace(PATROL, steps=steps))
+    life.close("timeout")
+    assert "timeout" in life.now.steps["mend"].reason
+    assert "would never run" in life.ask("order", "more", "mend", "conditional").reason
+
+
 def test_many_ends_that_do_not_fit_cost_no_more_than_as_many_lines():
     """Children or causes that were counted anew for each line would keep this busy for minutes."""
     count = 15_000

@@ -103,7 +103,10 @@ def _run(session: Session, workspace: Workspace, work: Work) -> None:
 
 def _print_ran(out: Output, ran: Ran) -> None:
     molecule = ran.after
+    skipped = {one.step for one in ran.followed if one.kind == "skipped"}
     for step in ran.asked:
+        if step in skipped:
+            continue
         out.result(f"{_DONE[ran.verb]} {molecule.full_id(step)}")
     for one in ran.followed:
         word = "Closed" if one.kind == "closed" else "Skipped"
