@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from mmpm.cli.options import COLORS, SWITCHES, WITH_VALUE
 from mmpm.cli.table import COMMANDS, GROUPS, find_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mmpm.cli.session import Session
     from mmpm.cli.table import Row
@@ -57,6 +57,9 @@ def candidates(typed: Sequence[str], session: Session) -> list[str]:
     if words[:1] == ["formula"]:
         words = words[1:]
     row = find_row(words)
+    values = _values(row, before[-1]) if row and before and before[-1].startswith("-") else None
+    if values is not None:
+        return _starting(last, values)
     if last.startswith("-"):
         return _starting(last, [*SWITCHES, *WITH_VALUE, "--help", *(_options(row) if row else ())])
     if row is None:
@@ -87,6 +90,34 @@ def _options(row: Row) -> list[str]:
     ]
 
 
+def _values(row: Row, option: str) -> tuple[str, ...] | None:
+    """Give what may stand behind an option of a command, nothing where that is anything; None where nothing may."""
+    from cyclopts import Parameter
+
+    module, _, function = row.target.partition(":")
+    parameters = inspect.signature(getattr(import_module(f"mmpm.cli.commands.{module}"), function)).parameters
+    for name, parameter in parameters.items():
+        if parameter.kind is not parameter.KEYWORD_ONLY or name == "session":
+            continue
+        kind = parameter.annotation
+        said = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Parameter)]
+        aliases = [alias for one in said for alias in one.alias or ()]
+        if option not in ("--" + name.strip("_").replace("_", "-"), *aliases):
+            continue
+        inner = get_args(kind)[0] if said else kind
+        return None if inner is bool else tuple(_choices(inner))
+    return None
+
+
+def _choices(kind: object) -> Iterator[str]:
+    """Give the texts that a type of `Literal` names, also where None may stand instead."""
+    for one in get_args(kind):
+        if isinstance(one, str):
+            yield one
+        else:
+            yield from _choices(one)
+
+
 def _operands(row: Row, session: Session) -> list[str]:
     if row.completes == "settings":
         from mmpm.project.settings import SETTINGS
@@ -98,14 +129,16 @@ def _operands(row: Row, session: Session) -> list[str]:
         from mmpm.project.config import load_registries
 
         return [registry.id for registry in load_registries(session.places)]
-    if row.completes == "molecules":
-        from mmpm.ops.mol_catalogue import read_catalogue
+    if row.completes in ("molecules", "running"):
         from mmpm.project.mol_log import MolPlaces, list_logs
         from mmpm.project.tiers import choose_beads
 
-        here = MolPlaces(choose_beads(session.places, session.cwd).root)
-        protos = [one.record.id for one in read_catalogue(session.places, session.cwd).templates()]
-        return [*protos, *(log.id for log in list_logs(here))]
+        here = [log.id for log in list_logs(MolPlaces(choose_beads(session.places, session.cwd).root))]
+        if row.completes == "running":
+            return here
+        from mmpm.ops.mol_catalogue import read_catalogue
+
+        return [*(one.record.id for one in read_catalogue(session.places, session.cwd).templates()), *here]
     if row.completes == "installed":
         from mmpm.project.files import read_project
 

@@ -23,8 +23,8 @@ class Row:
         target: `module:function` below `mmpm.cli.commands`.
         help: one line.
         aliases: other words for it, with their group: `remove`.
-        completes: what its operands are, for the shells: installed, locked, molecules, registries, settings, shells;
-            empty: files.
+        completes: what its operands are, for the shells: installed, locked, molecules, registries, running, settings,
+            shells; empty: files.
         changes_tier: whether it changes what is asked, chosen or installed in a tier, which is then said first.
     """
 
@@ -123,15 +123,22 @@ COMMANDS: tuple[Row, ...] = (
     Row("mol wisp", "mol_bond:wisp", "Make a wisp of a proto: work that leaves only a digest.", completes="molecules"),
     Row("mol fork", "mol_bond:fork", "Copy a molecule of the catalogue, to edit.", completes="molecules"),
     Row("mol list", "mol_list:list_command", "List what can be bonded, or with --running what flows here."),
-    Row("mol ready", "mol_ready:ready", "Say what may run now, and what may run at once."),
-    Row("mol start", "mol_run:start_command", "Begin to work on steps."),
-    Row("mol close", "mol_run:close_command", "End steps, and say what is ready then."),
-    Row("mol gate open", "mol_run:open_gate_command", "Open the gates of steps: human, timer, mail."),
+    Row("mol ready", "mol_ready:ready", "Say what may run now, and what may run at once.", completes="running"),
+    Row("mol start", "mol_run:start_command", "Begin to work on steps.", completes="running"),
+    Row("mol close", "mol_run:close_command", "End steps, and say what is ready then.", completes="running"),
+    Row(
+        "mol gate open",
+        "mol_run:open_gate_command",
+        "Open the gates of steps: human, timer, mail.",
+        completes="running",
+    ),
     Row("mol install", "mol_install:install", "Put the molecules of a release into your catalogue."),
     Row("mol uninstall", "mol_install:uninstall", "Take the molecules of a release out of your catalogue."),
-    Row("mol distill", "mol_distill:distill", "Make a formula of what a molecule turned out to be."),
-    Row("mol squash", "mol_end:squash", "End a molecule in a digest, the record of its work."),
-    Row("mol burn", "mol_end:burn", "End molecules without a record."),
+    Row(
+        "mol distill", "mol_distill:distill", "Make a formula of what a molecule turned out to be.", completes="running"
+    ),
+    Row("mol squash", "mol_end:squash", "End a molecule in a digest, the record of its work.", completes="running"),
+    Row("mol burn", "mol_end:burn", "End molecules without a record.", completes="running"),
     Row("mol gc", "mol_end:gc", "Burn stale wisps; tidy up after killed commands."),
     Row(
         "mol show",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -26,6 +27,27 @@ def test_options_are_those_of_the_command_and_those_of_all(terminal):
 def test_values_of_common_options_are_offered(terminal):
     assert words(terminal, "list", "--tier", "") == ["project", "town", "user"]
     assert words(terminal, "--color", "n") == ["never"]
+
+
+def test_what_may_stand_behind_an_option_is_offered_and_no_operand(terminal):
+    (terminal.cwd / ".beads").mkdir(exist_ok=True)
+    assert terminal.run("completion", "words", "--", "mol", "bond", "--type", "").out.split() == [
+        "conditional",
+        "parallel",
+        "sequential",
+    ]
+    assert terminal.run("completion", "words", "--", "mol", "graph", "--format", "m").out == "mermaid\n"
+    assert terminal.run("completion", "words", "--", "mol", "graph", "-o", "").out == ""  # files
+    assert terminal.run("completion", "words", "--", "mol", "bond", "--var", "").out == ""
+    assert "mol-code-review" in terminal.run("completion", "words", "--", "mol", "bond", "--wisp", "").out
+
+
+def test_molecules_that_run_are_offered_where_only_they_can_stand(terminal):
+    (terminal.cwd / ".beads").mkdir(exist_ok=True)
+    terminal.run("mol", "pour", "mol-witness-patrol", "--ref", "p")
+    (made,) = os.listdir(terminal.cwd / ".beads" / "mmpm" / "mols")
+    for verb in ("ready", "start", "close", "squash", "burn", "distill"):
+        assert terminal.run("completion", "words", "--", "mol", verb, "").out == made.removesuffix(".jsonl") + "\n"
 
 
 def test_settings_are_offered(terminal):
