@@ -119,6 +119,18 @@ class Output:
         """Take over what the configuration says where no flag was given."""
         self._color = color
 
+    def columns(self) -> int | None:
+        """Give how wide the terminal is that standard output goes to; None where it goes to no terminal."""
+        if not is_terminal(self.out):
+            return None
+        said = self.environ.get("COLUMNS", "")
+        if said.isascii() and said.isdecimal() and int(said[:6]) > 0:
+            return int(said[:6])
+        try:
+            return os.get_terminal_size(self.out.fileno()).columns or None
+        except (OSError, ValueError):
+            return None
+
     def colored(self, stream: TextIO) -> bool:
         """Say whether escape codes belong on `stream`: flag, then NO_COLOR, then FORCE_COLOR, then the terminal."""
         if self._color != "auto":

@@ -14,6 +14,9 @@ from terminal import render
 from mmpm.cli.failures import report
 from mmpm.cli.output import MARKS, Output, Styled
 from mmpm.cli.progress import TerminalProgress
+from mmpm.cli.trees import print_tree
+from mmpm.molecule.drawing import TreeLine
+from mmpm.molecule.wrapping import columns
 
 
 class Screen(io.TextIOWrapper):
@@ -196,3 +199,44 @@ def test_a_narrow_terminal_shows_the_start_of_the_line(monkeypatch):
     bar.advance()
     bar.finish()
     assert render(out.err.seen) == "Downloading... █████\n"
+
+
+def tree(title, depth=1):
+    lasts = (False,) * depth
+    pieces = (("step", "bold"), (f' "{title}"', ""), (" Needs: .first, .second, .third", ""), (" ready", "cyan"))
+    return [
+        TreeLine(pieces=(("mol-x", ""),)),
+        TreeLine(lasts, 0, "ready", pieces),
+        TreeLine((True,), 0, "open", pieces),
+    ]
+
+
+def printed(environ, *, terminal, title="a title of some words", depth=1):
+    out = output({"TERM": "xterm", "NO_COLOR": "1", **environ}, terminal=terminal)
+    print_tree(out, tree(title, depth))
+    return out.out.seen.splitlines()
+
+
+def test_a_line_of_a_tree_that_is_wider_than_the_terminal_goes_on_beside_the_tree():
+    assert printed({"COLUMNS": "49"}, terminal=True) == [
+        "mol-x",
+        '├── ○ step "a title of some words" Needs: .first,',
+        "│       .second, .third ready",
+        '└── ○ step "a title of some words" Needs: .first,',
+        "        .second, .third ready",
+    ]
+
+
+@given(st.integers(40, 200), st.text(st.sampled_from("ab \u8a66\u0301"), max_size=80))
+def test_a_wrapped_tree_loses_no_word_and_fits_where_words_do(width, title):
+    whole = printed({}, terminal=False, title=title)
+    wrapped = printed({"COLUMNS": str(width)}, terminal=True, title=title)
+    assert "".join(wrapped).replace(" ", "").replace("│", "") == "".join(whole).replace(" ", "").replace("│", "")
+    longest = max(len(word.encode()) for word in " ".join(whole).split())
+    assert all(columns(line) <= width or longest > width - 16 for line in wrapped)
+
+
+@pytest.mark.parametrize("environ", [{"COLUMNS": "20"}, {"COLUMNS": "x"}, {"COLUMNS": "-1"}, {"COLUMNS": "9" * 5000}])
+def test_where_there_is_no_room_or_none_is_known_a_step_is_one_line(environ):
+    assert len(printed(environ, terminal=True)) == len(printed({"COLUMNS": "48"}, terminal=False)) == 3
+    assert len(printed({"COLUMNS": "80"}, terminal=True, title="word " * 40, depth=40)) == 3 + 3

@@ -22,6 +22,8 @@ from mmpm.ops.mol_state import Workspace
 from mmpm.project.mol_files import BUILT_IN
 
 LINE = 120
+MAX_LINE = 2000
+MAX_LINES = 30
 # Before what somebody wrote into running work, so that no line of it passes for one of ours.
 INDENT = "  "
 _TEXTS = ("description", "design", "acceptance", "notes")
@@ -279,9 +281,9 @@ def _when(at: str, by: str, word: str) -> Iterator[str]:
 
 
 def _paragraph(text: str, *, whole: bool) -> Iterable[str]:
-    """Give the first paragraph, or every line."""
+    """Give the first paragraph, bounded, or every line."""
     lines = text.strip("\n").splitlines()
     if whole:
         return lines
     end = next((number for number, line in enumerate(lines) if not line.strip()), len(lines))
-    return lines[:end]
+    return [one_line(line, MAX_LINE) if len(line) > MAX_LINE else line for line in lines[: min(end, MAX_LINES)]]
