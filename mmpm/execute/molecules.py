@@ -25,6 +25,7 @@ from mmpm.project.mol_log import (
     create,
     make_folder,
     make_folders,
+    make_synced_folder,
     read_digest,
     read_log,
     read_plain,
@@ -254,7 +255,7 @@ def _lines(path: str) -> tuple[Line, ...]:
 
 def _audit(places: MolPlaces, line: bytes) -> None:
     """Append a line to the audit log, once."""
-    make_folder(os.path.dirname(places.audit))
+    make_synced_folder(places)
     if create(places.audit, line):
         return
     if not _is_told(places.audit, line):

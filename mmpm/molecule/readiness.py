@@ -130,7 +130,9 @@ def held_by_others(connections: Iterable[Connected], others: Mapping[str, Outcom
     for one in connections:
         if one.connection == "parallel":
             continue
-        other = others.get(one.on, Outcome(is_over=False))
+        other = others.get(one.on)
+        if other is None:
+            return Hold("molecule", one.on, f"the molecule {one.on} is not here, and nothing here tells how it ended")
         if not other.is_over:
             return Hold("molecule", one.on, f"the molecule {one.on} has not ended")
         if one.connection == "conditional" and not other.has_failed:

@@ -206,9 +206,15 @@ def make_folders(places: MolPlaces, phase: str) -> None:
         make_folder(places.wisps)
         _tell_git(os.path.join(places.wisps, ".gitignore"), _WISP_IGNORE)
     elif not os.path.isdir(places.mols):
-        make_folder(os.path.dirname(places.mols))
-        _tell_git(os.path.join(os.path.dirname(places.mols), ".gitattributes"), _MOL_ATTRIBUTES)
+        make_synced_folder(places)
         make_folder(places.mols)
+
+
+def make_synced_folder(places: MolPlaces) -> None:
+    """Make the folder of all that git keeps, the audit log among it, with what git is told about it."""
+    folder = os.path.dirname(places.audit)
+    make_folder(folder)
+    _tell_git(os.path.join(folder, ".gitattributes"), _MOL_ATTRIBUTES)
 
 
 def _tell_git(path: str, data: bytes) -> None:

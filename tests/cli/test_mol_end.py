@@ -312,3 +312,10 @@ def test_a_text_that_cannot_be_kept_is_refused_and_nothing_ends(root, words, opt
     assert why in result.both
     assert "Traceback" not in result.both
     assert root.run("mol", "close", f"{made}.1").status == 0
+
+
+def test_git_is_told_to_join_audit_logs_where_only_wisps_were_burned(root):
+    made = root.make("wisp", "mol-job")
+    root.done("mol", "burn", made, "--force", "--reason", "mistake")
+    attributes = Path(root.places.audit).parent / ".gitattributes"
+    assert "audit.jsonl merge=union" in attributes.read_text().splitlines()

@@ -274,6 +274,18 @@ def test_what_a_step_waits_for_is_said_where_it_is_asked_for(rig):
     assert "in progress" not in seen
 
 
+def test_a_molecule_that_is_waited_for_and_not_here_is_said_to_be_elsewhere(rig):
+    """A wisp stays where it was made; the mol that waits for it may travel."""
+    (rig.cwd / "two.formula.toml").write_text(TWO)
+    quiet(rig, "mol", "pour", "./two.formula.toml", "--ref", "t")
+    quiet(rig, "mol", "wisp", "./two.formula.toml", "--ref", "w")
+    quiet(rig, "mol", "bond", "rig-wisp-w", "rig-mol-t")
+    assert "the molecule rig-wisp-w has not ended" in rig.run("mol", "ready", "rig-mol-t").both
+    (rig.cwd / ".beads-wisp" / "rig-wisp-w.jsonl").unlink()
+    assert "the molecule rig-wisp-w is not here" in rig.run("mol", "ready").both
+    assert "the molecule rig-wisp-w is not here" in rig.run("mol", "start", "rig-mol-t.a").both
+
+
 def test_where_nothing_flows_the_way_to_begin_is_told(rig):
     rig.play("""
         $ mmpm mol ready
