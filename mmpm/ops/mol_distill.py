@@ -15,9 +15,11 @@ from mmpm.molecule.distilling import distill
 from mmpm.molecule.inheritance import Ingredient
 from mmpm.molecule.proto import Proto, Source
 from mmpm.molecule.uncooking import uncook
-from mmpm.ops.mol_cook import cook_formula
+from mmpm.ops.mol_catalogue import read_catalogue
+from mmpm.ops.mol_cook import chosen_folder, cook_formula
 from mmpm.plan import Plan, WriteFiles
 from mmpm.project.files import read_project, real_path
+from mmpm.project.tiers import TIERS
 from mmpm.reconcile import FLAT_SUFFIX
 from mmpm_store.errors import StoreError
 from mmpm_store.ids import ObjectId
@@ -78,6 +80,7 @@ def plan_distill(
     except ValueError as error:
         raise UsageError(str(error)) from None
     path = output or _path_in_tier(workspace.context, name, force=force)
+    namesake = () if output else _namesake(workspace.context, cwd, name)
     origins, notes = _origins(context, cwd, molecule)
     try:
         made = distill(molecule, name, origins)
@@ -92,7 +95,7 @@ def plan_distill(
         ) from None
     plan = Plan(
         (WriteFiles(((path, data, 0o644),), overwrite=force),),
-        notes=(*notes, *made.notes, *said.notes),
+        notes=(*namesake, *notes, *made.notes, *said.notes),
     )
     return Distillate(molecule.id, said.proto, text, path, made.values, plan)
 
@@ -124,6 +127,16 @@ def _path_in_tier(context: Context, name: str, *, force: bool) -> str:
     if not force and os.path.lexists(path):
         raise FileInTheWayError(path)
     return path
+
+
+def _namesake(context: Context, cwd: str, name: str) -> tuple[str, ...]:
+    """Say whether a catalogue has a molecule of that name, and which of the two is found."""
+    entry = read_catalogue(context.places, cwd, chosen_folder(context)).get(name)
+    if entry is None:
+        return ()
+    is_hidden = entry.layer not in TIERS or TIERS.index(context.project.tier) <= TIERS.index(entry.layer)
+    which = "this formula is found before it" if is_hidden else "that is found first"
+    return (f"there is a molecule {name} in the {entry.layer} catalogue, and {which}",)
 
 
 def _origins(context: Context, cwd: str, molecule: Molecule) -> tuple[dict[str, Proto], list[str]]:

@@ -136,7 +136,7 @@ def plan_post(
         MmpmError: as for `plan_publish`.
     """
     try:
-        own = FormulaName.parse(name or default_name(workspace))
+        own = FormulaName.parse(default_name(workspace) if name is None else name)
     except ValueError as error:
         raise UsageError(f"--name: {error}", "give a name such as records-far") from None
     destination = find_destination(context, folder)

@@ -210,3 +210,15 @@ def test_what_a_step_bonded_when_it_ended_is_kept_and_distilled_as_well(terminal
     seen = terminal.run("mol", "distill", first, "mol-again")
     assert ("no longer here" in seen.err, "{{polecat}}, was 'ace'" in seen.err) == (False, True)
     assert 'pattern = "^[a-z]+$"' in (formulas / "mol-again.formula.toml").read_text()
+
+
+def test_a_molecule_of_a_catalogue_by_that_name_is_named_with_which_is_found(terminal, formulas):
+    made = terminal.run("mol", "pour", "mol-arm", "--var", "polecat=ace").out.split()[0]
+    seen = terminal.run("mol", "distill", made, "mol-code-review")
+    assert seen.status == 0
+    said = "there is a molecule mol-code-review in the built-in catalogue, and this formula is found before it"
+    assert f"warning: {said}\n" in seen.err
+    assert "1 step " in terminal.run("mol", "cook", "mol-code-review").out.replace(",", " ")
+    (formulas / "mol-code-review.formula.toml").unlink()
+    assert "warning" not in terminal.run("mol", "distill", made, "mol-code-review", "-o", "elsewhere.formula.toml").err
+    assert "warning" not in terminal.run("mol", "distill", made, "mol-new").err

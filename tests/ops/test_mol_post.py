@@ -159,6 +159,12 @@ def test_a_name_that_means_something_else_is_refused(terminal):
     assert (seen.status, "give the records another name" in seen.err) == (1, True)
 
 
+def test_an_empty_name_is_no_name(terminal):
+    keep(terminal, squashed(1))
+    seen = terminal.run("mol", "post", "--to", "../reg", "--name", "", "--yes")
+    assert (seen.status, "--name: " in seen.err) == (2, True)
+
+
 def test_records_are_shown_and_searched_and_never_installed(terminal):
     keep(terminal, squashed(1))
     done(terminal, "mol", "post", "--to", "../reg", "--yes")
