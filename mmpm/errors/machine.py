@@ -110,11 +110,11 @@ class SystemRefusedError(MmpmError):
 
     code = "system-refused"
 
-    def __init__(self, reason: str, path: str | None) -> None:
+    def __init__(self, reason: str, path: str | None, remedy: str = "") -> None:
         where = f": {printable(path)}" if path else ""
         super().__init__(
             f"the system says: {printable(reason)}{where}",
-            "free space or correct the permissions there, then run the same command again",
+            remedy or "free space or correct the permissions there, then run the same command again",
             {"path": path},
         )
 

@@ -82,7 +82,7 @@ def _take(path: str, folder: str, wait: Callable[[str, int], BaseFileLock | None
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     lock = None
     try:
-        if not _try(fd):
+        if not _try(fd, path):
             lock = wait(path, fd)
             if lock is None:
                 os.close(fd)
@@ -140,13 +140,21 @@ def release_all() -> None:
         release(folder)
 
 
-def _try(fd: int) -> bool:
+def _try(fd: int, path: str) -> bool:
+    """Take the lock if nobody has it.
+
+    Raises:
+        SystemRefusedError: the file system of `path` has no locks, or gives none.
+    """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in {errno.EWOULDBLOCK, errno.EACCES, errno.EINTR}:
             return False
-        raise
+        from mmpm.errors import SystemRefusedError
+
+        remedy = "only one process may change things there at a time; use a disk whose file system has locks (flock)"
+        raise SystemRefusedError(error.strerror or str(error), path, remedy) from error
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from mmpm.errors import LockedByOtherError
+from mmpm.errors import LockedByOtherError, SystemRefusedError
 from mmpm.execute import locking
 
 
@@ -101,3 +102,17 @@ except LockedByOtherError as error:
     print(error.fact)
 """
     return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_disk_without_locks_is_named(tmp_path, monkeypatch):
+    """As network file systems without a lock service answer."""
+
+    def refuse(_fd, _how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locking.fcntl, "flock", refuse)
+    with pytest.raises(SystemRefusedError) as caught:
+        locking.hold(str(tmp_path), "/folder", Listener())
+    assert str(tmp_path) in caught.value.fact
+    assert "flock" in caught.value.remedy
+    assert not locking.is_held("/folder")
