@@ -25,14 +25,15 @@ def arranged(proto: Proto, swaps: Mapping[str, Proto], left_out: Collection[str]
     Variables and sources of the others are added; where two declare one variable, the proto's own holds.
 
     Raises:
-        ValueError: a step to be swapped or left out is not there (the sentence names those that are), or what comes of
-            it is no sound proto.
+        ValueError: a step to be swapped or left out is not there (the sentence names those that are) or goes with
+            another, or what comes of it is no sound proto.
     """
-    present = {step.id for step in proto.steps}
+    present = {step.id: step.parent for step in proto.steps}
     for wanted in (*swaps, *left_out):
         if wanted not in present:
             names = ", ".join(step.id for step in proto.steps if not step.parent)
             raise ValueError(f"{proto.name} has no step {quoted(wanted)}; it has {names or 'none'}")
+    _check_kept(present, swaps, left_out)
     steps = proto.steps
     for wanted, other in swaps.items():
         steps = _swapped(steps, wanted, other)
@@ -43,6 +44,24 @@ def arranged(proto: Proto, swaps: Mapping[str, Proto], left_out: Collection[str]
     sources = dict.fromkeys(source for part in (proto, *swaps.values()) for source in part.sources)
     variables = tuple(declared[name] for name in sorted(declared))
     return replace(proto, steps=steps, variables=variables, sources=tuple(sources))
+
+
+def _check_kept(parents: Mapping[str, str], swaps: Collection[str], left_out: Collection[str]) -> None:
+    """Refuse to swap what goes, and to leave out what goes with a swap: it would say nothing.
+
+    Raises:
+        ValueError: such a step is named.
+    """
+    for wanted in (*swaps, *left_out):
+        if wanted in swaps and wanted in left_out:
+            raise ValueError(f"{quoted(wanted)} is swapped and left out: it can be one of them")
+        above = parents[wanted]
+        while above:
+            if above in swaps:
+                raise ValueError(f"{quoted(wanted)} goes with {quoted(above)}, which is swapped")
+            if above in left_out and wanted in swaps:
+                raise ValueError(f"{quoted(wanted)} goes with {quoted(above)}, which is left out")
+            above = parents[above]
 
 
 def presets_of(proto: Proto) -> Mapping[str, tuple[str, ...]]:

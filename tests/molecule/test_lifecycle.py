@@ -339,3 +339,24 @@ def test_a_reference_that_is_too_long_is_told_how_long_it_may_be():
     refused = lifecycle.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 190)
     assert refused.reason.endswith("it has more than 121 characters")
     assert not isinstance(lifecycle.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 121), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("swapped", "left_out", "said"),
+    [
+        (("tactical",), ("tactical.security",), "'tactical.security' goes with 'tactical', which is swapped"),
+        (("tactical.security",), ("tactical",), "'tactical.security' goes with 'tactical', which is left out"),
+        (("tactical.security", "tactical"), (), "'tactical.security' goes with 'tactical', which is swapped"),
+        (("tactical",), ("tactical",), "'tactical' is swapped and left out: it can be one of them"),
+    ],
+)
+def test_what_goes_with_another_step_is_neither_swapped_nor_left_out(swapped, left_out, said):
+    steps = (Step("tactical", "Tactical"), Step("tactical.security", "Security", parent="tactical"), Step("b", "B"))
+    bond = Bond(Proto("p", title="p", steps=steps), swaps=dict.fromkeys(swapped, linear("x")), without=left_out)
+    assert lifecycle.pour(bond, "gt", "n", ANN).reason == said
+
+
+def test_a_step_may_be_left_out_with_the_one_above_it():
+    steps = (Step("tactical", "Tactical"), Step("tactical.security", "Security", parent="tactical"), Step("b", "B"))
+    bond = Bond(Proto("p", title="p", steps=steps), without=("tactical.security", "tactical"))
+    assert list(fold([lifecycle.pour(bond, "gt", "n", ANN).line]).steps) == ["b"]
