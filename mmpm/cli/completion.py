@@ -129,16 +129,8 @@ def _operands(row: Row, session: Session) -> list[str]:
         from mmpm.project.config import load_registries
 
         return [registry.id for registry in load_registries(session.places)]
-    if row.completes in ("molecules", "running"):
-        from mmpm.project.mol_log import MolPlaces, list_logs
-        from mmpm.project.tiers import choose_beads
-
-        here = [log.id for log in list_logs(MolPlaces(choose_beads(session.places, session.cwd).root))]
-        if row.completes == "running":
-            return here
-        from mmpm.ops.mol_catalogue import read_catalogue
-
-        return [*(one.record.id for one in read_catalogue(session.places, session.cwd).templates()), *here]
+    if row.completes in {"molecules", "running", "seen", "digests", "protos"}:
+        return _molecules(row.completes, session)
     if row.completes == "installed":
         from mmpm.project.files import read_project
 
@@ -149,3 +141,25 @@ def _operands(row: Row, session: Session) -> list[str]:
         files = read_project(session.project())
         return [one.name for one in (files.lock.releases if files.lock is not None else files.receipt.entries)]
     return []
+
+
+def _molecules(what: str, session: Session) -> list[str]:
+    """Give the ids of molecules: those that run, those that can be bonded, digests, or what can be looked at."""
+    from mmpm.project.mol_log import MolPlaces, list_digests, list_logs
+    from mmpm.project.tiers import choose_beads
+
+    found: list[str] = []
+    if what in {"molecules", "seen", "protos"}:
+        from mmpm.ops.mol_catalogue import read_catalogue
+
+        found += (one.record.id for one in read_catalogue(session.places, session.cwd).templates())
+    if what == "protos":
+        from mmpm.project.files import read_project
+
+        return [*found, *(entry.name for entry in read_project(session.project()).receipt.entries)]
+    places = MolPlaces(choose_beads(session.places, session.cwd).root)
+    if what != "digests":
+        found += (log.id for log in list_logs(places))
+    if what in {"digests", "seen"}:
+        found += sorted(list_digests(places))
+    return list(dict.fromkeys(found))

@@ -23,8 +23,8 @@ class Row:
         target: `module:function` below `mmpm.cli.commands`.
         help: one line.
         aliases: other words for it, with their group: `remove`.
-        completes: what its operands are, for the shells: installed, locked, molecules, registries, running, settings,
-            shells; empty: files.
+        completes: what its operands are, for the shells: digests, installed, locked, molecules, protos, registries,
+            running, seen, settings, shells; empty: files.
         changes_tier: whether it changes what is asked, chosen or installed in a tier, which is then said first.
     """
 
@@ -116,8 +116,8 @@ COMMANDS: tuple[Row, ...] = (
     Row("policy sign", "policy:sign", "Sign a policy for the machines of an enterprise."),
     Row("policy pin", "policy:pin", "Have a signed policy hold on this machine."),
     Row("policy unpin", "policy:unpin", "Take away a policy that you pinned."),
-    Row("mol cook", "mol_cook:cook", "Cook a formula: the steps that it becomes.", completes="installed"),
-    Row("mol check", "mol_cook:check", "Say whether formulas cook alike under bd, gt and mmpm.", completes="installed"),
+    Row("mol cook", "mol_cook:cook", "Cook a formula: the steps that it becomes.", completes="protos"),
+    Row("mol check", "mol_cook:check", "Say whether formulas cook alike under bd, gt and mmpm.", completes="protos"),
     Row("mol bond", "mol_bond:bond", "Begin work from a proto, add to work, or order it.", completes="molecules"),
     Row("mol pour", "mol_bond:pour", "Make a mol of a proto: work that is kept.", completes="molecules"),
     Row("mol wisp", "mol_bond:wisp", "Make a wisp of a proto: work that leaves only a digest.", completes="molecules"),
@@ -144,16 +144,14 @@ COMMANDS: tuple[Row, ...] = (
         "mol show",
         "mol_show:show",
         "Show a molecule, a formula, a step or a digest; steps as a tree.",
-        completes="molecules",
+        completes="seen",
     ),
-    Row("mol graph", "mol_graph:graph", "Draw a molecule: svg, mermaid or dot.", completes="molecules"),
+    Row("mol graph", "mol_graph:graph", "Draw a molecule: svg, mermaid or dot.", completes="seen"),
     Row("mol records", "mol_records:records", "Print who did what under which formula, newest first."),
     Row("mol route", "mol_records:route", "Rank who has done work of this kind well before."),
     Row("mol post", "mol_post:post", "Post execution records to a registry, for others to read."),
-    Row("mol verify", "mol_verify:verify", "Check a squash's digest, or the proof of one step."),
-    Row(
-        "mol export", "mol_export:export", "Print a molecule, digest or proto as beads' issues.", completes="molecules"
-    ),
+    Row("mol verify", "mol_verify:verify", "Check a squash's digest, or the proof of one step.", completes="digests"),
+    Row("mol export", "mol_export:export", "Print a molecule, digest or proto as beads' issues.", completes="seen"),
     Row("update", "registry:update", "Ask registries what is new.", completes="registries"),
     Row("mirror create", "mirror:create", "Copy registries, or what locks and ranges ask for, into a folder."),
     Row("mirror update", "mirror:update", "Bring a mirror up to date."),

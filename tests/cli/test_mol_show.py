@@ -254,6 +254,14 @@ def test_ids_of_what_runs_complete_too(terminal, patrol):
     assert terminal.run("completion", "words", "--", "mol", "show", patrol[:-2]).out == f"{patrol}\n"
 
 
+def test_ids_of_digests_and_of_what_can_be_cooked_complete_where_they_can_stand(terminal, patrol):
+    done(terminal, "squash", patrol, "--summary", "s", "--yes")
+    for verb in ("verify", "show", "graph", "export"):
+        assert terminal.run("completion", "words", "--", "mol", verb, patrol[:-2]).out == f"{patrol}\n"
+    for verb in ("cook", "check"):
+        assert terminal.run("completion", "words", "--", "mol", verb, "mol-code-r").out == "mol-code-review\n"
+
+
 EVIL = "x\nRoot: sha256:0\u2028Root: sha256:1 \x1b[31m\u202e"
 
 
