@@ -192,10 +192,23 @@ def _bond_of(proto: Proto, wish: Wish, swaps: Mapping[str, Proto]) -> Bond:
     """Give what is bonded; a preset of a convoy leaves out the legs that it does not name.
 
     Raises:
+        UsageError: a step is swapped twice.
         MoleculeRefusedError: there is no such preset, or a leg that it leaves out is to be swapped.
     """
+    present = {step.id for step in proto.steps}
+
+    def own(step: str) -> str:
+        """Take a step's id as trees show it, too: with the proto's name, or with the dot alone."""
+        below = step.removeprefix(proto.name)
+        return below[1:] if step not in present and below.startswith(".") and below[1:] in present else step
+
+    named = [own(step) for step in swaps]
+    if len(set(named)) != len(named):
+        raise UsageError("--swap: a step is swapped twice", "name each step once")
+    swaps = dict(zip(named, swaps.values(), strict=True))
+    left_by_hand = tuple(map(own, wish.without))
     if not wish.preset:
-        return Bond(proto, wish.values, swaps, wish.without)
+        return Bond(proto, wish.values, swaps, left_by_hand)
     try:
         left_out = left_out_by(proto, wish.preset)
     except ValueError as error:
@@ -205,7 +218,7 @@ def _bond_of(proto: Proto, wish: Wish, swaps: Mapping[str, Proto]) -> Bond:
         raise MoleculeRefusedError(
             f"--preset {wish.preset} leaves {idle[0]} out, and --swap names it", "leave one of them out"
         )
-    return Bond(proto, wish.values, swaps, tuple(dict.fromkeys((*wish.without, *left_out))))
+    return Bond(proto, wish.values, swaps, tuple(dict.fromkeys((*left_by_hand, *left_out))))
 
 
 def _odd_values(bond: Bond, ref: str) -> list[str]:

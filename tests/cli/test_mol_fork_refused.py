@@ -1,4 +1,4 @@
-"""What a copy or a compound is not written over, or beside."""
+"""What a copy or a compound is not written over, or beside; and steps as trees show them."""
 
 from __future__ import annotations
 
@@ -60,3 +60,16 @@ def test_a_catalogue_that_is_no_file_is_named(rig, make):
     path = rig.root / ".beads" / "molecules.jsonl"
     make(path)
     assert "molecules.jsonl: it is no plain file\n  fix: move it away" in refused(rig, "fork", "mol-polecat-arm", "x")
+
+
+def test_a_step_may_be_named_as_trees_show_it(rig):
+    words = ("mol", "pour", "mol-engineer-in-box", "--var", "feature_name=x")
+    for number, step in enumerate(("2", ".2", "mol-engineer-in-box.2")):
+        rig.done(*words, "--without", step, "--ref", f"r{number}")
+        assert "Implement" not in rig.done("mol", "show", f"rig-mol-r{number}").out
+    swapped = ("--swap", ".2=mol-security-scan", "--var", "polecat_name=a", "--var", "captured_output=b")
+    rig.done(*words, *swapped, "--ref", "s")
+    assert "Security scan for a" in rig.done("mol", "show", "rig-mol-s").out
+    seen = rig.run(*words, *swapped, "--swap", "2=mol-polecat-arm")
+    assert (seen.status, "a step is swapped twice" in seen.err) == (2, True)
+    assert "has no step '.9'" in rig.run(*words, "--without", ".9").err
