@@ -141,6 +141,11 @@ class Workspace:
             self._molecules[molecule_id] = self._read(molecule_id)
         return self._molecules[molecule_id]
 
+    def unread(self, molecule_id: str) -> str:
+        """Give the path of a molecule's log, and the first line that nobody can read; empty where there is none."""
+        log = self._logs.get(molecule_id)
+        return f"{log.path}: {log.unread}" if log is not None and log.unread else ""
+
     def find(self, operand: str) -> Address | None:
         """Give what a full id names: the first dot ends the molecule's own; None where it names nothing here."""
         molecule_id = operand.partition(".")[0]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mmpm.project.mol_reading import FoldedLog
 
 # Raise it where the same file would come to another row: states, failures, what is ready.
-FORMAT: Final = 2
+FORMAT: Final = 3
 SETTLED_NS: Final = 2_000_000_000  # the coarsest clock of a file system (FAT)
 _BATCH: Final = 500
 _AUDIT: Final = "audit/"
@@ -52,6 +52,7 @@ class Row(NamedTuple):
         said: a `Head`; of the audit log the ids; nothing where the file has no molecule.
         ready: as `ReadyStep`, what other molecules hold left aside.
         since, until: the moments for which `ready` is true: see `ReadyFor`.
+        unread: of a log, the first line that could not be read: `FoldedLog.unread`.
         is_plain: whether it holds as long as the stamp does: no timer, and the file had settled when it was read.
     """
 
@@ -64,6 +65,7 @@ class Row(NamedTuple):
     ready: list[list[str]]
     since: str = ""
     until: str = ""
+    unread: str = ""
     is_plain: bool = False
 
     @property
@@ -211,6 +213,11 @@ class MolIndex:
         """Give why logs and digests cannot be used, of those that were looked at."""
         return tuple(self._troubles.values())
 
+    def unread(self) -> tuple[str, ...]:
+        """Give, of each log of what flows here that has lines nobody can read, its path and the first of them."""
+        found = [(head, row) for head, row in self._heads.values() if row.unread and head.is_live]
+        return tuple(f"{self._places.log(head.id, head.phase)}: {row.unread}" for head, row in found)
+
     def note(self, before: FoldedLog, after: Molecule, appended: bytes, now: str) -> None:
         """Keep what a log comes to after a line was appended, so that it need not be read again.
 
@@ -228,7 +235,7 @@ class MolIndex:
         read_at = time.time_ns()
         found = look_grown(before.path, before.size, before.fingerprint, appended + b"\n")
         if found is not None:
-            row = _row_of(key, after, now, read_at, found)
+            row = _row_of(key, after, now, read_at, found)._replace(unread=before.unread)
             self._cache.store({row.key: _text(row)})
 
     def _load(self) -> None:
@@ -287,7 +294,8 @@ class MolIndex:
             return Row(key, [], read_at, "", [_reason(error), ""], [], [])
         if folded is None:
             return Row(key, list(stamp), read_at, fingerprint, [], [], [])
-        return _row_of(key, folded.molecule, self._now, read_at, (stamp, fingerprint))
+        row = _row_of(key, folded.molecule, self._now, read_at, (stamp, fingerprint))
+        return row._replace(unread=folded.unread)
 
     def _choose(self, molecule_id: str, path: str, row: Row) -> None:
         """Take a log as that of its molecule, with the digest that may end it."""

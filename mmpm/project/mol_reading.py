@@ -24,12 +24,14 @@ class FoldedLog:
     Attributes:
         molecule: what was left out of the log is in its `problems`.
         size, fingerprint: of the log's bytes as they were read.
+        unread: the first line that could not be read, and why: nobody knows what it said; empty where there is none.
     """
 
     path: str
     molecule: Molecule
     size: int
     fingerprint: str
+    unread: str = ""
 
 
 def fold_log(path: str, molecule_id: str, phase: str) -> FoldedLog | None:
@@ -65,7 +67,7 @@ def fold_lines(log: LogLines, path: str, molecule_id: str, phase: str) -> Folded
     if molecule.phase != phase:
         raise MoleculeLogError(path, f"it is the log of a {molecule.phase} among those of {phase}s")
     molecule = replace(molecule, problems=(*log.problems, *molecule.problems))
-    return FoldedLog(path, molecule, log.bytes_read, log.fingerprint)
+    return FoldedLog(path, molecule, log.bytes_read, log.fingerprint, next(iter(log.problems), ""))
 
 
 def read_molecule(places: MolPlaces, molecule_id: str) -> tuple[Molecule, FoldedLog] | None:

@@ -286,6 +286,19 @@ def test_a_molecule_that_is_waited_for_and_not_here_is_said_to_be_elsewhere(rig)
     assert "the molecule rig-wisp-w is not here" in rig.run("mol", "start", "rig-mol-t.a").both
 
 
+def test_a_line_that_nobody_can_read_is_told_of_by_whoever_decides_over_the_rest(rig):
+    """Perhaps it was the end of a step that seems to be ready."""
+    (rig.cwd / "two.formula.toml").write_text(TWO)
+    quiet(rig, "mol", "pour", "./two.formula.toml", "--ref", "t")
+    log = rig.cwd / ".beads" / "mmpm" / "mols" / "rig-mol-t.jsonl"
+    log.write_bytes(log.read_bytes() + b'{"events": "damaged"}\n')
+    ways = [("ready",), ("ready",), ("ready", "rig-mol-t"), ("list", "--running"), ("start", "rig-mol-t.a")]
+    for words in (*ways, ("close", "rig-mol-t.a"), ("ready",)):
+        assert "rig-mol-t.jsonl: line 2: " in rig.run("mol", *words).both, words
+    quiet(rig, "mol", "squash", "rig-mol-t", "--force")
+    assert "line 2" not in rig.run("mol", "ready").both
+
+
 def test_where_nothing_flows_the_way_to_begin_is_told(rig):
     rig.play("""
         $ mmpm mol ready

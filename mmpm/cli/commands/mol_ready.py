@@ -37,6 +37,8 @@ def ready(*molecules: str, blocked: bool = False, limit: int | None = None, sess
     if molecules:
         workspace = _workspace(session)
         found = tuple(front_at(workspace, one, now, with_blocked=blocked) for one in dict.fromkeys(molecules))
+        for molecule_id in dict.fromkeys(front.head.id for front in found):
+            warn_unread(out, workspace.unread(molecule_id))
     else:
         index = _index(session)
         found = fronts(index, now, lambda: _workspace(session), with_blocked=blocked)
@@ -85,6 +87,14 @@ def _index(session: Session) -> MolIndex:
 def _warn(out: Output, index: MolIndex) -> None:
     for trouble in index.troubles():
         out.warn(str(trouble))
+    for unread in index.unread():
+        warn_unread(out, unread)
+
+
+def warn_unread(out: Output, unread: str) -> None:
+    """Say of a log that something in it cannot be read, and so was not heeded; nothing where `unread` is empty."""
+    if unread:
+        out.warn(f"{unread}; that line is not heeded")
 
 
 def _cut(found: Sequence[Front], room: int) -> tuple[list[Front], int]:

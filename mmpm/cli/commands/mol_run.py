@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmpm.cli.commands.mol_ready import warn_unread
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
@@ -87,6 +88,7 @@ _SCHEMAS = {"start": "mmpm.mol-start/1", "close": "mmpm.mol-close/1", "open-gate
 def _run(session: Session, workspace: Workspace, work: Work) -> None:
     out = session.output
     for ran in work.ran:
+        warn_unread(out, workspace.unread(ran.after.id))
         for note in ran.notes:
             out.warn(note)
     schema = _SCHEMAS[work.ran[0].verb]
