@@ -186,9 +186,9 @@ class NotEnoughSpaceError(MmpmError):
 
 
 class FileInTheWayError(MmpmError):
-    """A file that would be made is there already."""
+    """A file that would be made is there already, or what is there is no file that could be written over."""
 
     code = "file-in-the-way"
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"{printable(path)} is there already", "move it away, or choose another name", {"path": path})
+    def __init__(self, path: str, reason: str = "is there already") -> None:
+        super().__init__(f"{printable(path)} {reason}", "move it away, or choose another name", {"path": path})

@@ -19,6 +19,7 @@ from mmpm.errors import (
 )
 from mmpm.execute.importing import believed_of
 from mmpm.execute.trusting import load_person_key
+from mmpm.execute.writing import refuse_special
 from mmpm.registry.destination import read_plain
 from mmpm.registry.key_folder import load_root
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror
@@ -331,6 +332,7 @@ def stock_of(context: Context, folder: str, *, as_filter: bool) -> Stock:
 def apply_inventory(context: Context, action: WriteInventory) -> Stock:
     """Write an inventory."""
     stock = stock_of(context, action.folder, as_filter=action.as_filter)
+    refuse_special(action.output)
     write_file_durably(action.output, stock.inventory.to_bytes())
     return stock
 
@@ -359,5 +361,6 @@ def apply_acknowledge(context: Context, action: WriteAcknowledgement) -> tuple[H
                 seen |= found
         shown = HeldState(registry, state.serial, state.issued, state.facts.snapshot.sha256)
         held.append(Held(shown, ObjectSet.of(seen)))
+    refuse_special(action.output)
     write_file_durably(action.output, sign_acknowledgement(held, key))
     return tuple(held)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import FileInTheWayError, MmpmError, PolicyRefusedError
+from mmpm.execute.writing import refuse_special
 from mmpm.project.policies import Pinned, own_path, pinned_files, read_pinned
 from mmpm.project.settings import SETTINGS, parse_setting
 from mmpm.registry.address import is_mirror, is_remote
@@ -40,6 +41,7 @@ def apply_sign_policy(context: Context, action: SignPolicy) -> SignedPolicy:
     signed = SignedPolicy.parse(action.document).signed(key)
     os.makedirs(os.path.dirname(action.output), exist_ok=True)
     if action.overwrite:
+        refuse_special(action.output)
         write_file_durably(action.output, signed.to_bytes(), 0o644)
     elif not exclusive_create(action.output, signed.to_bytes(), 0o644):
         raise FileInTheWayError(action.output)

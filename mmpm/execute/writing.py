@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from mmpm.errors import FileInTheWayError
@@ -20,12 +21,14 @@ def write_files(_context: Context, action: WriteFiles) -> list[str]:
         The paths written.
 
     Raises:
-        FileInTheWayError: one is there already, and the action does not say to write over it; none was written then.
+        FileInTheWayError: one is there already, and the action does not say to write over it, or it is no plain
+            file; none was written then.
     """
-    if not action.overwrite:
-        for path, _, _ in action.files:
-            if os.path.lexists(path):
-                raise FileInTheWayError(path)
+    for path, _, _ in action.files:
+        if action.overwrite:
+            refuse_special(path)
+        elif os.path.lexists(path):
+            raise FileInTheWayError(path)
     for path, data, mode in action.files:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if action.overwrite:
@@ -33,3 +36,21 @@ def write_files(_context: Context, action: WriteFiles) -> list[str]:
         elif not exclusive_create(path, data, mode):
             raise FileInTheWayError(path)
     return [path for path, _, _ in action.files]
+
+
+def refuse_special(path: str) -> None:
+    """Refuse to put a file in the place of a folder, a device, a pipe or a socket: `-o /dev/null` would be its end.
+
+    Raises:
+        FileInTheWayError: such is there, or a link to one. Of other links the file takes the place.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # nothing there, or a link to nothing: whatever else is wrong is found when it is written
+        return
+    if stat.S_ISDIR(mode):
+        raise FileInTheWayError(path, "is a folder")
+    # Where these lead to a plain file, it is what this process was started with.
+    is_stream = os.path.islink(path) and os.path.realpath(os.path.dirname(path)) == "/dev"
+    if is_stream or not stat.S_ISREG(mode):
+        raise FileInTheWayError(path, "is a device, a pipe or a socket")
