@@ -319,3 +319,24 @@ def test_git_is_told_to_join_audit_logs_where_only_wisps_were_burned(root):
     root.done("mol", "burn", made, "--force", "--reason", "mistake")
     attributes = Path(root.places.audit).parent / ".gitattributes"
     assert "audit.jsonl merge=union" in attributes.read_text().splitlines()
+
+
+@pytest.mark.parametrize("phase", ["pour", "wisp"])
+def test_gc_keeps_a_molecule_whose_last_line_feed_an_editor_took(root, phase):
+    made = root.make(phase, "mol-job")
+    log = Path(root.places.log(made, "mol" if phase == "pour" else "wisp"))
+    log.write_bytes(log.read_bytes().removesuffix(b"\n"))
+    assert "Removed" not in root.done("mol", "gc").both
+    root.done("mol", "close", f"{made}.1")
+
+
+def test_gc_keeps_a_bond_that_was_damaged_or_is_of_a_newer_program(root):
+    made = root.make("pour", "mol-job")
+    log = Path(root.places.log(made, "mol"))
+    whole = log.read_bytes().removesuffix(b"\n")
+    for data in (whole.replace(b'"format":1', b'"format":2'), whole.replace(b'"steps"', b'"stops"')):
+        log.write_bytes(data)
+        assert "Removed" not in root.run("mol", "gc").both
+        assert log.read_bytes() == data
+    log.write_bytes(whole[:-1])
+    assert "Removed: 1 file" in root.run("mol", "gc").both
