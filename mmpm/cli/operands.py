@@ -36,3 +36,14 @@ def parse_values(texts: Iterable[str]) -> dict[str, str]:
         except UnicodeEncodeError:
             raise UsageError(f"--var {name}: its value is not UTF-8", "give it as UTF-8") from None
     return values
+
+
+def given(text: str | None, option: str) -> str | None:
+    """Give an option's text; one that was given and is empty is a script's slip.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if text == "":
+        raise UsageError(f"{option} is empty", f"give it a text, or leave {option} out")
+    return text

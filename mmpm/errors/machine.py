@@ -191,4 +191,5 @@ class FileInTheWayError(MmpmError):
     code = "file-in-the-way"
 
     def __init__(self, path: str, reason: str = "is there already") -> None:
-        super().__init__(f"{printable(path)} {reason}", "move it away, or choose another name", {"path": path})
+        remedy = "move it away, or choose another name" if reason == "is there already" else "choose another name"
+        super().__init__(f"{printable(path)} {reason}", remedy, {"path": path})

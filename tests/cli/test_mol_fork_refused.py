@@ -73,3 +73,14 @@ def test_a_step_may_be_named_as_trees_show_it(rig):
     seen = rig.run(*words, *swapped, "--swap", "2=mol-polecat-arm")
     assert (seen.status, "a step is swapped twice" in seen.err) == (2, True)
     assert "has no step '.9'" in rig.run(*words, "--without", ".9").err
+
+
+@pytest.mark.parametrize("option", ["--output", "-o"])
+def test_an_empty_name_of_a_file_is_a_slip(rig, option):
+    """A script's `-o "$FILE"` without FILE would change the catalogue instead."""
+    rig.done("mol", "pour", "mol-witness-patrol", "--ref", "a")
+    for words in (("fork", "mol-polecat-arm", "mine"), ("distill", "rig-mol-a", "mine")):
+        seen = rig.run("mol", *words, option, "")
+        assert (seen.status, "--output is empty" in seen.err) == (2, True)
+    assert not (rig.root / ".beads" / "molecules.jsonl").exists()
+    assert os.listdir(rig.root / ".beads" / "formulas") == []

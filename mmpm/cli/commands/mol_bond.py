@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from mmpm.cli.operands import parse_values
+from mmpm.cli.operands import given, parse_values
 from mmpm.cli.output import Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
@@ -60,12 +60,12 @@ def bond(
         operands=(first,) if second is None else (first, second),
         is_wisp=wisp,
         values=parse_values(var),
-        ref=_given(ref, "--ref"),
+        ref=given(ref, "--ref") or "",
         connection=type or "",
         swaps=_swaps(swap),
         without=without,
-        preset=_given(preset, "--preset"),
-        name=_given(as_, "--as"),
+        preset=given(preset, "--preset") or "",
+        name=given(as_, "--as") or "",
         force=force,
         actor=actor or "",
     )
@@ -99,10 +99,10 @@ def pour(
     wish = Wish(
         (proto,),
         values=parse_values(var),
-        ref=_given(ref, "--ref"),
+        ref=given(ref, "--ref") or "",
         swaps=_swaps(swap),
         without=without,
-        preset=_given(preset, "--preset"),
+        preset=given(preset, "--preset") or "",
         actor=actor or "",
     )
     _run(session, wish, "mmpm.mol-pour/1")
@@ -136,10 +136,10 @@ def wisp(
         (proto,),
         is_wisp=True,
         values=parse_values(var),
-        ref=_given(ref, "--ref"),
+        ref=given(ref, "--ref") or "",
         swaps=_swaps(swap),
         without=without,
-        preset=_given(preset, "--preset"),
+        preset=given(preset, "--preset") or "",
         actor=actor or "",
     )
     _run(session, wish, "mmpm.mol-wisp/1")
@@ -168,7 +168,7 @@ def fork(
     from mmpm.ops.mol_fork import plan_mol_fork
 
     workspace = Workspace.of(session.context(), session.cwd, tier=session.options.tier, folder=session.options.project)
-    path = session.path(output) if output else None
+    path = session.path(output) if (output := given(output, "--output")) else None
     dry_run = session.options.dry_run
     fork, plan = plan_mol_fork(workspace.context, session.cwd, molecule, new, path, force=force, dry_run=dry_run)
     body = {"id": fork.id, "of": molecule, "steps": fork.steps, "path": fork.path, "overrides": fork.overrides or None}
@@ -235,13 +235,6 @@ def _swaps(texts: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--swap: {step} is swapped twice", "name each step once")
         swaps[step] = molecule
     return swaps
-
-
-def _given(text: str | None, option: str) -> str:
-    """Give an option's text; one that was given and is empty is a script's slip."""
-    if text == "":
-        raise UsageError(f"{option} is empty", f"give it a text, or leave {option} out")
-    return text or ""
 
 
 def _one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from mmpm.cli.operands import given
 from mmpm.cli.output import Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
@@ -34,7 +35,7 @@ def distill(
     """
     context = session.context()
     workspace = Workspace.of(context, session.cwd, tier=session.options.tier, folder=session.options.project)
-    path = session.path(output) if output else None
+    path = session.path(output) if (output := given(output, "--output")) else None
     made = plan_distill(workspace, context, session.cwd, molecule, name, output=path, force=force)
     variables = [one.to_dict() for one in made.proto.variables]
     body = {
