@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 MAX_DIGEST_BYTES: Final = 64 * 1024 * 1024
+# Of one digest, arms among them: twice what a molecule may have, for branches of a repository may have been joined.
+MAX_OUTCOMES: Final = 500_000
 MAX_PROOF_BYTES: Final = 64 * 1024
 MAX_PLAIN: Final = 64
 MAX_DEPTH: Final = 64
@@ -159,6 +161,9 @@ class Digest:
         Raises:
             ValueError: it is not the one text of a digest.
         """
+        # Counted before they are made: within quotes it would stand with backslashes.
+        if data.count(b'"step":') > MAX_OUTCOMES:
+            raise ValueError(f"a digest: it tells of more than {MAX_OUTCOMES} steps")
         said = Fields(parse_json(data, "a digest", max_bytes=MAX_DIGEST_BYTES), "a digest")
         said.require_format(FORMAT)
         found = cls(

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from molecule_lives import ANN, ARM, PATROL, Life, linear
 
 from mmpm.model.capabilities import Capabilities
+from mmpm.molecule import digest as digests
+from mmpm.molecule import lifecycle
 from mmpm.molecule.digest import Digest, Proof, prove, root_of, verify, verify_digest
 from mmpm.molecule.lifecycle import Bond
 
@@ -199,3 +201,15 @@ def test_capabilities_are_part_of_what_is_proved():
 def test_what_no_molecule_could_have_come_to_is_no_digest_though_its_root_be_right(other):
     with pytest.raises(ValueError, match=r"digest|moment"):
         Digest.parse(replace(other, root=root_of(other)).to_bytes())
+
+
+def test_a_digest_of_more_steps_than_any_molecule_has_is_refused_unread(monkeypatch):
+    assert digests.MAX_OUTCOMES > lifecycle.MAX_STEPS_OF_MOLECULE
+    data = DIGEST.to_bytes()
+    monkeypatch.setattr(digests, "MAX_OUTCOMES", len(DIGEST.outcomes) + len(DIGEST.arms))
+    assert Digest.parse(data) == DIGEST
+    texts = replace(DIGEST, summary='{"step":"a"}' * 100)
+    assert Digest.parse(texts.to_bytes()) == texts
+    monkeypatch.setattr(digests, "MAX_OUTCOMES", len(DIGEST.outcomes))
+    with pytest.raises(ValueError, match="tells of more than"):
+        Digest.parse(data)
