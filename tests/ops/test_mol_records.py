@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from molecule_lives import REVIEW, Life
@@ -200,3 +201,36 @@ def test_a_formula_is_named_with_or_without_a_range():
     assert parse_formula_operand("mol-b.1")[0] == "mol-b.1"
     with pytest.raises(ValueError, match="range"):
         parse_formula_operand("mol-b@>>")
+
+
+@pytest.mark.parametrize("life", [patrol_that_failed, review_that_is_done])
+def test_what_is_squashed_while_records_are_read_is_one_of_them(tmp_path, life):
+    ended, digest = life()
+    flowing = Path(str(MolPlaces(str(tmp_path)).log(digest.id, digest.phase)))
+    put(tmp_path, ended)
+    flowing.write_bytes(b"".join(flowing.read_bytes().splitlines(keepends=True)[:-1]))
+
+    class Meanwhile(Workspace):
+        """Another process squashes the molecule between two readings."""
+
+        def ids(self):
+            return (digest.id,)
+
+        def digest(self, molecule_id):
+            found = super().digest(molecule_id)
+            squash()
+            return found
+
+        def molecule(self, molecule_id):
+            found = super().molecule(molecule_id)
+            squash()
+            return found
+
+    def squash():
+        put(tmp_path, ended, digest)
+        if digest.phase == "wisp":
+            flowing.unlink(missing_ok=True)
+
+    found = read_records(Meanwhile(Here(Root(str(tmp_path)))))
+    assert titles(found.records) == [digest.title]
+    assert not found.problems
