@@ -227,6 +227,8 @@ class _Folding:
             problem = self._event(event, line)
             if problem and len(self._problems) < MAX_PROBLEMS:
                 self._problems.append(f"{printable(line.operation)} at {line.at}: {problem}")
+            if problem and isinstance(event, Bonded):
+                return  # what would come with it is another molecule's
 
     def _event(self, event: Event, line: Line) -> str:
         """Take one event in; give a sentence where it does not fit."""

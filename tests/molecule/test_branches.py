@@ -145,6 +145,14 @@ def test_a_step_that_was_skipped_has_not_failed_whatever_its_name_says():
     assert "would never run" in life.ask("order", "more", "mend", "conditional").reason
 
 
+def test_two_molecules_that_were_given_one_id_are_not_mixed():
+    one, other = Life(PATROL), Life(REVIEW)
+    for first, second in ((one, other), (other, one)):
+        molecule = fold([*first.lines, *second.lines])
+        assert molecule.steps == first.now.steps
+        assert molecule.problems == ("pour at 2026-01-10T15:30:00Z: it is bonded already",)
+
+
 def test_many_ends_that_do_not_fit_cost_no_more_than_as_many_lines():
     """Children or causes that were counted anew for each line would keep this busy for minutes."""
     count = 15_000
