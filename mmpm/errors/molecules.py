@@ -186,7 +186,7 @@ class StepUnknownError(MmpmError):
         also = f"; did you mean {' or '.join(printable(one, 200) for one in meant)}?" if meant else ""
         super().__init__(
             f"the digest of {printable(molecule_id, 200)} tells of no step {printable(step, 200)}{also}",
-            "`mmpm mol records --steps` lists the steps of each",
+            f"`mmpm mol show {printable(molecule_id, 200)} --all` lists its steps",
             {"step": step, "molecule": molecule_id, "near": meant},
         )
 

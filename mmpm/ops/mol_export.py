@@ -76,6 +76,13 @@ def export_beads(workspace: Workspace, context: Context, cwd: str, operand: str)
         return Exported("molecule", operand, of_molecule(found.molecule, digest), notes)
     if digest is not None:
         return Exported("digest", operand, (of_digest(digest),))
+    whole = operand.partition(".")[0]
+    left = workspace.digest(whole) if whole != operand and is_molecule_id(whole) else None
+    if left is not None and any(f"{whole}.{one.step}" == operand for one in left.outcomes):
+        raise MoleculeRefusedError(
+            f"{operand} is a step of a squashed molecule, of which the digest is left",
+            f"`mmpm mol export {whole}` takes that",
+        )
     dish = cook_formula(context, cwd, operand)
     return Exported("proto", dish.proto.name, of_proto_issues(dish.proto), tuple(dish.cooked.notes))
 

@@ -167,7 +167,9 @@ class Workspace:
         molecule_id = operand.partition(".")[0]
         molecule = self.molecule(molecule_id) if is_molecule_id(molecule_id) else None
         if molecule is None and is_molecule_id(molecule_id) and self.digest(molecule_id) is not None:
-            raise MoleculeRefusedError(f"{molecule_id} is squashed: its digest is all that is left")
+            raise MoleculeRefusedError(
+                f"{molecule_id} is squashed: its digest is all that is left", f"`mmpm mol show {molecule_id}` shows it"
+            )
         known = [molecule.full_id(step) for step in molecule.steps] if molecule else self.ids()
         raise MoleculeNotHereError(operand, self.places.root, closest(operand, known))
 

@@ -107,6 +107,10 @@ def verify_operand(
         raise DigestUntrustedError(what, [str(error)]) from None
     if source != path and digest.id != operand:
         raise DigestUntrustedError(what, [f"it is the digest of {digest.id}"])
+    if is_molecule_id(operand) and digest.id != operand:
+        # A file may have any name, and a molecule that has no digest here is not to be vouched for by another's.
+        reason = f"there is none of it here, and the file of that name holds the digest of {digest.id}"
+        raise NoDigestError(operand, reason, f"`mmpm mol verify ./{operand}` checks that file")
     log = _check_digest(digest, what, workspace().places, root)
     if not step:
         return Verified(digest, digest.root, log)

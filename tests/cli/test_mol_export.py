@@ -109,3 +109,11 @@ def test_what_cannot_be_exported_is_said(terminal):
         """
     )
     assert "error[proto-not-found]" in terminal.run("mol", "export", "nothing-here").err
+
+
+@pytest.mark.usefixtures("town")
+def test_a_step_of_a_squashed_wisp_leads_to_its_digest(terminal):
+    patrol = patrol_that_failed()[1]
+    seen = terminal.run("mol", "export", f"{patrol.id}.{patrol.outcomes[0].step}")
+    assert seen.status == 1
+    assert f"fix: `mmpm mol export {patrol.id}` takes that" in seen.err

@@ -308,3 +308,12 @@ def test_a_full_id_does_not_pass_for_the_step_of_a_proof_and_the_reason_says_why
     name = written(tmp_path, PROOF.to_bytes())
     with pytest.raises(DigestUntrustedError, match="a proof names a step without its molecule"):
         check(tmp_path, name, step=f"{WISP.id}.{STEP}", root=WISP.root)
+
+
+def test_a_file_that_bears_a_molecule_s_id_does_not_vouch_for_it_with_another_s_digest(tmp_path):
+    written(tmp_path, WISP.to_bytes(), "other-mol-a")
+    with pytest.raises(NoDigestError, match=f"holds the digest of {WISP.id}"):
+        check(tmp_path, "other-mol-a")
+    assert check(tmp_path, "./other-mol-a").digest == WISP
+    written(tmp_path, WISP.to_bytes(), WISP.id)
+    assert check(tmp_path, WISP.id).digest == WISP
