@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import RecordInTheWayError
+from mmpm.errors import MmpmError, MoleculeNotFoundError, RecordInTheWayError, UsageError
 from mmpm.molecule.record_extras import KEY
 from mmpm.molecule.records import TEMPLATE
 from mmpm.ops.mol_catalogue import read_catalogue, show_molecule
-from mmpm.ops.mol_cook import chosen_folder
+from mmpm.ops.mol_cook import Kitchen, chosen_folder
 from mmpm.ops.mol_writing import catalogue_path, check_new_name, check_no_formula, hides, plan_records
 from mmpm.plan import Plan, WriteFiles
 
@@ -59,12 +59,17 @@ def plan_mol_fork(
 
     Raises:
         MoleculeNotFoundError: no catalogue has it.
+        UsageError: it is a formula.
         RecordInTheWayError: the id means something already.
         UsageError: `new` cannot be an id.
         DocumentUnreadableError, LeadsOutsideError: as for `plan_records`.
     """
     catalogue = read_catalogue(context.places, cwd, chosen_folder(context))
-    show_molecule(catalogue, name)
+    try:
+        show_molecule(catalogue, name)
+    except MoleculeNotFoundError:
+        _refuse_formula(context, cwd, name)
+        raise
     if new is not None:
         check_new_name(new, "NEW")
     # Into a file under its own id: as it is, for whoever publishes it.
@@ -91,6 +96,22 @@ def plan_mol_fork(
     path = catalogue_path(context)
     fork = Fork(records[0].id, records[0].title or records[0].id, len(records) - 1, path, overrides)
     return fork, replace(plan, notes=(*notes, *plan.notes))
+
+
+def _refuse_formula(context: Context, cwd: str, name: str) -> None:
+    """Say of a formula how it is copied.
+
+    Raises:
+        UsageError: `name` is one.
+    """
+    try:
+        found = Kitchen(context, cwd).find(name)
+    except MmpmError:
+        return
+    raise UsageError(
+        f"{name} is a formula, and molecules of a catalogue are copied here",
+        f"run `mmpm fork {name}` if it was installed, else copy its file: {found.path}",
+    )
 
 
 def _copy(catalogue: Catalogue, root: str, new: str, *, is_fork: bool) -> tuple[Record, ...]:

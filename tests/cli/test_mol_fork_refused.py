@@ -33,6 +33,14 @@ def test_nothing_is_written_that_a_formula_of_its_name_would_hide(rig):
         assert "a formula is found first: give" in refused(rig, *words, *name, "--force")
 
 
+def test_of_a_formula_it_is_said_how_it_is_copied(rig):
+    (rig.root / ".beads" / "formulas" / "mol-mine.formula.toml").write_text('formula = "mol-mine"\nversion = 1\n')
+    seen = rig.run("mol", "fork", "mol-mine", "mol-copy")
+    assert (seen.status, seen.out) == (2, "")
+    assert "mol-mine is a formula" in seen.err
+    assert str(rig.root / ".beads" / "formulas" / "mol-mine.formula.toml") in seen.err
+
+
 def test_a_formula_of_a_later_tier_is_hidden_only_where_that_is_said(rig):
     for words in (
         ("fork", "mol-polecat-arm", "mol-incident"),
