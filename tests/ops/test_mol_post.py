@@ -159,6 +159,14 @@ def test_a_name_that_means_something_else_is_refused(terminal):
     assert (seen.status, "give the records another name" in seen.err) == (1, True)
 
 
+def test_who_posts_is_asked_with_what_goes_out(terminal):
+    keep(terminal, squashed(1))
+    seen = terminal.run("mol", "post", "--to", "../reg")
+    assert seen.status == 2
+    assert "with summaries, values of variables and reasons of steps as they are?" in seen.err
+    assert "Posted" not in seen.out
+
+
 def test_an_empty_name_is_no_name(terminal):
     keep(terminal, squashed(1))
     seen = terminal.run("mol", "post", "--to", "../reg", "--name", "", "--yes")

@@ -32,6 +32,8 @@ def post(
 ) -> int | None:
     """Post execution records to a registry, for others to read: as a release that is mirrored and carried like any.
 
+    Summaries, values of variables and reasons of steps go out as they are.
+
     Args:
         digests: Ids of squashed molecules; none: all whose records are not there yet.
         to: The registry's folder, or the name of one added from its folder; else the setting publish.to.
@@ -85,7 +87,10 @@ def _apply(session: Session, context: "Context", planned: PostPlan) -> None:
         context,
         planned.publish.plan if planned.publish else Plan(),
         schema="mmpm.mol-post/1",
-        question=f"Post {_count(planned.count)} to {planned.registry}?",
+        question=(
+            f"Post {_count(planned.count)} to {planned.registry}, "
+            "with summaries, values of variables and reasons of steps as they are?"
+        ),
         nothing=_nothing(planned),
         body=body,
     )
