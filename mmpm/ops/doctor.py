@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from mmpm.errors import MmpmError
+from mmpm.errors import MmpmError, printable
 from mmpm.execute.connect import age_policy
 from mmpm.execute.install import begin_change, end_change
 from mmpm.execute.journal import has_journal
@@ -24,6 +24,7 @@ from mmpm.ops.store import plan_repair, verify_objects
 from mmpm.ops.sync import SyncRequest, plan_sync
 from mmpm.ops.verify import verify_installed
 from mmpm.project.files import real_path
+from mmpm.project.tiers import choose_beads
 from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
 from mmpm.trust.clock import judge
 from mmpm.trust.facts import parse_time
@@ -145,30 +146,34 @@ def _installed(context: Context, _cwd: str) -> Iterator[Finding]:
 
 
 def _formulas(context: Context, cwd: str) -> Iterator[Finding]:
-    """Say which formulas of the tier cook alike under bd, gt and mmpm, and what differs."""
-    names = _formula_names(context.project.formulas)
-    context.progress.start("Cooking...", len(names), "formulas")
+    """Say which formulas of the tier, and of the folder that is at hand, cook alike under bd, gt and mmpm."""
+    folders = {context.project.formulas}
+    if not context.project.chosen.startswith("--"):
+        folders.add(choose_beads(context.places, cwd).formulas)  # it need not have a manifest
+    paths = [os.path.join(folder, name) for folder in sorted(folders) for name in _formula_names(folder)]
+    context.progress.start("Cooking...", len(paths), "formulas")
     alike = 0
-    for name in names:
+    for path in paths:
+        name = printable(_stem(os.path.basename(path)))
         try:
-            compared = check_formula(context, cwd, os.path.join(context.project.formulas, name))
+            compared = check_formula(context, cwd, path)
         except MmpmError as error:
             yield refusal("formulas", error)
             continue
         finally:
             context.progress.advance()
         if compared.failure:
-            yield Finding("formulas", "problem", compared.failure, f"`mmpm mol check {_stem(name)}` says more")
+            yield Finding("formulas", "problem", compared.failure, f"`mmpm mol check {name}` says more")
         elif not compared.is_alike:
             tools = " and ".join(sorted({one.tool for one in compared.differences if one.when == "cook"}))
             first = next(one.sentence for one in compared.differences if one.when == "cook")
-            told = f"{_stem(name)} cooks otherwise under {tools}: {first}"
-            yield Finding("formulas", "warning", told, f"`mmpm mol check {_stem(name)}` names everything")
+            told = f"{name} cooks otherwise under {tools}: {first}"
+            yield Finding("formulas", "warning", told, f"`mmpm mol check {name}` names everything")
         else:
             alike += 1
     context.progress.finish()
-    if names:
-        yield Finding("formulas", "ok", f"{alike} of {len(names)} formulas cook alike under bd, gt and mmpm")
+    if paths:
+        yield Finding("formulas", "ok", f"{alike} of {len(paths)} formulas cook alike under bd, gt and mmpm")
 
 
 def _catalogue(context: Context, cwd: str) -> Iterator[Finding]:

@@ -142,3 +142,13 @@ def test_a_digest_that_is_gone_is_missed(terminal):
     path.unlink()
     assert "that digest is not here" in wrong(examined(terminal))["molecules", "warning"]
     assert "(it is not here)" in terminal.run("mol", "show", molecule).out
+
+
+def test_formulas_of_a_rig_without_a_manifest_are_looked_at(terminal):
+    folder = terminal.cwd / ".beads" / "formulas"
+    folder.mkdir(parents=True)
+    (folder / "mol-rig.formula.toml").write_text('formula = "mol-rig"\n[[steps]]\nid = "a"\nneeds = ["a"]\n')
+    (folder / "x\nSPOOF: y.formula.toml").write_text((folder / "mol-rig.formula.toml").read_text())
+    found = examined(terminal, status=1)
+    assert "mol-rig cannot be cooked" in wrong(found)["formulas", "problem"]
+    assert "SPOOF" not in {line.strip().partition(":")[0] for line in terminal.run("doctor").out.splitlines()}
