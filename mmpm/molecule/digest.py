@@ -2,7 +2,7 @@
 
 Its root is a Merkle root (RFC 9162, section 2.1, with SHA-256) over every field: a leaf for the formula, the lock
 entry, the rest of the head, each variable, each arm, each step's outcome. Change any of them and the root is another.
-A proof shows one leaf under a root with one hash a level.
+A proof (`proofs`) shows one leaf under a root with one hash a level.
 
 Rule: a leaf is ``[label, value]`` as canonical JSON; what takes more than `MAX_PLAIN` bytes there stands in a step's
 leaf by its hash, the step's id included, so that a proof stays under 1,024 bytes whatever was written, in any script.
@@ -10,8 +10,6 @@ leaf by its hash, the step's id included, so that a proof stays under 1,024 byte
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
@@ -20,6 +18,7 @@ from mmpm.errors import printable, quoted
 from mmpm.model.canonical import canonical_json, parse_json
 from mmpm.model.fields import Fields
 from mmpm.molecule.events import MAX_ACTOR, PHASES, Provenance, check_moment, is_molecule_id
+from mmpm.molecule.merkle import PREFIX, leaf_hash, levels
 from mmpm.molecule.state import is_failure
 from mmpm.molecule.steps import MAX_TEXT, is_step_id
 from mmpm.molecule.transitions import StepState, has_run, is_over
@@ -33,12 +32,8 @@ FORMAT: Final = 1
 MAX_DIGEST_BYTES: Final = 64 * 1024 * 1024
 # Of one digest, arms among them: twice what a molecule may have, for branches of a repository may have been joined.
 MAX_OUTCOMES: Final = 500_000
-MAX_PROOF_BYTES: Final = 64 * 1024
 MAX_PLAIN: Final = 64
-MAX_DEPTH: Final = 64
-_PREFIX: Final = "sha256:"
-_STEP: Final = "step "
-_HASH_BYTES: Final = 32
+STEP: Final = "step "
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +223,7 @@ def digest_of(molecule: Molecule, summary: str, lock_entry: Mapping[str, str], c
 
 def root_of(digest: Digest) -> str:
     """Give the Merkle root over all that a digest says."""
-    return _PREFIX + _levels([_leaf_hash(leaf) for leaf in leaves_of(digest)])[-1][0].hex()
+    return PREFIX + levels([leaf_hash(leaf) for leaf in leaves_of(digest)])[-1][0].hex()
 
 
 def leaves_of(digest: Digest) -> tuple[bytes, ...]:
@@ -241,7 +236,7 @@ def leaves_of(digest: Digest) -> tuple[bytes, ...]:
         _leaf("head", head),
         *(_leaf(f"variable {name}", value) for name, value in sorted(digest.variables.items())),
         *(_leaf(f"arm {arm.step}", _arm_dict(arm)) for arm in digest.arms),
-        *(_leaf(_step_label(one.step), _shortened(one)) for one in digest.outcomes),
+        *(_leaf(step_label(one.step), _shortened(one)) for one in digest.outcomes),
     )
 
 
@@ -250,139 +245,13 @@ def verify_digest(digest: Digest, root: str | None = None) -> bool:
     return digest.root == root_of(digest) and root in (None, digest.root)
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """That one leaf stands under a root.
-
-    Nothing in it is idle: where the leaf stands and how many there are would be, for a root says neither.
-
-    Attributes:
-        leaf: its bytes.
-        path: hashes of what stands beside it, from the leaf to the root.
-        sides: of each of these the side on which it stands, ``l`` or ``r``.
-    """
-
-    root: str
-    leaf: bytes
-    path: tuple[bytes, ...]
-    sides: str
-
-    @property
-    def step(self) -> str:
-        """The step that it says it shows; empty where it shows none, or one whose id is too long to stand in it."""
-        label = _said(self.leaf)[0]
-        return label.removeprefix(_STEP) if label.startswith(_STEP) else ""
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        """What it shows of the step: the fields of its outcome, long texts as ``<field>_hash``."""
-        label, value = _said(self.leaf)
-        key, _, name = label.partition(" ")
-        return {**value, key: name} if value else {}
-
-    def is_of(self, step: str) -> bool:
-        """Whether it says that it shows this step."""
-        return _said(self.leaf)[0] == _step_label(step)
-
-    def to_bytes(self) -> bytes:
-        """Give its one text: canonical JSON."""
-        path = base64.b64encode(b"".join(self.path)).decode()
-        leaf = parse_json(self.leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)
-        return canonical_json({"format": FORMAT, "leaf": leaf, "path": path, "root": self.root, "sides": self.sides})
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read a proof; whether it holds is for `verify`.
-
-        Raises:
-            ValueError: it is not the one text of a proof.
-        """
-        said = Fields(parse_json(data, "a proof", max_bytes=MAX_PROOF_BYTES), "a proof")
-        said.require_format(FORMAT)
-        try:
-            joined = base64.b64decode(said.text("path"), validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("a proof: 'path' is not base64") from None
-        path = tuple(joined[at : at + _HASH_BYTES] for at in range(0, len(joined), _HASH_BYTES))
-        leaf = canonical_json(said.items("leaf"))
-        found = cls(said.text("root"), leaf, path, said.text("sides", MAX_DEPTH))
-        if found.to_bytes() != data:
-            raise ValueError("a proof: this is not the one text that its contents have")
-        return found
-
-
-def prove(digest: Digest, step: str) -> Proof:
-    """Give the proof of one step's outcome.
-
-    Raises:
-        KeyError: the digest tells of no such step.
-    """
-    place = next((at for at, one in enumerate(digest.outcomes) if one.step == step), None)
-    if place is None:
-        raise KeyError(step)
-    leaves = leaves_of(digest)
-    index = len(leaves) - len(digest.outcomes) + place
-    levels = _levels([_leaf_hash(leaf) for leaf in leaves])
-    path, sides = [], ""
-    at = index
-    for level in levels[:-1]:
-        if at ^ 1 < len(level):
-            path.append(level[at ^ 1])
-            sides += "l" if at % 2 else "r"
-        at //= 2
-    return Proof(digest.root, leaves[index], tuple(path), sides)
-
-
-def verify(proof: Proof, step: str, root: str) -> bool:
-    """Tell whether a proof shows the outcome of `step` under `root`; needs nothing else, and no network."""
-    if proof.root != root or len(proof.sides) != len(proof.path) or set(proof.sides) - {"l", "r"}:
-        return False
-    if not proof.is_of(step):
-        return False
-    found = _leaf_hash(proof.leaf)
-    for beside, side in zip(proof.path, proof.sides, strict=True):
-        if len(beside) != _HASH_BYTES:
-            return False
-        found = _node(beside, found) if side == "l" else _node(found, beside)
-    return _PREFIX + found.hex() == root
-
-
-def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
-    """Give the tree from its leaves to its root; an odd one out goes up as it is."""
-    levels = [list(hashes)]
-    while len(levels[-1]) > 1:
-        row = levels[-1]
-        above = [_node(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)]
-        levels.append(above + row[len(row) - len(row) % 2 :])
-    return levels
-
-
 def _leaf(label: str, value: object) -> bytes:
     return canonical_json([label, value])
 
 
-def _step_label(step: str) -> str:
+def step_label(step: str) -> str:
     """Give the label of a step's leaf; no id of a step holds a blank."""
-    return f"{_STEP}{step}" if len(step) <= MAX_PLAIN else f"step_hash {hashlib.sha256(step.encode()).hexdigest()}"
-
-
-def _said(leaf: bytes) -> tuple[str, dict[str, Any]]:
-    """Give label and value of a step's leaf; empty ones where it is none."""
-    try:
-        said = parse_json(leaf, "a leaf", max_bytes=MAX_PROOF_BYTES)
-    except ValueError:
-        return "", {}
-    if isinstance(said, list) and len(said) == 2 and isinstance(said[0], str) and isinstance(said[1], dict):
-        return said[0], said[1]
-    return "", {}
-
-
-def _leaf_hash(leaf: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + leaf).digest()
-
-
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return f"{STEP}{step}" if len(step) <= MAX_PLAIN else f"step_hash {hashlib.sha256(step.encode()).hexdigest()}"
 
 
 def _outcome_dict(one: StepOutcome) -> dict[str, str]:

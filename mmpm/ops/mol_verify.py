@@ -21,16 +21,9 @@ from mmpm.errors import (
 )
 from mmpm.model.checksums import Checksum
 from mmpm.model.spelling import closest
-from mmpm.molecule.digest import (
-    MAX_DIGEST_BYTES,
-    Digest,
-    Proof,
-    digest_of,
-    prove,
-    root_of,
-    verify,
-)
+from mmpm.molecule.digest import MAX_DIGEST_BYTES, Digest, digest_of, root_of
 from mmpm.molecule.events import PHASES, is_molecule_id
+from mmpm.molecule.proofs import Proof, prove, verify
 from mmpm.molecule.transitions import is_live
 from mmpm.plan import Plan, WriteFiles
 from mmpm.project.mol_log import read_plain

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from molecule_town import patrol_that_failed, put, review_that_is_done, review_that_runs
 
-from mmpm.molecule.digest import Digest, prove, root_of
+from mmpm.molecule.digest import Digest, root_of
+from mmpm.molecule.proofs import prove
 from mmpm.project.mol_log import MolPlaces
 
 

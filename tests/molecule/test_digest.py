@@ -12,8 +12,9 @@ from molecule_lives import ANN, ARM, PATROL, Life, linear
 from mmpm.model.capabilities import Capabilities
 from mmpm.molecule import digest as digests
 from mmpm.molecule import lifecycle
-from mmpm.molecule.digest import Digest, Proof, prove, root_of, verify, verify_digest
+from mmpm.molecule.digest import Digest, root_of, verify_digest
 from mmpm.molecule.lifecycle import Bond
+from mmpm.molecule.proofs import Proof, prove, verify
 
 
 def lived():

@@ -15,7 +15,8 @@ from molecule_town import patrol_that_failed, put, review_that_is_done, review_t
 
 from mmpm.errors import UNTRUSTED, DigestUntrustedError, NoDigestError, StepUnknownError, UsageError
 from mmpm.model.canonical import canonical_json
-from mmpm.molecule.digest import Digest, Proof, prove, root_of
+from mmpm.molecule.digest import Digest, root_of
+from mmpm.molecule.proofs import Proof, prove
 from mmpm.ops.mol_state import Workspace
 from mmpm.ops.mol_verify import parse_root, verify_operand
 

@@ -9,7 +9,8 @@ from mmpm.cli.output import Output, Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError, printable
-from mmpm.molecule.digest import Proof, StepOutcome
+from mmpm.molecule.digest import StepOutcome
+from mmpm.molecule.proofs import Proof
 from mmpm.ops.mol_state import Workspace
 from mmpm.ops.mol_verify import AGREES, NO_LOG, Verified, parse_root, plan_proof, verify_operand
 
