@@ -259,7 +259,7 @@ def _proof(data: bytes, what: str, step: str, root: str, *, proves: bool) -> Ver
         raise UsageError(f"{what} is the proof of a step whose id is too long to stand in it", "name it by --step STEP")
     if verify(proof, step or shown, root) and all(isinstance(value, str) for value in outcome.values()):
         outcome.pop("step_hash", None)
-        return Verified(None, root, step=shown, outcome={"step": shown, **outcome})
+        return Verified(None, root, step=shown, outcome={**outcome, "step": shown})
     reasons = []
     if proof.root != root:
         reasons.append(f"it is a proof under {printable(proof.root, 80)}, and {root} was given")

@@ -318,3 +318,12 @@ def test_a_file_that_bears_a_molecule_s_id_does_not_vouch_for_it_with_another_s_
     assert check(tmp_path, "./other-mol-a").digest == WISP
     written(tmp_path, WISP.to_bytes(), WISP.id)
     assert check(tmp_path, WISP.id).digest == WISP
+
+
+def test_what_a_leaf_says_of_its_step_does_not_stand_over_what_was_asked_for(tmp_path):
+    long = "a" * 300
+    label = f"step_hash {hashlib.sha256(long.encode()).hexdigest()}"
+    forged = Proof("", canonical_json([label, {"state": "closed", "step": "another"}]), (), "")
+    root = "sha256:" + hashlib.sha256(b"\0" + forged.leaf).hexdigest()
+    name = written(tmp_path, replace(forged, root=root).to_bytes())
+    assert check(tmp_path, name, step=long, root=root).outcome["step"] == long
