@@ -176,6 +176,11 @@ class Connected:
     on: str
     connection: str
 
+    @property
+    def is_wait(self) -> bool:
+        """Whether this molecule waits for the other one."""
+        return self.connection != "parallel"
+
 
 @dataclass(frozen=True, slots=True)
 class Started:

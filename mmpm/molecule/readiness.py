@@ -128,7 +128,7 @@ def held_by_others(connections: Iterable[Connected], others: Mapping[str, Outcom
         others: how the others stand; one that is not there is taken as not ended.
     """
     for one in connections:
-        if one.connection == "parallel":
+        if not one.is_wait:
             continue
         other = others.get(one.on)
         if other is None:

@@ -235,7 +235,7 @@ class _Folding:
         if isinstance(event, Bonded):
             return self._bonded(event, line)
         verb = "squash" if isinstance(event, Squashed) else "burn" if isinstance(event, Burned) else "work"
-        after = next_state(self._head.state, verb) if self._head.state != "none" else None
+        after = next_state(self._head.state, verb)
         if after is None:
             return f"nothing can be done here: the molecule is {self._head.state}"
         match event:

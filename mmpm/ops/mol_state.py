@@ -199,8 +199,8 @@ class Workspace:
         return Outcome(is_over=True, has_failed=True) if molecule_id in self._burned() else None
 
     def others(self, molecule: Molecule) -> Mapping[str, Outcome]:
-        """Give how those stand that a molecule is connected to; one that nothing here tells of is not among them."""
-        found = {one.on: self.outcome(one.on) for one in molecule.connections}
+        """Give how those stand that a molecule waits for; one that nothing here tells of is not among them."""
+        found = {one.on: self.outcome(one.on) for one in molecule.connections if one.is_wait}
         return {on: outcome for on, outcome in found.items() if outcome is not None}
 
     def links(self) -> Mapping[str, tuple[str, ...]]:

@@ -195,7 +195,7 @@ class MolIndex:
         """Give for each molecule the ids of those that it waits for; those that wait for none are left out."""
         found = {}
         for head, _ in self._heads.values():
-            waits = tuple(one.on for one in head.connections if one.connection != "parallel")
+            waits = tuple(one.on for one in head.connections if one.is_wait)
             if waits:
                 found[head.id] = waits
         return found
@@ -311,7 +311,7 @@ class MolIndex:
             self._heads[molecule_id] = head, row
 
     def _is_free(self, head: Head) -> bool:
-        others = {one.on: self.outcome(one.on) for one in head.connections}
+        others = {one.on: self.outcome(one.on) for one in head.connections if one.is_wait}
         known = {on: outcome for on, outcome in others.items() if outcome is not None}
         return held_by_others(head.connections, known) is None
 

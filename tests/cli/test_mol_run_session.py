@@ -299,6 +299,17 @@ def test_a_line_that_nobody_can_read_is_told_of_by_whoever_decides_over_the_rest
     assert "line 2" not in rig.run("mol", "ready").both
 
 
+def test_a_damaged_log_holds_those_that_wait_for_its_molecule_and_nobody_else(rig):
+    (rig.cwd / "two.formula.toml").write_text(TWO)
+    for name in ("one", "beside", "after"):
+        quiet(rig, "mol", "pour", "./two.formula.toml", "--ref", name)
+    quiet(rig, "mol", "bond", "rig-mol-one", "rig-mol-beside", "--type", "parallel")
+    quiet(rig, "mol", "bond", "rig-mol-one", "rig-mol-after")
+    (rig.cwd / ".beads" / "mmpm" / "mols" / "rig-mol-one.jsonl").write_bytes(b"{}\n")
+    quiet(rig, "mol", "close", "rig-mol-beside.a")
+    assert rig.run("mol", "close", "rig-mol-after.a").status == 1
+
+
 def test_where_nothing_flows_the_way_to_begin_is_told(rig):
     rig.play("""
         $ mmpm mol ready
