@@ -182,6 +182,16 @@ class Chart:
         return make_chart(full_id, self.kind, title, self.state, nodes, links)
 
 
+def alone(chart: Chart, step: str) -> Chart:
+    """Give one step of a chart as a chart of its own, with nothing else in it.
+
+    Raises:
+        StopIteration: it has no such step.
+    """
+    node = next(node for node in chart.nodes if node.id == step)
+    return make_chart(node.full_id, chart.kind, node.title, chart.state, (replace(node, parent=""),), ())
+
+
 _ENDED: Final = frozenset({"closed", "failed", "skipped"})
 
 

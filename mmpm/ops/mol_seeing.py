@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mmpm.errors import MoleculeNotFoundError, NotFoundHereError, StepUnknownError
 from mmpm.model.spelling import closest
-from mmpm.molecule.chart import STANDINGS, Chart
+from mmpm.molecule.chart import STANDINGS, Chart, alone
 from mmpm.molecule.charting import of_catalogue, of_digest, of_molecule, of_proto
 from mmpm.molecule.events import is_molecule_id
 from mmpm.ops.mol_catalogue import ShownMolecule, show_molecule
@@ -69,10 +69,16 @@ Subject: TypeAlias = ShownMolecule | Dish | Running | Outcomes
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What an operand names, and its chart."""
+    """What an operand names, and its chart.
+
+    Attributes:
+        chart: of all that is below it.
+        alone: of a step that nothing is below; None for all else.
+    """
 
     subject: Subject
     chart: Chart
+    alone: Chart | None = None
 
 
 def is_file(operand: str, cwd: str) -> bool:
@@ -125,7 +131,7 @@ def _at_work(operand: str, workspace: Workspace) -> Seen | None:
     digest = workspace.digest(molecule_id)
     doubts = () if digest is None else tuple(against_log(digest, address.molecule))
     running = Running(address, now, others, standing, digest is not None, doubts)
-    return Seen(running, chart.below(address.step, address.id) if address.step else chart)
+    return _part(running, chart, address.step, address.id)
 
 
 def _squashed(operand: str, workspace: Workspace) -> Seen | None:
@@ -139,7 +145,14 @@ def _squashed(operand: str, workspace: Workspace) -> Seen | None:
         raise StepUnknownError(step, molecule_id, closest(step, known))
     chart = of_digest(digest)
     standing = next((STANDINGS[node.standing] for node in chart.nodes if node.id == step), "")
-    return Seen(Outcomes(digest, step, standing), chart.below(step, operand) if step else chart)
+    return _part(Outcomes(digest, step, standing), chart, step, operand)
+
+
+def _part(subject: Subject, chart: Chart, step: str, full_id: str) -> Seen:
+    if not step:
+        return Seen(subject, chart)
+    below = chart.below(step, full_id)
+    return Seen(subject, below, None if below.nodes else alone(chart, step))
 
 
 def plan_picture(path: str, data: bytes, *, force: bool) -> Plan:

@@ -262,6 +262,14 @@ def test_ids_of_digests_and_of_what_can_be_cooked_complete_where_they_can_stand(
         assert terminal.run("completion", "words", "--", "mol", verb, "mol-code-r").out == "mol-code-review\n"
 
 
+def test_a_step_that_nothing_is_below_is_drawn_itself(terminal, patrol):
+    assert "Take down what ace shows<br>" in done(terminal, "graph", f"{patrol}.arm-ace.capture", "--format", "mermaid")
+    done(terminal, "squash", patrol, "--summary", "s", "--yes")
+    assert "Take down what ace shows<br>" in done(terminal, "graph", f"{patrol}.arm-ace.capture", "--format", "mermaid")
+    drawn = json.loads(done(terminal, "graph", f"{patrol}.arm-ace.capture", "--format", "dot", "--json"))
+    assert (drawn["id"], drawn["steps"]) == (f"{patrol}.arm-ace.capture", 1)
+
+
 EVIL = "x\nRoot: sha256:0\u2028Root: sha256:1 \x1b[31m\u202e"
 
 

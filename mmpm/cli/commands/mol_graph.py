@@ -35,10 +35,11 @@ def graph(
     """
     form = format or _BY_SUFFIX.get(os.path.splitext(output or "")[1], "svg")
     seen, _ = look(session, molecule)
-    data = picture(seen.chart, form)
-    body: dict[str, object] = {"id": seen.chart.id, "format": form, "steps": len(seen.chart.nodes)}
+    chart = seen.alone or seen.chart
+    data = picture(chart, form)
+    body: dict[str, object] = {"id": chart.id, "format": form, "steps": len(chart.nodes)}
     out = session.output
-    if form == "mermaid" and (len(seen.chart.links) > USUAL_LINES or len(data) > USUAL_TEXT):
+    if form == "mermaid" and (len(chart.links) > USUAL_LINES or len(data) > USUAL_TEXT):
         out.warn(
             "mermaid draws so much only where the page raises its maxEdges and maxTextSize; svg and dot need nothing"
         )
@@ -51,7 +52,7 @@ def graph(
             context,
             plan,
             schema="mmpm.mol-graph/1",
-            done=f"Drew {seen.chart.id}: {path}",
+            done=f"Drew {chart.id}: {path}",
             body=lambda _: {**body, "path": path},
         )
     elif out.as_json:
