@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+
+from mmpm.execute import locking
 
 SURVEY = """
 formula = "mol-survey"
@@ -308,6 +311,21 @@ def test_a_damaged_log_holds_those_that_wait_for_its_molecule_and_nobody_else(ri
     (rig.cwd / ".beads" / "mmpm" / "mols" / "rig-mol-one.jsonl").write_bytes(b"{}\n")
     quiet(rig, "mol", "close", "rig-mol-beside.a")
     assert rig.run("mol", "close", "rig-mol-after.a").status == 1
+
+
+def test_an_output_that_is_still_being_made_keeps_nobody_from_other_work(rig, monkeypatch):
+    (rig.cwd / "mol-survey.formula.toml").write_text(SURVEY)
+    quiet(rig, "mol", "pour", "./mol-survey.formula.toml", "--ref", "s")
+    seen = []
+
+    class Slow(io.BytesIO):
+        def read(self, *size):
+            seen.append(locking.is_held(str(rig.cwd / ".beads" / "mmpm" / "mols")))
+            return super().read(*size)
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Slow(b'{"workers": []}')))
+    quiet(rig, "mol", "close", "rig-mol-s.survey", "--output", "-")
+    assert seen[0] is False
 
 
 def test_where_nothing_flows_the_way_to_begin_is_told(rig):

@@ -3,7 +3,9 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from mmpm.cli.commands.mol_ready import warn_unread
 from mmpm.cli.output import Output, Styled
@@ -34,7 +36,11 @@ def start_command(*steps: str, actor: str | None = None, session: Session) -> No
 
 
 def close_command(
-    *steps: str, reason: str = "", output: str | None = None, actor: str | None = None, session: Session
+    *steps: str,
+    reason: str = "",
+    output: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    actor: str | None = None,
+    session: Session,
 ) -> None:
     """End steps, with whatever ends with them, and say what is ready now.
 
@@ -45,8 +51,9 @@ def close_command(
         actor: Who does it; else $BD_ACTOR, $GT_ROLE, user@host.
         session: This run.
     """
-    workspace = _begun(session)
+    # Before others are kept away: whoever makes it may take hours.
     made = _output(session, output) if output is not None else None
+    workspace = _begun(session)
 
     def proto_of(name: str) -> Any:
         from mmpm.ops.mol_cook import cook_formula
