@@ -270,6 +270,14 @@ def test_a_step_that_nothing_is_below_is_drawn_itself(terminal, patrol):
     assert (drawn["id"], drawn["steps"]) == (f"{patrol}.arm-ace.capture", 1)
 
 
+def test_a_file_s_name_does_not_promise_another_picture_than_it_gets(terminal):
+    assert terminal.run("mol", "graph", "mol-code-review", "-o", "x.png").status == 2
+    assert not (terminal.cwd / "x.png").exists()
+    assert terminal.run("mol", "graph", "mol-code-review", "-o", "x.txt", "--format", "mermaid").status == 0
+    assert terminal.run("mol", "graph", "mol-code-review", "-o", "X.DOT").status == 0
+    assert (terminal.cwd / "X.DOT").read_text().startswith("digraph")
+
+
 EVIL = "x\nRoot: sha256:0\u2028Root: sha256:1 \x1b[31m\u202e"
 
 

@@ -8,11 +8,18 @@ from cyclopts import Parameter
 from mmpm.cli.commands.mol_show import look
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
+from mmpm.errors import UsageError, quoted
 from mmpm.molecule.picture import PictureFormat, picture
 from mmpm.molecule.picture_mermaid import USUAL_LINES, USUAL_TEXT
 from mmpm.ops.mol_seeing import plan_picture
 
-_BY_SUFFIX: dict[str, PictureFormat] = {".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}
+_BY_SUFFIX: dict[str, PictureFormat] = {
+    ".svg": "svg",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+}
 
 
 def graph(
@@ -33,7 +40,12 @@ def graph(
         force: Write over a file that is there.
         session: This run.
     """
-    form = format or _BY_SUFFIX.get(os.path.splitext(output or "")[1], "svg")
+    suffix = os.path.splitext(output or "")[1].lower()
+    if format is None and suffix not in {"", *_BY_SUFFIX}:
+        raise UsageError(
+            f"-o: a file that ends in {quoted(suffix)} is none that is drawn", "say --format svg, mermaid or dot"
+        )
+    form = format or _BY_SUFFIX.get(suffix, "svg")
     seen, _ = look(session, molecule)
     chart = seen.alone or seen.chart
     data = picture(chart, form)
