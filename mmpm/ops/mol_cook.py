@@ -91,8 +91,8 @@ class Kitchen:
         self._receipts: dict[str, tuple[Installed, ...]] = {}
         self._beside = ""
 
-    def find(self, operand: str) -> Found:
-        """Give the formula that a person means.
+    def find(self, operand: str, *, by_name: bool = False) -> Found:
+        """Give the formula that a person means; with `by_name` no file of the working folder but one typed as a path.
 
         Raises:
             NotFoundHereError: no tier has a formula of the name.
@@ -101,8 +101,7 @@ class Kitchen:
         path = os.path.normpath(os.path.join(self._cwd, operand))
         if os.path.isdir(path) and os.path.isfile(os.path.join(path, BUNDLE_FORMULA)):
             path = os.path.join(path, BUNDLE_FORMULA)
-        is_path = operand.endswith((".toml", ".json")) or operand.startswith((".", "/")) or os.path.isfile(path)
-        if is_path:
+        if _is_path(operand) or (not by_name and os.path.isfile(path) and not self._has(operand)):
             data = _read(path)
             if data is None:
                 raise PayloadRefusedError(operand, "there is no such file")
@@ -112,6 +111,10 @@ class Kitchen:
         if found is None:
             raise NotFoundHereError(operand, "*", [f"{tier.tier}: {tier.formulas}" for tier in self._tiers])
         return found
+
+    def _has(self, operand: str) -> bool:
+        """Tell whether a tier has a formula of that name: then no file that happens to be called so takes its place."""
+        return _is_name(operand) and self._installed(operand) is not None
 
     def names(self) -> tuple[str, ...]:
         """Give the names of the formulas that lie in the tiers, sorted, each once."""
@@ -266,8 +269,11 @@ def look_up(context: Context, cwd: str, operand: str) -> InFile | InCatalogue:
     """
     kitchen = Kitchen(context, cwd)
     found: Found | None = None
+    by_name = os.path.exists(os.path.join(cwd, operand)) and not _is_path(operand)
+    if by_name:  # seldom: a file is called as a molecule may be
+        by_name = read_catalogue(context.places, cwd, chosen_folder(context)).get(operand) is not None
     try:
-        found = kitchen.find(operand)
+        found = kitchen.find(operand, by_name=by_name)
     except NotFoundHereError:
         pass
     except PayloadRefusedError:
@@ -307,6 +313,11 @@ def _of_catalogue(catalogue: Catalogue, operand: str, found: Found | None) -> En
         if tier < layer or (tier == layer and entry.layer != _LAYERS[-1]):
             return None
     return entry
+
+
+def _is_path(operand: str) -> bool:
+    """Tell whether an operand is typed as a path; any other is one only where nothing else has that name."""
+    return operand.endswith((".toml", ".json")) or operand.startswith((".", "/"))
 
 
 def _is_name(text: str) -> bool:

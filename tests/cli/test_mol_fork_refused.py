@@ -92,3 +92,14 @@ def test_an_empty_name_of_a_file_is_a_slip(rig, option):
         assert (seen.status, "--output is empty" in seen.err) == (2, True)
     assert not (rig.root / ".beads" / "molecules.jsonl").exists()
     assert os.listdir(rig.root / ".beads" / "formulas") == []
+
+
+def test_a_file_that_happens_to_be_called_as_a_molecule_does_not_take_its_place(rig):
+    for name in ("mol-code-review", "mol-incident", "mol-polecat-arm"):
+        (rig.root / name).write_text("notes, and no formula")
+    assert "a mol of 13 steps" in rig.done("mol", "pour", "mol-code-review", "--var", "scope=x").both
+    assert "6 steps" in rig.done("mol", "cook", "mol-incident").out
+    assert "a mol of 3 steps" in rig.done("mol", "pour", "mol-polecat-arm", "--var", "polecat=x").both
+    (rig.root / "mine").write_text('formula = "mol-mine"\nversion = 1\n[[steps]]\nid = "a"\ntitle = "A"\n')
+    assert "1 step " in rig.done("mol", "cook", "mine").out  # where nothing else is called so, it is that file
+    assert "1 step " in rig.done("mol", "cook", "./mine").out
