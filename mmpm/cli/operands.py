@@ -1,7 +1,9 @@
 """Operands of the command line as values; what cannot be one is wrong usage."""
 
+import sys
 from collections.abc import Iterable
 
+from mmpm.cli.output import is_terminal
 from mmpm.errors import UsageError
 from mmpm.model.references import Reference
 
@@ -47,3 +49,16 @@ def given(text: str | None, option: str) -> str | None:
     if text == "":
         raise UsageError(f"{option} is empty", f"give it a text, or leave {option} out")
     return text
+
+
+def read_piped(option: str, max_bytes: int) -> bytes:
+    """Read what was piped in for an option whose value is -; one byte more than may be, so that it can be refused.
+
+    Raises:
+        UsageError: standard input is closed, or a terminal.
+    """
+    stream = sys.stdin
+    if stream is None or is_terminal(stream):
+        why = "closed" if stream is None else "a terminal"
+        raise UsageError(f"{option} -: standard input is {why}", f"pipe it in, or write it after {option}")
+    return stream.buffer.read(max_bytes + 1)

@@ -328,6 +328,13 @@ def test_an_output_that_is_still_being_made_keeps_nobody_from_other_work(rig, mo
     assert seen[0] is False
 
 
+def test_an_output_from_a_closed_standard_input_is_refused(rig, monkeypatch):
+    quiet(rig, "mol", "pour", "mol-code-review", "--ref", "r", "--var", "scope=.")
+    monkeypatch.setattr("sys.stdin", None)
+    seen = rig.run("mol", "close", "rig-mol-r.synthesis", "--output", "-")
+    assert (seen.status, "standard input is closed" in seen.both) == (2, True)
+
+
 def test_where_nothing_flows_the_way_to_begin_is_told(rig):
     rig.play("""
         $ mmpm mol ready

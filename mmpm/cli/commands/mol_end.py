@@ -1,11 +1,11 @@
 """How molecules end: `mmpm mol squash`, `mol burn` and `mol gc`."""
 
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from mmpm.cli.output import Styled, is_terminal
+from mmpm.cli.operands import read_piped
+from mmpm.cli.output import Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
@@ -189,12 +189,9 @@ def _standard_input() -> str:
     """Read a summary: UTF-8, at most as long as a text may be, without its last line feed.
 
     Raises:
-        UsageError: a terminal, too long, or no text.
+        UsageError: a terminal, closed, too long, or no text.
     """
-    stream = sys.stdin
-    if stream is None or is_terminal(stream):
-        raise UsageError("--summary -: standard input is a terminal", "pipe the text in, or write it after --summary")
-    data = stream.buffer.read(4 * MAX_TEXT + 1)
+    data = read_piped("--summary", 4 * MAX_TEXT)
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -1,13 +1,13 @@
 """Work on molecules: `mol start`, `mol close`, `mol gate open`."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from mmpm.cli.commands.mol_ready import warn_unread
+from mmpm.cli.operands import read_piped
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
@@ -148,7 +148,7 @@ def _output(session: Session, said: str) -> Mapping[str, Any]:
     if said.lstrip().startswith("{"):
         data = said.encode(errors="surrogatepass")
     elif said == "-":
-        data = sys.stdin.buffer.read(MAX_OUTPUT + 1)
+        data = read_piped(what, MAX_OUTPUT)
     else:
         path = session.path(said)
         try:
