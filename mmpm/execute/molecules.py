@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError
 from mmpm.molecule.compacting import compacted
 from mmpm.molecule.events import Burned, Line, Squashed, is_molecule_id
+from mmpm.molecule.heads import is_of_another
 from mmpm.molecule.state import fold
 from mmpm.molecule.transitions import is_live
 from mmpm.project.mol_lines import MAX_LOG_BYTES
@@ -117,9 +118,8 @@ def apply_complete(_context: Context, action: CompleteEnding) -> str:
         What was done, as a sentence; empty where nothing was.
     """
     places = MolPlaces(action.root)
-    if os.path.lexists(places.digest(action.id)):
-        return _complete_squash(places, action.id, action.phase)
-    return _complete_burn(places, action.id, action.phase, audits=True)
+    done = _complete_squash(places, action.id, action.phase) if os.path.lexists(places.digest(action.id)) else ""
+    return done or _complete_burn(places, action.id, action.phase, audits=True)
 
 
 def apply_compact(_context: Context, action: CompactLog) -> int:
@@ -199,13 +199,14 @@ def _complete_squash(places: MolPlaces, molecule_id: str, phase: str) -> str:
     if digest is None:
         return ""
     log_path = places.log(molecule_id, phase)
+    molecule = fold(_lines(log_path))
+    if is_of_another(digest, molecule):
+        return ""
     if phase == "wisp":
-        if not os.path.lexists(log_path):
-            return ""
         remove(log_path)
         return f"completed the squash of {molecule_id}: its digest is {path}"
     line = Line(digest.completed_at, digest.actor, "squash", (Squashed(digest.root),))
-    if not is_live(fold(_lines(log_path)).state):
+    if not is_live(molecule.state):
         return ""
     append(log_path, line.to_bytes())
     return f"completed the squash of {molecule_id}: its digest is {path}"

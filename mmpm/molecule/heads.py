@@ -45,6 +45,16 @@ class Head(NamedTuple):
         return is_live(self.state)
 
 
+def is_of_another(digest: Digest | Head, molecule: Molecule | Head) -> str:
+    """Say whose digest this is, where it is another molecule's of the same id; nothing where it is this one's.
+
+    An id with a `--ref` may have been given in two checkouts of a repository, of which one squashed its molecule.
+    """
+    if (digest.phase, digest.bonded_at, digest.bonded_by) == (molecule.phase, molecule.bonded_at, molecule.bonded_by):
+        return ""
+    return f"it is the digest of another {digest.phase} of that id, bonded {digest.bonded_at} by {digest.bonded_by}"
+
+
 def head_of(molecule: Molecule) -> Head:
     """Give a molecule in a few words."""
     records = molecule.steps.values()

@@ -15,6 +15,7 @@ from mmpm.errors import (
     DocumentUnreadableError,
     LeadsOutsideError,
     MmpmError,
+    MoleculeLogError,
     MoleculeRefusedError,
     UsageError,
     printable,
@@ -24,6 +25,7 @@ from mmpm.molecule import lifecycle
 from mmpm.molecule.compacting import Compacted, compacted
 from mmpm.molecule.digest import Digest
 from mmpm.molecule.events import Burned, Line
+from mmpm.molecule.heads import is_of_another
 from mmpm.molecule.readiness import TIMER, View, seconds_of
 from mmpm.molecule.state import fold
 from mmpm.molecule.transitions import is_live, is_over
@@ -266,6 +268,10 @@ def _look(
         skimmed, own = again, again.molecule
     digest = workspace.digest(log.id)
     flows = is_live(own.state)
+    another = is_of_another(digest, own) if digest is not None else ""
+    if another and flows:
+        raise MoleculeLogError(places.digest(log.id), another)
+    digest = None if another else digest
     if (digest is not None and (flows or log.phase == "wisp")) or (digest is None and skimmed.has_burn):
         return CompleteEnding(places.root, log.id, log.phase)
     if log.phase == "wisp" and flows and skimmed.last < before and not _waits_for_time(own, stamp.at):

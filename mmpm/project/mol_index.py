@@ -18,12 +18,12 @@ from blake3 import blake3
 from mmpm import __version__
 from mmpm.errors import MoleculeLogError
 from mmpm.molecule.events import Connected
-from mmpm.molecule.heads import Head, ended_by, head_of, head_of_digest
+from mmpm.molecule.heads import Head, ended_by, head_of, head_of_digest, is_of_another
 from mmpm.molecule.readiness import Outcome, ReadyStep, held_by_others, ready_by_itself
 from mmpm.project.mol_cache import MolCache
 from mmpm.project.mol_lines import NO_STAMP, look, look_at, look_grown, open_log
 from mmpm.project.mol_log import list_digests, list_logs, read_digest
-from mmpm.project.mol_reading import burned_ids, fold_lines
+from mmpm.project.mol_reading import ANOTHER, burned_ids, fold_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -304,7 +304,12 @@ class MolIndex:
             self._troubles[path] = MoleculeLogError(path, *row.trouble)
         elif head is not None and head.is_live:
             digest = self._digest(molecule_id)
-            head = ended_by(head, digest) if digest is not None else None
+            another = is_of_another(digest, head) if digest is not None else ""
+            if another:
+                file = self._places.digest(molecule_id)
+                self._troubles[file] = MoleculeLogError(file, another, ANOTHER)
+                self._digests -= {molecule_id}
+            head = ended_by(head, digest) if digest is not None and not another else None
         if head is None:
             self._unusable.add(molecule_id)
         else:

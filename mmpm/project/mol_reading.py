@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError
 from mmpm.molecule.events import Burned, Line, Squashed
+from mmpm.molecule.heads import is_of_another
 from mmpm.molecule.state import Molecule, apply, fold
 from mmpm.molecule.transitions import is_live
 from mmpm.project.mol_lines import open_log
@@ -15,6 +16,8 @@ from mmpm.project.mol_log import read_digest
 if TYPE_CHECKING:
     from mmpm.project.mol_lines import LogLines
     from mmpm.project.mol_log import MolPlaces
+
+ANOTHER: Final = "nothing was changed; move the digest away until the molecule here has ended, or that one's log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,9 @@ def with_digest(places: MolPlaces, molecule: Molecule) -> Molecule:
     digest = read_digest(places, molecule.id) if is_live(molecule.state) else None
     if digest is None:
         return molecule
+    another = is_of_another(digest, molecule)
+    if another:
+        raise MoleculeLogError(places.digest(molecule.id), another, ANOTHER)
     return apply(molecule, Line(digest.completed_at, digest.actor, "squash", (Squashed(digest.root),)))
 
 

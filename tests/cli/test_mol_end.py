@@ -340,3 +340,25 @@ def test_gc_keeps_a_bond_that_was_damaged_or_is_of_a_newer_program(root):
         assert log.read_bytes() == data
     log.write_bytes(whole[:-1])
     assert "Removed: 1 file" in root.run("mol", "gc").both
+
+
+@pytest.mark.parametrize("phase", ["mol", "wisp"])
+def test_a_molecule_does_not_end_with_the_digest_of_another_checkout_s(root, phase):
+    """One id was given twice, with --ref; the other one was squashed, and its digest came by version control."""
+    words = ("pour" if phase == "mol" else "wisp", "mol-job", "--ref", "p")
+    made = root.done("mol", *words).out.split()[0]
+    root.done("mol", "squash", made, "--force", "--summary", "theirs")
+    digest = Path(root.places.digest(made))
+    theirs = digest.read_bytes()
+    digest.unlink()
+    Path(root.places.log(made, phase)).unlink(missing_ok=True)
+    root.terminal.now += timedelta(seconds=5)
+    root.done("mol", *words)
+    digest.write_bytes(theirs)
+    log = Path(root.places.log(made, phase)).read_bytes()
+    another = f"it is the digest of another {phase} of that id"
+    for words in (("ready",), ("gc",), ("close", f"{made}.1"), ("squash", made, "--force"), ("gc", "--older", "0s")):
+        assert another in root.run("mol", *words).both, words
+    assert (Path(root.places.log(made, phase)).read_bytes(), digest.read_bytes()) == (log, theirs)
+    digest.unlink()
+    root.done("mol", "close", f"{made}.1")
