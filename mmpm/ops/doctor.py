@@ -14,6 +14,7 @@ from mmpm.execute.connect import age_policy
 from mmpm.execute.install import begin_change, end_change
 from mmpm.execute.journal import has_journal
 from mmpm.molecule.transitions import is_live
+from mmpm.ops.fragments import lost_records
 from mmpm.ops.mol_catalogue import read_catalogue
 from mmpm.ops.mol_check import check_formula
 from mmpm.ops.mol_cook import chosen_folder
@@ -24,7 +25,7 @@ from mmpm.ops.store import plan_repair, verify_objects
 from mmpm.ops.sync import SyncRequest, plan_sync
 from mmpm.ops.verify import verify_installed
 from mmpm.project.files import real_path
-from mmpm.project.tiers import choose_beads
+from mmpm.project.tiers import WRITABLE_TIERS, choose_beads, search_order
 from mmpm.reconcile import BUNDLE_FORMULA, FLAT_SUFFIX
 from mmpm.trust.clock import judge
 from mmpm.trust.facts import parse_time
@@ -182,6 +183,15 @@ def _catalogue(context: Context, cwd: str) -> Iterator[Finding]:
         yield Finding("catalogue", "warning", str(problem), "correct that line; the others count")
     if len(catalogue.problems) > MOST_NAMED:
         yield Finding("catalogue", "warning", f"{len(catalogue.problems) - MOST_NAMED} more bad lines")
+    for tier in search_order(context.places, cwd, chosen_folder(context)):
+        gone = lost_records(tier) if tier.tier in WRITABLE_TIERS else []
+        if gone:
+            names = ", ".join(gone[:3]) + (" ..." if len(gone) > 3 else "")
+            told = (
+                f"records that releases put into the catalogue of the tier {tier.tier} are gone or were edited: {names}"
+            )
+            remedy = f"`mmpm sync --tier {tier.tier}` puts back what is gone; what you edited stays yours"
+            yield Finding("catalogue", "warning", told, remedy)
     count = len(catalogue.templates(()))
     yield Finding("catalogue", "ok", f"{count} molecule{'s' * (count != 1)} can be bonded")
 

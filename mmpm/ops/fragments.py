@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.lock import Locked, Lockfile
     from mmpm.molecule.inheritance import Ingredient
+    from mmpm.project.tiers import Project
 
 PUT_FILE = "mmpm/catalogue.json"
 
@@ -139,6 +140,26 @@ def _lines(kitchen: _LockKitchen, wanted: Sequence[Locked]) -> tuple[dict[str, b
                 continue
             owner[record_id], lines[record_id] = name, line
     return lines, owner, notes
+
+
+def lost_records(project: Project) -> list[str]:
+    """Give the ids of records that releases put into a tier's catalogue and that do not stand there any more.
+
+    Raises:
+        DocumentUnreadableError: the list of what was put is damaged.
+    """
+    from mmpm.molecule.catalogue import lines_of
+    from mmpm.project.mol_files import FILE
+
+    list_path = f"{project.root}/.beads/{PUT_FILE}"
+    put = _put_before(list_path, read_optional(list_path))
+    if not put:
+        return []
+    data = read_optional(f"{project.root}/.beads/{FILE}") or b""
+    here = {content_id(data[start:end]) for _, start, end in lines_of(data)}
+    return sorted(
+        record_id for records in put.values() for record_id, line_id in records.items() if line_id not in here
+    )
 
 
 def _put_before(path: str, data: bytes | None) -> dict[str, dict[str, str]]:

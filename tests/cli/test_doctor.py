@@ -101,6 +101,23 @@ def test_bad_lines_of_catalogues_and_logs_and_changed_digests_are_named(terminal
     assert all(one["remedy"] for one in found)
 
 
+def test_records_of_releases_that_are_gone_or_edited_are_named_and_put_back(mall, terminal):
+    assert mall
+    fragment = terminal.folder / "mol-scan.jsonl"
+    fragment.write_text('{"id":"scan","title":"One","labels":["template"]}\n{"id":"scan.1"}\n')
+    terminal.run("publish", str(fragment), "--version", "1.0.0", "--to", "../reg", "--yes")
+    assert terminal.run("mol", "install", "mol-scan").status == 0
+    assert ("catalogue", "warning") not in wrong(examined(terminal))
+    catalogue = terminal.home / ".beads" / "molecules.jsonl"
+    before = catalogue.read_text()
+    catalogue.write_text(before.splitlines(keepends=True)[0])
+    told = wrong(examined(terminal))["catalogue", "warning"]
+    assert told.endswith("of the tier user are gone or were edited: scan.1")
+    assert terminal.run("sync", "--tier", "user").status == 0
+    assert catalogue.read_text() == before
+    assert ("catalogue", "warning") not in wrong(examined(terminal))
+
+
 def test_it_prints_a_line_for_each_with_its_remedy(terminal):
     seen = terminal.run("doctor")
     assert seen.status == 0
