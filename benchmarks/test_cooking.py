@@ -12,7 +12,7 @@ import pytest
 from corpus import corpus_folder
 from kitchen import formula, ingredient
 
-from mmpm.molecule.cooking import cook
+from mmpm.molecule.cook.cooking import cook
 from mmpm.molecule.proto import Proto
 
 LONGEST = "formulas/towers-of-hanoi-10/1.0.0.formula.toml"

@@ -22,7 +22,7 @@ from kitchen import formula
 from references import import_floor, modules_of
 
 from mmpm.molecule import lifecycle
-from mmpm.molecule.catalogue import Layer, load
+from mmpm.molecule.beads.catalogue import Layer, load
 from mmpm.molecule.events import Closed, Line
 from mmpm.molecule.lifecycle import Bond, Change, Stamp
 from mmpm.molecule.proofs import prove, verify

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mmpm.model.checksums import Checksum
 from mmpm.model.formula import parse_formula
-from mmpm.molecule.cooking import bound, cook
-from mmpm.molecule.inheritance import Ingredient
+from mmpm.molecule.cook.cooking import bound, cook
+from mmpm.molecule.cook.inheritance import Ingredient
 from mmpm.molecule.proto import Source
 
 

@@ -1,4 +1,4 @@
-"""Trees of molecules on standard output: the marks and colours of `mmpm.molecule.drawing`'s lines."""
+"""Trees of molecules on standard output: the marks and colours of `mmpm.molecule.picture.drawing`'s lines."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from mmpm.cli.output import MARKS, Styled, stem
-from mmpm.molecule.drawing import standing_style
-from mmpm.molecule.wrapping import columns
+from mmpm.molecule.picture.drawing import standing_style
+from mmpm.molecule.picture.wrapping import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from mmpm.cli.output import Output
-    from mmpm.molecule.drawing import TreeLine
+    from mmpm.molecule.picture.drawing import TreeLine
 
 
 NARROWEST = 30

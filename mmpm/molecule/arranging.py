@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import quoted
 from mmpm.model.capabilities import Capabilities
+from mmpm.molecule.cook.wiring import without
 from mmpm.molecule.events import CONNECTIONS
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.steps import Step
-from mmpm.molecule.wiring import without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import quoted
 from mmpm.molecule.arranging import moved
-from mmpm.molecule.drafts import in_values
+from mmpm.molecule.cook.drafts import in_values
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.steps import Gate, Step
 from mmpm.molecule.variables import Variable, names_in, substitute

@@ -16,7 +16,7 @@ from blake3 import blake3
 from mmpm.errors import quoted
 from mmpm.model.canonical import canonical_json
 from mmpm.molecule.arranging import arranged, moved
-from mmpm.molecule.cooking import Bound, bound
+from mmpm.molecule.cook.cooking import Bound, bound
 from mmpm.molecule.digest import Digest, digest_of
 from mmpm.molecule.ending import endings, never_runs
 from mmpm.molecule.events import (

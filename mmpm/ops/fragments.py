@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.lock import Locked, Lockfile
-    from mmpm.molecule.inheritance import Ingredient
+    from mmpm.molecule.cook.inheritance import Ingredient
     from mmpm.project.tiers import Project
 
 PUT_FILE = "mmpm/catalogue.json"
@@ -70,7 +70,7 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     if not wanted and list_data is None:
         return Fragments()
     # Only now: a tier without molecules is installed without reading any of this.
-    from mmpm.molecule.merging import format_put, merge
+    from mmpm.molecule.beads.merging import format_put, merge
     from mmpm.project.mol_files import FILE
 
     path = f"{folder}/{FILE}"
@@ -108,8 +108,8 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
 
 def _meddling(context: Context, path: str, data: bytes, owner: Mapping[str, str]) -> tuple[str, ...]:
     """Say what records that are new change of molecules that their releases do not have."""
-    from mmpm.molecule.catalogue import Layer, load
-    from mmpm.molecule.merging import meddling
+    from mmpm.molecule.beads.catalogue import Layer, load
+    from mmpm.molecule.beads.merging import meddling
     from mmpm.project.mol_files import catalogue_files, read_layers
 
     root = context.project.root
@@ -122,7 +122,7 @@ def _meddling(context: Context, path: str, data: bytes, owner: Mapping[str, str]
 
 def _lines(kitchen: _LockKitchen, wanted: Sequence[Locked]) -> tuple[dict[str, bytes], dict[str, str], list[str]]:
     """Give the lines that are wanted and the release of each, by record id, and what is left out."""
-    from mmpm.molecule.merging import read_fragment
+    from mmpm.molecule.beads.merging import read_fragment
 
     lines: dict[str, bytes] = {}
     owner: dict[str, str] = {}
@@ -148,7 +148,7 @@ def lost_records(project: Project) -> list[str]:
     Raises:
         DocumentUnreadableError: the list of what was put is damaged.
     """
-    from mmpm.molecule.catalogue import lines_of
+    from mmpm.molecule.beads.catalogue import lines_of
     from mmpm.project.mol_files import FILE
 
     list_path = f"{project.root}/.beads/{PUT_FILE}"
@@ -165,7 +165,7 @@ def lost_records(project: Project) -> list[str]:
 def _put_before(path: str, data: bytes | None) -> dict[str, dict[str, str]]:
     if data is None:
         return {}
-    from mmpm.molecule.merging import parse_put
+    from mmpm.molecule.beads.merging import parse_put
 
     try:
         return parse_put(data)
@@ -226,8 +226,8 @@ class _LockKitchen:
         Raises:
             CookError: it cannot be cooked.
         """
-        from mmpm.molecule.cooking import cook
-        from mmpm.molecule.record_protos import to_records
+        from mmpm.molecule.beads.protos import to_records
+        from mmpm.molecule.cook.cooking import cook
 
         proto = cook(self._ingredient(locked), self._load).proto
         return {record.id: record.to_bytes() for record in to_records(proto)}
@@ -238,7 +238,7 @@ class _LockKitchen:
 
     def _ingredient(self, locked: Locked) -> Ingredient:
         from mmpm.model.formula import parse_formula
-        from mmpm.molecule.inheritance import Ingredient
+        from mmpm.molecule.cook.inheritance import Ingredient
         from mmpm.molecule.proto import Source
 
         if locked.name not in self._read:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import MoleculeNotFoundError
 from mmpm.model.spelling import closest
-from mmpm.molecule.catalogue import Catalogue, Entry, load
+from mmpm.molecule.beads.catalogue import Catalogue, Entry, load
 from mmpm.project.mol_files import read_layers
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mmpm.errors import CookError
 from mmpm.model.names import FormulaName
-from mmpm.molecule.compatibility import Difference, differences
-from mmpm.molecule.cooking import cook
-from mmpm.molecule.record_compatibility import record_differences
-from mmpm.molecule.record_protos import of_records
+from mmpm.molecule.beads.compatibility import record_differences
+from mmpm.molecule.beads.protos import of_records
+from mmpm.molecule.cook.compatibility import Difference, differences
+from mmpm.molecule.cook.cooking import cook
 from mmpm.ops.mol_cook import InCatalogue, look_up
 from mmpm.project.mol_files import BUILT_IN
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
-    from mmpm.molecule.inheritance import Ingredient
+    from mmpm.molecule.cook.inheritance import Ingredient
 
 
 @dataclass(frozen=True, slots=True)

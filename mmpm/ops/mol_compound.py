@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import MoleculeRefusedError, RecordInTheWayError, UsageError
 from mmpm.molecule.arranging import compound
-from mmpm.molecule.catalogue import Layer, load
-from mmpm.molecule.record_protos import of_records, to_records
+from mmpm.molecule.beads.catalogue import Layer, load
+from mmpm.molecule.beads.protos import of_records, to_records
 from mmpm.ops.mol_catalogue import read_catalogue
 from mmpm.ops.mol_cook import chosen_folder
 from mmpm.ops.mol_writing import check_new_name, check_no_formula, hides, plan_records

@@ -19,11 +19,11 @@ from mmpm.model.names import FormulaName
 from mmpm.model.spelling import closest
 from mmpm.model.toml_text import MAX_TOML_BYTES
 from mmpm.molecule.arranging import arranged, left_out_by
-from mmpm.molecule.cooking import Bound, Cooked, bound, cook
-from mmpm.molecule.inheritance import Ingredient
-from mmpm.molecule.overlays import Overlay, parse_overlay
+from mmpm.molecule.beads.protos import of_records
+from mmpm.molecule.cook.cooking import Bound, Cooked, bound, cook
+from mmpm.molecule.cook.inheritance import Ingredient
+from mmpm.molecule.cook.overlays import Overlay, parse_overlay
 from mmpm.molecule.proto import Source
-from mmpm.molecule.record_protos import of_records
 from mmpm.ops.mol_catalogue import read_catalogue
 from mmpm.ops.mol_release import with_release
 from mmpm.plan import Plan, PutObject, WriteFiles
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
-    from mmpm.molecule.catalogue import Catalogue, Entry
+    from mmpm.molecule.beads.catalogue import Catalogue, Entry
     from mmpm.molecule.proto import Proto
     from mmpm.project.tiers import Project
     from mmpm.receipt import Installed

@@ -10,11 +10,11 @@ from mmpm.errors import CookError, FileInTheWayError, MmpmError, MoleculeRefused
 from mmpm.model.checksums import Checksum
 from mmpm.model.formula import parse_formula
 from mmpm.model.names import FormulaName
-from mmpm.molecule.cooking import cook
+from mmpm.molecule.cook.cooking import cook
+from mmpm.molecule.cook.inheritance import Ingredient
+from mmpm.molecule.cook.uncooking import uncook
 from mmpm.molecule.distilling import distill
-from mmpm.molecule.inheritance import Ingredient
 from mmpm.molecule.proto import Proto, Source
-from mmpm.molecule.uncooking import uncook
 from mmpm.ops.mol_catalogue import read_catalogue
 from mmpm.ops.mol_cook import chosen_folder, cook_formula
 from mmpm.plan import Plan, WriteFiles

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpm.errors import MoleculeRefusedError
-from mmpm.molecule.beads import jsonl, of_digest, of_molecule, of_proto_issues
+from mmpm.molecule.beads.issues import jsonl, of_digest, of_molecule, of_proto_issues
 from mmpm.molecule.events import is_molecule_id
 from mmpm.molecule.transitions import is_live
 from mmpm.ops.mol_cook import cook_formula

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpm.errors import MmpmError, MoleculeNotFoundError, RecordInTheWayError, UsageError
-from mmpm.molecule.record_extras import KEY
-from mmpm.molecule.records import TEMPLATE
+from mmpm.molecule.beads.extras import KEY
+from mmpm.molecule.beads.records import TEMPLATE
 from mmpm.ops.mol_catalogue import read_catalogue, show_molecule
 from mmpm.ops.mol_cook import Kitchen, chosen_folder
 from mmpm.ops.mol_writing import catalogue_path, check_new_name, check_no_formula, hides, plan_records
@@ -15,8 +15,8 @@ from mmpm.plan import Plan, WriteFiles
 
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
-    from mmpm.molecule.catalogue import Catalogue
-    from mmpm.molecule.records import Record
+    from mmpm.molecule.beads.catalogue import Catalogue
+    from mmpm.molecule.beads.records import Record
 
 
 @dataclass(frozen=True, slots=True)

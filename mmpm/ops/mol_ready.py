@@ -13,9 +13,9 @@ from mmpm.errors import MoleculeLogError, MoleculeNotHereError, MoleculeRefusedE
 from mmpm.molecule.ending import never_runs
 from mmpm.molecule.graph import check_graph
 from mmpm.molecule.heads import Head, head_of
+from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.readiness import Hold, ReadyStep, View, ready, why_blocked
 from mmpm.molecule.transitions import is_over, next_state
-from mmpm.molecule.wrapping import one_line
 from mmpm.project.mol_index import MolIndex, index_path
 from mmpm.project.mol_log import MolPlaces
 

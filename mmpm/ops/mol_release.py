@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from mmpm.errors import DocumentUnreadableError
 from mmpm.lock import parse_lock
 from mmpm.model.names import FormulaName
-from mmpm.molecule.catalogue import lines_of
-from mmpm.molecule.merging import parse_put
+from mmpm.molecule.beads.catalogue import lines_of
+from mmpm.molecule.beads.merging import parse_put
 from mmpm.molecule.proto import Source
 from mmpm.ops.fragments import PUT_FILE
 from mmpm.project.files import read_optional
@@ -23,7 +23,7 @@ from mmpm_store.ids import ObjectId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mmpm.molecule.catalogue import Catalogue, Entry
+    from mmpm.molecule.beads.catalogue import Catalogue, Entry
     from mmpm.molecule.proto import Proto
 
 

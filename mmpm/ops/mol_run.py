@@ -13,10 +13,10 @@ from mmpm.errors import MoleculeRefusedError, UsageError, quoted
 from mmpm.molecule import lifecycle
 from mmpm.molecule.events import ArmAdded, Closed, Event, Line, Skipped
 from mmpm.molecule.lifecycle import Refusal
+from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.readiness import ReadyStep, outcome_of, ready
 from mmpm.molecule.state import Molecule, apply, is_failure
 from mmpm.molecule.transitions import is_live, is_over
-from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_state import accepted, check_text, written
 from mmpm.plan import AppendLine, Plan
 

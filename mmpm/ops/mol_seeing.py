@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mmpm.errors import MoleculeNotFoundError, NotFoundHereError, StepUnknownError
 from mmpm.model.spelling import closest
-from mmpm.molecule.chart import STANDINGS, Chart, alone
-from mmpm.molecule.charting import of_catalogue, of_digest, of_molecule, of_proto
 from mmpm.molecule.events import is_molecule_id
+from mmpm.molecule.picture.chart import STANDINGS, Chart, alone
+from mmpm.molecule.picture.charting import of_catalogue, of_digest, of_molecule, of_proto
 from mmpm.ops.mol_catalogue import ShownMolecule, show_molecule
 from mmpm.ops.mol_cook import Dish, cook_formula
 from mmpm.ops.mol_verify import against_log
@@ -23,7 +23,7 @@ from mmpm.plan import Plan, WriteFiles
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mmpm.molecule.catalogue import Catalogue
+    from mmpm.molecule.beads.catalogue import Catalogue
     from mmpm.molecule.digest import Digest
     from mmpm.molecule.readiness import Outcome
     from mmpm.ops.mol_state import Address, Workspace

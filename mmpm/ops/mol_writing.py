@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from mmpm.errors import NotFoundHereError, PayloadRefusedError, RecordInTheWayError, UsageError
 from mmpm.execute.install import begin_change
 from mmpm.model.names import FormulaName
-from mmpm.molecule.catalogue import lines_of
-from mmpm.molecule.merging import merge
-from mmpm.molecule.records import Record
+from mmpm.molecule.beads.catalogue import lines_of
+from mmpm.molecule.beads.merging import merge
+from mmpm.molecule.beads.records import Record
 from mmpm.ops.fragments import read_catalogue_text
 from mmpm.ops.mol_cook import Kitchen
 from mmpm.plan import Plan, WriteText

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from mmpm.molecule.catalogue import BadLine, Layer
+from mmpm.molecule.beads.catalogue import BadLine, Layer
 from mmpm.project.tiers import search_order
 
 if TYPE_CHECKING:

@@ -278,7 +278,7 @@ def _read_plain_file(top: str, relative: str, path: str, limits: Limits) -> tupl
 
 def _fragment(data: bytes, filename: str, name: FormulaName | None, version: Version | None) -> Collected:
     """Read a molecules fragment: JSON lines, each a record that a catalogue reads, no id twice."""
-    from mmpm.molecule.records import Record
+    from mmpm.molecule.beads.records import Record
 
     name = name or _name_of_file(filename, FRAGMENT_SUFFIX)
     if version is None:

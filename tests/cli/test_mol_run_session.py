@@ -367,7 +367,7 @@ def test_a_reason_that_was_no_text_is_refused(rig):
     assert "--reason: it is not UTF-8" in seen.err
 
 
-HEAVY = ("pydantic", "rich", "tomlkit", "tuf", "obstore", "cryptography", "mmpm.molecule.cooking", "mmpm.plan")
+HEAVY = ("pydantic", "rich", "tomlkit", "tuf", "obstore", "cryptography", "mmpm.molecule.cook.cooking", "mmpm.plan")
 ASKED = """
 import sys
 from mmpm.cli.app import run

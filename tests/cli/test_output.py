@@ -15,8 +15,8 @@ from mmpm.cli.failures import report
 from mmpm.cli.output import MARKS, Output, Styled
 from mmpm.cli.progress import TerminalProgress
 from mmpm.cli.trees import print_tree
-from mmpm.molecule.drawing import TreeLine
-from mmpm.molecule.wrapping import columns
+from mmpm.molecule.picture.drawing import TreeLine
+from mmpm.molecule.picture.wrapping import columns
 
 
 class Screen(io.TextIOWrapper):

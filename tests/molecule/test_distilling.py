@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from kitchen import ingredient
 from molecule_lives import ARM, PATROL, REVIEW, Life
 
-from mmpm.molecule.cooking import bound, cook
+from mmpm.molecule.cook.cooking import bound, cook
+from mmpm.molecule.cook.uncooking import uncook
 from mmpm.molecule.distilling import distill
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.steps import Gate, Step
-from mmpm.molecule.uncooking import uncook
 from mmpm.molecule.variables import Variable
 
 VALUES = st.text(st.sampled_from("ab /.-"), max_size=6)

@@ -10,7 +10,7 @@ from kitchen import ingredient
 
 from mmpm.errors import CookError, VariablesRefusedError
 from mmpm.molecule import lifecycle
-from mmpm.molecule.cooking import cook
+from mmpm.molecule.cook.cooking import cook
 from mmpm.molecule.lifecycle import Bond, Change, Stamp
 from mmpm.molecule.readiness import ready, why_blocked
 from mmpm.molecule.state import apply, fold

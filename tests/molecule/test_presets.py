@@ -7,7 +7,7 @@ from corpus import Corpus, corpus_folder
 from kitchen import formula, ingredient, needs_of, proto_of
 
 from mmpm.molecule.arranging import arranged, left_out_by, presets_of
-from mmpm.molecule.cooking import cook
+from mmpm.molecule.cook.cooking import cook
 
 CORPUS = corpus_folder()
 LEGS = "".join(f'[[legs]]\nid = "{one}"\ntitle = "{one}"\n' for one in "abc")

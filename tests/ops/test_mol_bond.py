@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from molecule_lives import ARM, PATROL, REVIEW, linear
 
 from mmpm.molecule.arranging import compound
-from mmpm.molecule.catalogue import Layer, load
-from mmpm.molecule.record_protos import of_records, to_records
+from mmpm.molecule.beads.catalogue import Layer, load
+from mmpm.molecule.beads.protos import of_records, to_records
 from mmpm.ops.mol_bond import Wish, prepare_bond
 from mmpm.ops.mol_compound import default_name
 from mmpm.ops.mol_fork import plan_mol_fork

@@ -22,8 +22,8 @@ from sites import Site
 from mmpm.errors import MoleculeRefusedError
 from mmpm.execute import locking
 from mmpm.execute.apply import apply
+from mmpm.molecule.beads.protos import to_records
 from mmpm.molecule.readiness import ready
-from mmpm.molecule.record_protos import to_records
 from mmpm.molecule.state import fold
 from mmpm.ops import mol_run, mol_state
 from mmpm.ops.mol_bond import Wish, prepare_bond

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from mmpm.molecule.catalogue import load
+from mmpm.molecule.beads.catalogue import load
 from mmpm.project import mol_files
 from mmpm.project.mol_files import catalogue_files, read_layers
 from mmpm.project.places import Places

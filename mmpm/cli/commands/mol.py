@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from mmpm.cli.output import Styled
 from mmpm.cli.session import Session
-from mmpm.molecule.catalogue import BadLine, Catalogue, Entry
-from mmpm.molecule.records import TEMPLATE
-from mmpm.molecule.wrapping import one_line
+from mmpm.molecule.beads.catalogue import BadLine, Catalogue, Entry
+from mmpm.molecule.beads.records import TEMPLATE
+from mmpm.molecule.picture.wrapping import one_line
 from mmpm.ops.mol_catalogue import read_catalogue
 
 TOLD_PROBLEMS = 20

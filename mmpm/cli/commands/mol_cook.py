@@ -13,8 +13,8 @@ from mmpm.cli.session import Session
 from mmpm.cli.trees import print_tree
 from mmpm.errors import UsageError
 from mmpm.molecule.arranging import presets_of
-from mmpm.molecule.charting import of_proto
-from mmpm.molecule.drawing import USUAL_LINES, draw
+from mmpm.molecule.picture.charting import of_proto
+from mmpm.molecule.picture.drawing import USUAL_LINES, draw
 from mmpm.ops.mol_check import check_formula
 from mmpm.ops.mol_cook import Dish, cook_formula, plan_cook
 

@@ -9,8 +9,8 @@ from mmpm.cli.output import Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
+from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.steps import MAX_TEXT
-from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_end import OLDER, Burning, Collecting, Squashing, plan_burn, plan_gc, plan_squash
 from mmpm.ops.mol_state import Workspace
 

@@ -9,8 +9,8 @@ from mmpm.cli.commands.mol_show import look
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError, quoted
-from mmpm.molecule.picture import PictureFormat, picture
-from mmpm.molecule.picture_mermaid import USUAL_LINES, USUAL_TEXT
+from mmpm.molecule.picture.mermaid import USUAL_LINES, USUAL_TEXT
+from mmpm.molecule.picture.picture import PictureFormat, picture
 from mmpm.ops.mol_seeing import plan_picture
 
 _BY_SUFFIX: dict[str, PictureFormat] = {

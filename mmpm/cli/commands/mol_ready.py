@@ -8,8 +8,8 @@ from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
 from mmpm.molecule.heads import Head
+from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.readiness import ReadyStep
-from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_ready import Front, front_at, fronts, moment, open_index, running
 from mmpm.project.mol_index import MolIndex
 from mmpm.project.tiers import choose_beads

@@ -12,9 +12,9 @@ from mmpm.cli.output import Output, Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
+from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.readiness import ReadyStep
 from mmpm.molecule.state import Molecule
-from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_run import Ran, Work, close, keep, open_gate, start
 from mmpm.ops.mol_state import Workspace
 

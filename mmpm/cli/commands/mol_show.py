@@ -9,12 +9,12 @@ from mmpm.cli.commands.mol import entry_json, origin, problems_json, read
 from mmpm.cli.output import Output, Styled
 from mmpm.cli.session import Session
 from mmpm.cli.trees import print_tree
-from mmpm.molecule.chart import Chart, Node
-from mmpm.molecule.drawing import USUAL_LINES, draw, draw_waves
 from mmpm.molecule.events import Provenance
+from mmpm.molecule.picture.chart import Chart, Node
+from mmpm.molecule.picture.drawing import USUAL_LINES, draw, draw_waves
+from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.readiness import why_blocked
 from mmpm.molecule.transitions import is_live
-from mmpm.molecule.wrapping import one_line
 from mmpm.ops.mol_catalogue import ShownMolecule
 from mmpm.ops.mol_cook import Dish
 from mmpm.ops.mol_seeing import Outcomes, Running, Seen, see
