@@ -23,8 +23,9 @@ from references import import_floor, modules_of
 
 from mmpm.molecule import lifecycle
 from mmpm.molecule.beads.catalogue import Layer, load
-from mmpm.molecule.events import Closed, Line
+from mmpm.molecule.events import Closed
 from mmpm.molecule.lifecycle import Bond, Change, Stamp
+from mmpm.molecule.lines import Line
 from mmpm.molecule.proofs import prove, verify
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.state import fold

@@ -10,7 +10,7 @@ from killing import CHANGES, in_child, is_write
 from terminal import Terminal
 
 from mmpm.execute import locking
-from mmpm.molecule.events import parse_line
+from mmpm.molecule.lines import parse_line
 from mmpm.molecule.state import fold
 from mmpm.molecule.transitions import is_live
 from mmpm.project.mol_log import MolPlaces, list_logs, read_digest, read_log

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError
 from mmpm.molecule.compacting import compacted
-from mmpm.molecule.events import Burned, Line, Squashed, is_molecule_id
+from mmpm.molecule.events import Burned, Squashed, is_molecule_id
 from mmpm.molecule.heads import is_of_another
+from mmpm.molecule.lines import Line
 from mmpm.molecule.state import fold
 from mmpm.molecule.transitions import is_live
 from mmpm.project.mol_lines import MAX_LOG_BYTES

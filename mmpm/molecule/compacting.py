@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mmpm.molecule.events import Line, parse_line
+from mmpm.molecule.lines import Line, parse_line
 from mmpm.molecule.state import fold, fold_with_effects
 
 _MARK: Final = re.compile(rb"(?:<{7}|\|{7}|={7}|>{7})(?: [^\n]*)?\r?")

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import quoted
 from mmpm.molecule import lifecycle
-from mmpm.molecule.events import ArmAdded, EdgeAdded, Event, Line, StepsAdded
+from mmpm.molecule.events import ArmAdded, EdgeAdded, Event, StepsAdded
 from mmpm.molecule.lifecycle import Bond, Change, Refusal
+from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import View
 from mmpm.molecule.state import Molecule, StepRecord, apply
 from mmpm.molecule.steps import TEXTS

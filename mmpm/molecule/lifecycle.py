@@ -28,7 +28,6 @@ from mmpm.molecule.events import (
     EdgeAdded,
     Event,
     GateOpened,
-    Line,
     Provenance,
     Squashed,
     Started,
@@ -36,6 +35,7 @@ from mmpm.molecule.events import (
     is_molecule_id,
 )
 from mmpm.molecule.graph import check_graph
+from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import Outcome, View
 from mmpm.molecule.state import Molecule, StepRecord, did_not_fail
 from mmpm.molecule.steps import Edge, Step, edges_of, is_step_id

@@ -23,7 +23,6 @@ from mmpm.molecule.events import (
     EdgeAdded,
     Event,
     GateOpened,
-    Line,
     Provenance,
     Skipped,
     Squashed,
@@ -36,6 +35,7 @@ from mmpm.molecule.transitions import has_run, is_over, next_state
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from mmpm.molecule.lines import Line
     from mmpm.molecule.steps import Step
 
 MAX_PROBLEMS: Final = 100

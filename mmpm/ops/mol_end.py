@@ -24,7 +24,7 @@ from mmpm.errors import (
 from mmpm.molecule import lifecycle
 from mmpm.molecule.compacting import Compacted, compacted
 from mmpm.molecule.digest import Digest
-from mmpm.molecule.events import Burned, Line
+from mmpm.molecule.events import Burned
 from mmpm.molecule.heads import is_of_another
 from mmpm.molecule.readiness import TIMER, View, seconds_of
 from mmpm.molecule.state import fold
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from mmpm.lock import Locked, Lockfile
     from mmpm.molecule.lifecycle import Stamp
+    from mmpm.molecule.lines import Line
     from mmpm.molecule.state import Molecule
     from mmpm.ops.mol_state import Workspace
     from mmpm.plan import Action

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import MoleculeRefusedError, UsageError, quoted
 from mmpm.molecule import lifecycle
-from mmpm.molecule.events import ArmAdded, Closed, Event, Line, Skipped
+from mmpm.molecule.events import ArmAdded, Closed, Event, Skipped
 from mmpm.molecule.lifecycle import Refusal
+from mmpm.molecule.lines import Line
 from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.readiness import ReadyStep, outcome_of, ready
 from mmpm.molecule.state import Molecule, apply, is_failure

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from blake3 import blake3
 
 from mmpm.molecule.compacting import is_mark
-from mmpm.molecule.events import MAX_LINE_BYTES, Line, NewerLineError, parse_line
+from mmpm.molecule.lines import MAX_LINE_BYTES, Line, NewerLineError, parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

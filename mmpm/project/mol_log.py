@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mmpm.errors import MoleculeLogError
 from mmpm.molecule.digest import MAX_DIGEST_BYTES, Digest, verify_digest
-from mmpm.molecule.events import MAX_LINE_BYTES, NewerLineError, is_molecule_id, parse_line
+from mmpm.molecule.events import is_molecule_id
+from mmpm.molecule.lines import MAX_LINE_BYTES, NewerLineError, parse_line
 from mmpm.project.mol_lines import open_log, open_plain, stamp_of
 from mmpm_store.durable import exclusive_create, fsync_path, no_space_named, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mmpm.molecule.events import Line
+    from mmpm.molecule.lines import Line
     from mmpm.project.mol_lines import Stamp
 
 SUFFIX: Final = ".jsonl"

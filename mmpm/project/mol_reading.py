@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError
-from mmpm.molecule.events import Burned, Line, Squashed
+from mmpm.molecule.events import Burned, Squashed
 from mmpm.molecule.heads import is_of_another
+from mmpm.molecule.lines import Line
 from mmpm.molecule.state import Molecule, apply, fold
 from mmpm.molecule.transitions import is_live
 from mmpm.project.mol_lines import open_log

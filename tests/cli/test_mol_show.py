@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from mmpm.molecule.digest import ArmRecord, Digest, StepOutcome, root_of
-from mmpm.molecule.events import Bonded, Closed, Line, Provenance, StepsAdded
+from mmpm.molecule.events import Bonded, Closed, Provenance, StepsAdded
+from mmpm.molecule.lines import Line
 from mmpm.molecule.steps import Step
 
 AT = "2026-01-20T12:00:00Z"

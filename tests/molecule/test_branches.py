@@ -11,8 +11,9 @@ from molecule_model import ARM, MAIN, REASONS
 
 from mmpm.molecule import lifecycle
 from mmpm.molecule.compacting import compacted
-from mmpm.molecule.events import Closed, Line, Skipped
+from mmpm.molecule.events import Closed, Skipped
 from mmpm.molecule.lifecycle import Bond, Change
+from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import ready
 from mmpm.molecule.state import fold, is_failure
 from mmpm.molecule.steps import Step

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from molecule_lives import ANN, PATROL, Life
 
 from mmpm.molecule.compacting import Compacted, compacted
-from mmpm.molecule.events import parse_line
 from mmpm.molecule.lifecycle import Stamp
+from mmpm.molecule.lines import parse_line
 from mmpm.molecule.state import fold
 
 BOB = Stamp("2026-01-10T15:31:00Z", "bob")

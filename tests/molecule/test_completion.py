@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from molecule_lives import ANN, ARM, Life
 
 from mmpm.molecule.completion import MAX_TEXT_OF_ARMS, Completion, complete, completion_of, values_of
-from mmpm.molecule.events import Line, parse_line
 from mmpm.molecule.lifecycle import Change, Refusal
+from mmpm.molecule.lines import Line, parse_line
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.readiness import ready
 from mmpm.molecule.state import fold

@@ -10,8 +10,8 @@ from molecule_model import ARM, FAILURES, MAIN, REASONS, Model
 
 from mmpm.molecule import lifecycle
 from mmpm.molecule.digest import verify_digest
-from mmpm.molecule.events import parse_line
 from mmpm.molecule.lifecycle import Bond, Change, Refusal, Stamp
+from mmpm.molecule.lines import parse_line
 from mmpm.molecule.proofs import prove, verify
 from mmpm.molecule.readiness import ready, why_blocked
 from mmpm.molecule.state import apply, fold

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from molecule_lives import AT, PATROL, REVIEW, Life, Stamp
 
-from mmpm.molecule.events import Closed, Connected, EdgeAdded, GateOpened, Line
+from mmpm.molecule.events import Closed, Connected, EdgeAdded, GateOpened
 from mmpm.molecule.heads import head_of
+from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import outcome_of, ready, ready_by_itself, why_blocked
 from mmpm.molecule.state import apply, fold, fold_with_effects
 from mmpm.molecule.steps import Gate, Step

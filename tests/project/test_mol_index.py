@@ -18,9 +18,10 @@ from molecule_lives import ANN, PATROL, REVIEW, linear
 
 from mmpm.errors import MoleculeLogError
 from mmpm.molecule import lifecycle
-from mmpm.molecule.events import Burned, Line
+from mmpm.molecule.events import Burned
 from mmpm.molecule.heads import head_of
 from mmpm.molecule.lifecycle import Bond, Change, Stamp
+from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import Outcome, outcome_of, ready
 from mmpm.molecule.state import apply
 from mmpm.molecule.steps import Gate, Step

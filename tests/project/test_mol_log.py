@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from molecule_lives import ANN, REVIEW, Life
 
 from mmpm.errors import MoleculeLogError
-from mmpm.molecule.events import MAX_LINE_BYTES, GateOpened, Line, Started
+from mmpm.molecule.events import GateOpened, Started
+from mmpm.molecule.lines import MAX_LINE_BYTES, Line
 from mmpm.project.mol_lines import MAX_LOG_BYTES, MAX_PROBLEMS
 from mmpm.project.mol_log import MolPlaces, append, create, list_digests, list_logs, make_folders, read_log, remove
 from mmpm.project.mol_reading import fold_log, read_molecule

@@ -13,8 +13,8 @@ from molecule_lives import REVIEW, Life
 
 from mmpm.model.canonical import canonical_json
 from mmpm.model.capabilities import Capabilities
-from mmpm.molecule import events
-from mmpm.molecule.events import Line, parse_line, parse_line_by_key
+from mmpm.molecule import events, lines
+from mmpm.molecule.lines import Line, parse_line, parse_line_by_key
 from mmpm.molecule.proto import Source
 from mmpm.molecule.steps import Step
 
@@ -167,13 +167,13 @@ def test_the_quick_way_to_read_a_line_says_what_the_slow_one_says(line, changes,
 
 @pytest.mark.parametrize("item", [b"{}", b"[]"])
 def test_a_line_of_a_million_objects_is_refused_unread(item):
-    data = b'{"actor":"a","at":"2026-01-10T15:30:00Z","events":[' + item + (b"," + item) * events.MAX_BRACKETS
+    data = b'{"actor":"a","at":"2026-01-10T15:30:00Z","events":[' + item + (b"," + item) * lines.MAX_BRACKETS
     with pytest.raises(ValueError, match=r"^it has 100000\d objects and lists"):
         parse_line(data + b'],"format":1,"operation":"x"}')
 
 
 def test_a_line_that_would_be_refused_is_not_written():
-    text = "{" * events.MAX_BRACKETS
+    text = "{" * lines.MAX_BRACKETS
     with pytest.raises(ValueError, match="objects and lists of a line"):
         Line("2026-01-10T15:30:00Z", "a", "close", (events.Closed("a", text),)).to_bytes()
 
