@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import printable
+from mmpm.molecule.picture.scene import MARKS
 from mmpm.molecule.picture.wrapping import SHOWN, one_line, wrapped
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _LOOKS: Final = {
     "failed": 'fillcolor="#fde4e2", color="#b3261e", penwidth=2',
     "skipped": 'fillcolor="#f3f4f6", color="#8a909c", fontcolor="#555c68"',
 }
-_MARKS: Final = {"open": "○ ", "ready": "▷ ", "in_progress": "◐ ", "closed": "● ", "failed": "✗ ", "skipped": "⊘ "}
 
 
 def dot_text(scene: Scene) -> str:
@@ -51,9 +51,7 @@ def _lines(scene: Scene) -> Iterator[str]:
     yield '    charset="UTF-8", fontname="sans-serif", nodesep=0.3, ranksep=0.5];'
     yield '  node [shape=box, style="rounded,filled", fontname="sans-serif", fontsize=12];'
     yield '  edge [color="#5b6474", fontname="sans-serif", fontsize=10];'
-    stack: list[tuple[str, int]] = [(step, 1) for step in reversed(scene.items[""])]
-    while stack:
-        step, depth = stack.pop()
+    for step, depth in scene.nested():
         indent = "  " * depth
         if not step:
             yield f"{indent}}}"
@@ -62,8 +60,6 @@ def _lines(scene: Scene) -> Iterator[str]:
         if scene.is_box(step):
             yield f"{indent}subgraph cluster_{names[step]} {{"
             yield f'{indent}  graph [label="{_label(node)}", style="rounded,filled", {_LOOKS[node.standing]}];'
-            stack.append(("", depth))
-            stack.extend((child, depth + 1) for child in reversed(scene.items[step]))
         else:
             shape = ", shape=hexagon" if node.gate else ""
             tip = _words(f"{node.full_id}: {one_line(node.title, 4 * _TITLE)}")
@@ -92,7 +88,7 @@ def _leaf(scene: Scene, step: str, *, last: bool) -> str:
 
 
 def _label(node: Node) -> str:
-    mark = _MARKS.get(node.standing, "")
+    mark = MARKS.get(node.standing, "")
     title = one_line(node.title, _TITLE)
     parts = list(wrapped(f"{mark}{title or node.name}", _WIDTH, _SIZE, 3))
     if title and title != node.name:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import printable
+from mmpm.molecule.picture.scene import MARKS
 from mmpm.molecule.picture.wrapping import SHOWN, one_line
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ _CLASSES: Final = {
     "failed": "fill:#fde4e2,stroke:#b3261e,stroke-width:2px,color:#4a0d09",
     "skipped": "fill:#f3f4f6,stroke:#8a909c,stroke-dasharray:4 3,color:#555c68",
 }
-_MARKS: Final = {"open": "○ ", "ready": "▷ ", "in_progress": "◐ ", "closed": "● ", "failed": "✗ ", "skipped": "⊘ "}
 
 
 def mermaid_text(scene: Scene) -> str:
@@ -55,9 +55,7 @@ def _lines(scene: Scene) -> Iterator[str]:
     names = {step: f"n{number}" for number, step in enumerate(scene.nodes)}
     yield "flowchart TD"
     yield f"  accTitle: {_words(scene.chart.title) or _words(scene.chart.id)}"
-    stack: list[tuple[str, int]] = [(step, 1) for step in reversed(scene.items[""])]
-    while stack:
-        step, depth = stack.pop()
+    for step, depth in scene.nested():
         indent = "  " * depth
         if not step:
             yield f"{indent}end"
@@ -66,8 +64,6 @@ def _lines(scene: Scene) -> Iterator[str]:
         if scene.is_box(step):
             yield f'{indent}subgraph {names[step]}["{_label(node, " - ")}"]'
             yield f"{indent}  direction TB"
-            stack.append(("", depth))
-            stack.extend((child, depth + 1) for child in reversed(scene.items[step]))
         elif node.gate:
             yield f'{indent}{names[step]}{{{{"{_label(node)}"}}}}'
         elif node.is_arm:
@@ -83,7 +79,7 @@ def _lines(scene: Scene) -> Iterator[str]:
 
 
 def _label(node: Node, between: str = "<br>") -> str:
-    mark = _MARKS.get(node.standing, "")
+    mark = MARKS.get(node.standing, "")
     title = one_line(node.title, _TITLE)
     parts = [f"{mark}{_words(title or node.name)}"]
     if title and title != node.name:

@@ -30,6 +30,17 @@ LINE_WORDS: Final[Mapping[str, str]] = {
 }
 
 
+# In front of a title, where the text itself is all that a format draws.
+MARKS: Final[Mapping[str, str]] = {
+    "open": "○ ",
+    "ready": "▷ ",
+    "in_progress": "◐ ",
+    "closed": "● ",
+    "failed": "✗ ",
+    "skipped": "⊘ ",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """An arrow: from `on` to `step`, who comes after it."""
@@ -61,6 +72,16 @@ class Scene:
     def is_box(self, step: str) -> bool:
         """Whether a step is drawn around others."""
         return step in self.items
+
+    def nested(self) -> Iterator[tuple[str, int]]:
+        """Give steps from the outside in, with their depth from 1; behind the last one of a box the empty text."""
+        stack = [(step, 1) for step in reversed(self.items[""])]
+        while stack:
+            step, depth = stack.pop()
+            yield step, depth
+            if step and self.is_box(step):
+                stack.append(("", depth))
+                stack.extend((child, depth + 1) for child in reversed(self.items[step]))
 
     def way_up(self, step: str) -> list[str]:
         """Give the boxes that a step stands in, the nearest first, the picture (empty text) last."""
