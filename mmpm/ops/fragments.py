@@ -70,7 +70,7 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     if not wanted and list_data is None:
         return Fragments()
     # Only now: a tier without molecules is installed without reading any of this.
-    from mmpm.molecule.beads.merging import format_put, merge
+    from mmpm.molecule.beads.merging import format_put, merge, parse_replaced
     from mmpm.project.mol_files import FILE
 
     path = f"{folder}/{FILE}"
@@ -89,7 +89,10 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     for record_id, line_id in merged.put:
         put[owner[record_id]] += ((record_id, line_id),)
     texts = _text("catalogue", path, merged.data, data) if merged.data or data is not None else []
-    texts += _text("catalogue", list_path, format_put(put), list_data)
+    replaced = {release: kept for release, kept in parse_replaced(list_data or b"").items() if release in put}
+    for record_id, line in merged.replaced:
+        replaced[owner[record_id]] = {**replaced.get(owner[record_id], {}), record_id: line.decode()}
+    texts += _text("catalogue", list_path, format_put(put, replaced), list_data)
     used = tuple(dict.fromkeys((*wanted, *kitchen.used)))
     fresh = [one.name for one in wanted if dict(put[key := f"{one.name}@{one.version}"]) != before.get(key)]
     if fresh:

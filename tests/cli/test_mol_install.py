@@ -67,6 +67,10 @@ def test_an_upgrade_replaces_what_was_put_in_and_nothing_else(terminal):
     done(terminal, "mol", "install", "mol-scan@^1.1")
     assert ids(catalogue(terminal)) == ["scan", "scan.x"]
     assert '"Two"' in catalogue(terminal)
+    put = json.loads((terminal.home / ".beads" / "mmpm" / "catalogue.json").read_text())
+    assert [json.loads(line)["title"] for line in put["replaced"]["mol-scan@1.1.0"].values()] == ["One"]
+    done(terminal, "sync", "--tier", "user")
+    assert json.loads((terminal.home / ".beads" / "mmpm" / "catalogue.json").read_text()) == put
 
 
 def test_a_record_of_the_person_s_own_stays_and_it_is_said(terminal):

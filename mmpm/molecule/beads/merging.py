@@ -32,11 +32,13 @@ class Merged:
         data: its text.
         put: (record id, ``blake3:..`` of its line) of the records that are ours in it, in the order of `wanted`.
         left: ids of wanted records that somebody else wrote there already, sorted; theirs stay.
+        replaced: lines of ours, without line feeds, by record id, in whose place another line stands now.
     """
 
     data: bytes
     put: tuple[tuple[str, str], ...]
     left: tuple[str, ...]
+    replaced: tuple[tuple[str, bytes], ...] = ()
 
 
 def merge(data: bytes, ours: Mapping[str, str], wanted: Mapping[str, bytes]) -> Merged:
@@ -61,12 +63,15 @@ def merge(data: bytes, ours: Mapping[str, str], wanted: Mapping[str, bytes]) -> 
         lines.append((record_id, line))
     out: list[bytes] = []
     put: set[str] = set()
+    replaced: dict[str, bytes] = {}
     for record_id, line in lines:
         if record_id is None:
             out.append(line)
         elif record_id in wanted and record_id not in put and record_id not in foreign:
             out.append(wanted[record_id])
             put.add(record_id)
+            if line != wanted[record_id]:
+                replaced[record_id] = line
     for record_id, line in wanted.items():
         if record_id not in put and record_id not in foreign:
             out.append(line)
@@ -77,6 +82,7 @@ def merge(data: bytes, ours: Mapping[str, str], wanted: Mapping[str, bytes]) -> 
         b"\n".join(out) + ending,
         tuple((record_id, str(ObjectId.of(line))) for record_id, line in wanted.items() if record_id in put),
         tuple(sorted(foreign.intersection(wanted))),
+        tuple(replaced.items()),
     )
 
 
@@ -131,10 +137,22 @@ def read_fragment(data: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
     return found, tuple(faults)
 
 
-def format_put(put: Mapping[str, tuple[tuple[str, str], ...]]) -> bytes:
-    """Give the text of what was put into a catalogue: ``name@version`` of each release, with its records."""
-    releases = {release: dict(records) for release, records in put.items()}
-    return json.dumps({"format": FORMAT, "releases": releases}, indent=1, sort_keys=True).encode() + b"\n"
+def format_put(
+    put: Mapping[str, tuple[tuple[str, str], ...]], replaced: Mapping[str, Mapping[str, str]] | None = None
+) -> bytes:
+    """Give the text of what was put into a catalogue: ``name@version`` of each release, with its records.
+
+    Args:
+        put: by release: (record id, ``blake3:..`` of its line).
+        replaced: by release: the lines of ours that its own took the place of, by record id.
+    """
+    said: dict[str, object] = {
+        "format": FORMAT,
+        "releases": {release: dict(records) for release, records in put.items()},
+    }
+    if replaced:
+        said["replaced"] = {release: dict(lines) for release, lines in replaced.items()}
+    return json.dumps(said, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def parse_put(data: bytes) -> dict[str, dict[str, str]]:
@@ -153,3 +171,17 @@ def parse_put(data: bytes) -> dict[str, dict[str, str]]:
     ):
         raise ValueError("`releases` does not say of each release which records it put there")
     return releases
+
+
+def parse_replaced(data: bytes) -> dict[str, dict[str, str]]:
+    """Read which lines the releases of `format_put` took the place of; what is no such list is none."""
+    try:
+        document = parse_json(data, "it")
+    except ValueError:
+        return {}
+    replaced = document.get("replaced") if isinstance(document, dict) else None
+    return {
+        release: lines
+        for release, lines in (replaced if isinstance(replaced, dict) else {}).items()
+        if isinstance(lines, dict) and all(isinstance(one, str) for one in lines.values())
+    }
