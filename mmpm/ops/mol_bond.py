@@ -286,7 +286,8 @@ def _attached(workspace: Workspace, parent: Address, bond: Bond, wish: Wish, sta
             f"{molecule.id} is a {molecule.phase}, and what is bonded to it is of its phase",
             "leave --wisp out, or bond the proto by itself",
         )
-    change = accepted(attach(molecule, parent.step, bond, stamp, ref=wish.ref, connection=wish.connection))
+    answer = attach(molecule, parent.step, bond, stamp, ref=wish.ref, connection=wish.connection)
+    change = accepted(answer, molecule.id)
     added = next(event for event in change.line.events if isinstance(event, StepsAdded))
     full, title = molecule.full_id(change.step), added.steps[0].title
     plan = _plan(workspace, change, molecule.phase, f"bond {bond.proto.name} as {full}: {title}")
@@ -316,7 +317,7 @@ def _connected(workspace: Workspace, pair: list[Address], connection: str, stamp
         answer = _never(workspace, first, second, said) or connect(
             second.molecule, first.id, said, _links_from(workspace, first.id), stamp
         )
-    change = accepted(answer)
+    change = accepted(answer, second.molecule.id)
     words = _STANDING[said].format(first.id)
     plan = _plan(workspace, change, second.molecule.phase, f"let {second.id} run {words}")
     plan = replace(plan, notes=second.molecule.problems)

@@ -118,7 +118,7 @@ def plan_squash(workspace: Workspace, operand: str, summary: str, stamp: Stamp) 
     """
     check_text("--summary", summary)
     molecule = _whole(workspace, operand)
-    change = accepted(lifecycle.squash(molecule, summary, lock_entry(workspace, molecule), stamp))
+    change = accepted(lifecycle.squash(molecule, summary, lock_entry(workspace, molecule), stamp), molecule.id)
     assert change.digest is not None, "a squash brings its digest"
     data = change.digest.to_bytes()
     try:
@@ -364,7 +364,7 @@ def _whole(workspace: Workspace, operand: str) -> Molecule:
 
 
 def _burn(workspace: Workspace, molecule: Molecule, reason: str, stamp: Stamp, *, audits: bool = True) -> BurnMolecule:
-    change = accepted(lifecycle.burn(molecule, reason, stamp))
+    change = accepted(lifecycle.burn(molecule, reason, stamp), molecule.id)
     data = written(change.line, "this", "give a shorter reason")
     return BurnMolecule(workspace.places.root, molecule.id, molecule.phase, data, audits)
 

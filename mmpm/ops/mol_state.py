@@ -254,14 +254,15 @@ class Workspace:
             raise MoleculeLogError(self.places.audit, str(error)) from error
 
 
-def accepted(answer: Answer) -> Change:
-    """Give the change that an operation came to.
+def accepted(answer: Answer, molecule_id: str = "") -> Change:
+    """Give the change that an operation came to, on a molecule that is there or on none.
 
     Raises:
         MoleculeRefusedError: the molecule does not allow it.
     """
     if isinstance(answer, Refusal):
-        raise MoleculeRefusedError(answer.reason, answer.remedy)
+        shown = f"`mmpm mol show {molecule_id}` says how it stands" if molecule_id else ""
+        raise MoleculeRefusedError(answer.reason, answer.remedy or shown)
     return answer
 
 

@@ -142,15 +142,15 @@ def test_of_two_molecules_or_steps_the_second_waits(rig):
         rig-mol-c  beside rig-mol-a
         $ mmpm mol bond rig-mol-a.5 rig-mol-a.4
         error[molecule-refused]: these steps wait for each other: '4' -> '5' -> '4'
-          fix: `mmpm mol show` of the molecule says how it stands
+          fix: `mmpm mol show rig-mol-a` says how it stands
         [exit 1]
         $ mmpm mol bond rig-mol-c rig-mol-a
         error[molecule-refused]: these would wait for each other: rig-mol-a -> rig-mol-c -> rig-mol-b -> rig-mol-a
-          fix: `mmpm mol show` of the molecule says how it stands
+          fix: `mmpm mol show rig-mol-a` says how it stands
         [exit 1]
         $ mmpm mol bond rig-mol-a rig-mol-b
         error[molecule-refused]: rig-mol-b and rig-mol-a are bonded so already
-          fix: `mmpm mol show` of the molecule says how it stands
+          fix: `mmpm mol show rig-mol-b` says how it stands
         [exit 1]
     """)
     assert json.loads(rig.done("mol", "bond", "rig-mol-a.1", "rig-mol-a.5", "--json").out)["type"] == "sequential"

@@ -64,7 +64,7 @@ def test_a_mol_is_squashed_and_the_record_is_the_seed_s(root):
           digest  ~/rig/.beads/mmpm/digests/ID.json
         $ mmpm mol squash ID
         error[molecule-refused]: ID is squashed: it cannot be changed any more
-          fix: `mmpm mol show` of the molecule says how it stands
+          fix: `mmpm mol show ID` says how it stands
         [exit 1]
         """,
     )
