@@ -148,15 +148,17 @@ def _installed(context: Context, _cwd: str) -> Iterator[Finding]:
 
 def _formulas(context: Context, cwd: str) -> Iterator[Finding]:
     """Say which formulas of the tier, and of the folder that is at hand, cook alike under bd, gt and mmpm."""
-    folders = {context.project.formulas}
+    tiers = {context.project.formulas: context.project}
     if not context.project.chosen.startswith("--"):
-        folders.add(choose_beads(context.places, cwd).formulas)  # it need not have a manifest
-    paths = [os.path.join(folder, name) for folder in sorted(folders) for name in _formula_names(folder)]
+        nearest = choose_beads(context.places, cwd)  # it need not have a manifest
+        tiers.setdefault(nearest.formulas, nearest)
+    paths = [(tiers[folder], f"{folder}/{name}") for folder in sorted(tiers) for name in _formula_names(folder)]
     context.progress.start("Cooking...", len(paths), "formulas")
     alike = 0
-    for path in paths:
+    for tier, path in paths:
         name = printable(_stem(os.path.basename(path)))
         try:
+            real_path(tier, path)  # somebody else's clone may lead to any file of this machine
             compared = check_formula(context, cwd, path)
         except MmpmError as error:
             yield refusal("formulas", error)

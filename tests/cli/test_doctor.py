@@ -101,6 +101,15 @@ def test_bad_lines_of_catalogues_and_logs_and_changed_digests_are_named(terminal
     assert all(one["remedy"] for one in found)
 
 
+def test_a_formula_that_leads_out_of_the_project_is_not_read(formulas, terminal):
+    secret = terminal.folder / "secret"
+    secret.write_text("root:hash:1\n")
+    (formulas / "mol-link.formula.toml").symlink_to(secret)
+    findings = examined(terminal, status=1)
+    assert "mol-link.formula.toml" in wrong(findings)["formulas", "problem"]
+    assert "root:hash" not in json.dumps(findings)
+
+
 def test_records_of_releases_that_are_gone_or_edited_are_named_and_put_back(mall, terminal):
     assert mall
     fragment = terminal.folder / "mol-scan.jsonl"
