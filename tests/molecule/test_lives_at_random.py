@@ -119,5 +119,5 @@ class Lives(RuleBasedStateMachine):
         assert fold(self.lines) == self.now
 
 
-Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Lives.TestCase.settings = settings(max_examples=3 * settings().max_examples, stateful_step_count=40)
 test_random_lives_go_as_on_paper = Lives.TestCase

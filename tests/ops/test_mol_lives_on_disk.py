@@ -343,5 +343,5 @@ class LivesOnDisk(RuleBasedStateMachine):
         assert {one.id for one in running(self.workspace, with_ended=True)[0]} == flowing | squashed
 
 
-LivesOnDisk.TestCase.settings = settings(max_examples=20, stateful_step_count=35, deadline=None)
+LivesOnDisk.TestCase.settings = settings(max_examples=settings().max_examples // 5, stateful_step_count=35)
 test_random_lives_on_disk_go_as_on_paper = LivesOnDisk.TestCase
