@@ -8,6 +8,7 @@ or from the bin folder that `MMPM_TEST_SWIFT` names; where there is none tests s
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
@@ -15,6 +16,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -114,24 +116,33 @@ def s3_bucket(folder: Path) -> Iterator[Bucket]:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{_PROGRAMS} has no swift: .ci/run installs it")
         pytest.skip("no S3 server: set MMPM_TEST_S3, or install requirements/swift.txt into .venv-swift")
-    port = _free_ports(4)
-    try:
-        subprocess.run(["bash", _START, folder, _PROGRAMS, str(port)], check=True, timeout=120)
-        bucket = Bucket(f"http://127.0.0.1:{port}", "registries", "test:tester", "testing")
-        bucket.create()
-        yield bucket
-    finally:
-        for line in (folder / "pids").read_text().split() if (folder / "pids").exists() else ():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(line), signal.SIGTERM)
+    with _free_ports(4) as port:
+        try:
+            subprocess.run(["bash", _START, folder, _PROGRAMS, str(port)], check=True, timeout=120)
+            bucket = Bucket(f"http://127.0.0.1:{port}", "registries", "test:tester", "testing")
+            bucket.create()
+            yield bucket
+        finally:
+            for line in (folder / "pids").read_text().split() if (folder / "pids").exists() else ():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(line), signal.SIGTERM)
 
 
-def _free_ports(count: int) -> int:
-    """Give the first of `count` ports in a row that nobody listens on."""
-    for first in range(20000 + os.getpid() % 20000, 60000, count):
-        with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
-            for port in range(first, first + count):
-                one = sockets.enter_context(socket.socket())
-                one.bind(("127.0.0.1", port))
-            return first
+@contextlib.contextmanager
+def _free_ports(count: int) -> Iterator[int]:
+    """Give the first of `count` ports in a row that nobody listens on, and keep other test runs from the row.
+
+    Looking alone would not do: Swift listens a second later, and shares a port with whoever listens there already.
+    """
+    for first in range(20000 + os.getpid() * count % 20000, 60000, count):
+        with Path(tempfile.gettempdir(), f"mmpm-test-ports-{first}").open("w") as row:
+            try:
+                fcntl.flock(row, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with contextlib.ExitStack() as sockets:
+                    for port in range(first, first + count):
+                        sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            yield first
+            return
     raise AssertionError("no free ports")
