@@ -8,6 +8,7 @@ publisher passes over the abandoned claim.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -112,6 +113,8 @@ class Committing:
             epoch sign.
         after_restore: go on above what was noted although the tree shows less; every bin is signed anew, because
             readers have seen newer ones than the tree has.
+        began: on `time.monotonic`'s scale, when it was `now`: what other publishers issued while we prepared or waited
+            is no sign of a clock that is behind.
     """
 
     keys: RegistryKeys
@@ -123,6 +126,7 @@ class Committing:
     after_restore: bool = False
     after_theft: bool = False
     reload_keys: Callable[[PublishedTree], RegistryKeys] | None = None
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ def commit(root: str, how: Committing, edit: Edit, writer: TreeWriter, *, renew:
                 if base.is_current():
                     raise
                 continue  # our keys are of a rotation that was shown after `base` was read
-            issued = _issue_time(base, change, (floor or last) if how.after_theft else last, how.now)
+            issued = _issue_time(base, change, (floor or last) if how.after_theft else last, how)
             if last.serial > base.serial:
                 change = replace(change, every_bin=True)
             signed = _sign(base, signers, issued, serial, change)
@@ -256,11 +260,12 @@ def _require_believable(base: PublishedTree, signed: _Signed) -> None:
             chain.forget(role)
 
 
-def _issue_time(base: PublishedTree, change: Change, last: Floor, now: datetime) -> datetime:
+def _issue_time(base: PublishedTree, change: Change, last: Floor, how: Committing) -> datetime:
     before = parse_time(last.issued)
-    if now + _CLOCK_TOLERANCE < before:
-        raise ClockBehindError(format_time(now), last.issued)
-    issued = max(now, before)  # two machines' clocks differ by seconds; issue times still never go back
+    passed = timedelta(seconds=time.monotonic() - how.began)
+    if how.now + passed + _CLOCK_TOLERANCE < before:
+        raise ClockBehindError(format_time(how.now), last.issued)
+    issued = max(how.now, before)  # two machines' clocks differ by seconds; issue times still never go back
     for role, expires in _terms(base, change).items():
         if expires <= issued:
             raise RegistryExpiredError(role, format_time(expires))

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ from mmpm.registry.folder import FolderTransport
 from mmpm.registry.index import INDEX_LINES, PAGE_LINES
 from mmpm.registry.init import init_registry
 from mmpm.registry.key_folder import RegistryKeys, load_keys
-from mmpm.registry.publish import PublishItem
+from mmpm.registry.publish import PublishItem, publish
 from mmpm.registry.refresh import refresh
 from mmpm.trust.facts import ONLINE_ROLES
 from mmpm.trust.keys import SigningKey
@@ -279,6 +280,17 @@ def test_issue_times_never_go_back(registry):
     registry.later(days=-1)
     with pytest.raises(ClockBehindError):
         registry.publish(formula("mol-c"))
+
+
+def test_a_long_publish_is_not_behind_those_that_were_quicker(registry):
+    begun, ahead = registry.how(), timedelta(hours=1)
+    registry.later(hours=1)
+    registry.publish(formula("mol-a"))
+    at_work = replace(begun, began=begun.began - ahead.total_seconds())
+    publish(registry.root, [formula("mol-b")], at_work)
+    assert registry.load().facts.issued == "2026-01-10T01:00:00Z"
+    with pytest.raises(ClockBehindError):
+        publish(registry.root, [formula("mol-c")], begun)
 
 
 def test_nothing_is_signed_under_an_expired_root(registry):
