@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import quoted
 from mmpm.molecule.arranging import moved
-from mmpm.molecule.cook.drafts import in_values
 from mmpm.molecule.proto import Proto
-from mmpm.molecule.steps import Gate, Step
+from mmpm.molecule.steps import Step, in_values
 from mmpm.molecule.variables import Variable, names_in, substitute
 
 if TYPE_CHECKING:
@@ -145,31 +144,13 @@ class _Restoring:
 
 
 def _template(record: StepRecord, molecule: Molecule, origin: Step, restore: _Restoring, name: str) -> Step:
-    step = record.step
-    gate, before = step.gate, origin.gate or Gate("")
-    if gate is not None:
-        gate = Gate(
-            gate.kind,
-            restore(gate.id, before.id),
-            restore(gate.timeout, before.timeout),
-            restore(gate.condition, before.condition),
-        )
-    labels = origin.labels if len(origin.labels) == len(step.labels) else step.labels
+    step = record.step.with_texts_beside(origin, restore)
     # An arm that a gate waits for although it is no child of the spawner is a step to be waited for.
     arms = [arm for wait in step.waits_for for arm in molecule.spawned.get(wait.spawner, ())]
     return replace(
         step,
-        title=restore(step.title, origin.title),
-        description=restore(step.description, origin.description),
-        design=restore(step.design, origin.design),
-        acceptance=restore(step.acceptance, origin.acceptance),
-        notes=restore(step.notes, origin.notes),
-        assignee=restore(step.assignee, origin.assignee),
-        labels=tuple(dict.fromkeys(restore(label, said) for label, said in zip(step.labels, labels, strict=True))),
         needs=tuple(dict.fromkeys((*record.needs, *arms))),
         if_failed=tuple(dict.fromkeys(record.if_failed)),
-        gate=gate,
-        on_complete=in_values(step.on_complete, restore),
         source=name,
     )
 

@@ -7,15 +7,16 @@ its parent's id. Nothing that walks them recurses, and a chain of a thousand ste
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypeVar, cast
 
 from mmpm.errors import quoted
 from mmpm.model.fields import MAX_TEXT as MAX_NAME
 from mmpm.model.fields import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 FanOut: TypeAlias = Literal["all-children", "any-children"]
 EdgeKind: TypeAlias = Literal["blocks", "conditional-blocks", "waits-for", "parent-child"]
@@ -25,6 +26,7 @@ MAX_TEXT: Final = 4 * 1024 * 1024
 # A step's name becomes part of an id of an instance: every one of the real files' fits, dots included.
 _STEP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@#-]*")
 MAX_ID_LENGTH: Final = 512
+_Tree = TypeVar("_Tree", bound=Mapping[str, Any] | None)
 
 
 def is_step_id(text: str) -> bool:
@@ -121,6 +123,41 @@ class Step:
     attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
     source: str = ""
 
+    def with_texts(self, change: Callable[[str], str]) -> Self:
+        """Give the step with `change` applied to every text in which a variable may stand; a label stands once.
+
+        A condition is decided, not filled, and `attributes` are what the file says: both stay.
+        """
+        return self.with_texts_beside(_BLANK, lambda text, _: change(text))
+
+    def with_texts_beside(self, other: Step, change: Callable[[str, str], str]) -> Self:
+        """Do as `with_texts` does; `change` hears what stands in the same place of `other`, too.
+
+        Labels have one place each where both steps have as many of them, else their own text stands beside them; what
+        is inside `on_complete` has none, and an empty text stands beside it.
+        """
+        gate, beside = self.gate, other.gate or _BLANK_GATE
+        if gate is not None:
+            gate = Gate(
+                gate.kind,
+                change(gate.id, beside.id),
+                change(gate.timeout, beside.timeout),
+                change(gate.condition, beside.condition),
+            )
+        labels = other.labels if len(other.labels) == len(self.labels) else self.labels
+        return replace(
+            self,
+            title=change(self.title, other.title),
+            description=change(self.description, other.description),
+            design=change(self.design, other.design),
+            acceptance=change(self.acceptance, other.acceptance),
+            notes=change(self.notes, other.notes),
+            assignee=change(self.assignee, other.assignee),
+            labels=tuple(dict.fromkeys(map(change, self.labels, labels))),
+            gate=gate,
+            on_complete=in_values(self.on_complete, lambda text: change(text, "")),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Give its JSON form: what is empty or usual is left out."""
         said: dict[str, Any] = {"id": self.id}
@@ -188,6 +225,23 @@ TEXTS: Final = (
     *("title", "description", "design", "acceptance", "notes", "assignee", "parent", "kind", "condition", "source"),
 )
 _LISTS: Final = ("labels", "needs", "if_failed")
+_BLANK: Final = Step("")
+_BLANK_GATE: Final = Gate("")
+
+
+def in_values(tree: _Tree, text: Callable[[str], str]) -> _Tree:
+    """Apply `text` to every text in a JSON tree, keys excepted. A document's depth is bounded where it is read."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, str):
+            return text(value)
+        if isinstance(value, Mapping):
+            return {key: changed(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [changed(inner) for inner in value]
+        return value
+
+    return changed(tree) if tree else tree
 
 
 def edges_of(steps: tuple[Step, ...]) -> tuple[Edge, ...]:

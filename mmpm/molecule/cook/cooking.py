@@ -20,13 +20,13 @@ from mmpm.errors import CookError, VariablesRefusedError, quoted
 from mmpm.molecule.cook import control_flow
 from mmpm.molecule.cook.advice import advise
 from mmpm.molecule.cook.conditions import check_condition, kept
-from mmpm.molecule.cook.drafts import Budget, Draft, in_values
+from mmpm.molecule.cook.drafts import Budget, Draft
 from mmpm.molecule.cook.expansion import Expander, materialise
 from mmpm.molecule.cook.inheritance import Ingredient, Larder, Load, Recipe
 from mmpm.molecule.cook.overlays import Overlay, overlaid
 from mmpm.molecule.cook.wiring import followed
 from mmpm.molecule.proto import Proto, UnsoundProtoError
-from mmpm.molecule.steps import Gate, Step, WaitsFor, is_step_id
+from mmpm.molecule.steps import Step, WaitsFor, is_step_id
 from mmpm.molecule.variables import Variable, checked, substitute
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def bound(proto: Proto, values: Mapping[str, str]) -> Bound:
             chosen,
             title=put(proto.title),
             description=put(proto.description),
-            steps=tuple(_put(step, put) for step in steps),
+            steps=tuple(step.with_texts(put) for step in steps),
         )
     except ValueError as error:
         raise CookError(proto.name, str(error)) from None
@@ -257,21 +257,3 @@ class _Putting:
         if self._left < 0:
             raise ValueError(f"its texts have more than {MAX_BOUND_TEXT >> 20} MiB once the variables are put in")
         return result
-
-
-def _put(step: Step, put: _Putting) -> Step:
-    gate = step.gate
-    if gate is not None:
-        gate = Gate(gate.kind, put(gate.id), put(gate.timeout), put(gate.condition))
-    return replace(
-        step,
-        title=put(step.title),
-        description=put(step.description),
-        design=put(step.design),
-        acceptance=put(step.acceptance),
-        notes=put(step.notes),
-        assignee=put(step.assignee),
-        labels=tuple(dict.fromkeys(map(put, step.labels))),
-        gate=gate,
-        on_complete=in_values(step.on_complete, put),
-    )

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from mmpm.errors import CookError, quoted
-from mmpm.molecule.steps import MAX_STEPS, Gate, Step, WaitsFor
+from mmpm.molecule.steps import MAX_STEPS, Gate, Step, WaitsFor, in_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,6 @@ _KNOWN: Final = frozenset(
     {*_PLAIN_TEXTS, "id", "type", "priority", "labels", "needs", "depends_on", "waits_for", "gate", "on_complete"}
     | {"expand", "expand_vars", "loop", "children", "if_failed"}
 )
-_Texts = TypeVar("_Texts", bound=Mapping[str, Any] | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +121,15 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 def rewritten(draft: Draft, text: Change, name: Change) -> Draft:
     """Give `draft` with `text` applied to all that is prose, and `name` to its id and all that refers to a step."""
-    step = draft.step
-    gate = step.gate
-    if gate is not None:
-        gate = Gate(gate.kind, text(gate.id), text(gate.timeout), text(gate.condition))
+    step = draft.step.with_texts(text)
     changed = replace(
         step,
         id=name(step.id),
         parent=name(step.parent) if step.parent else "",
-        title=text(step.title),
-        description=text(step.description),
-        design=text(step.design),
-        acceptance=text(step.acceptance),
-        notes=text(step.notes),
-        assignee=text(step.assignee),
         condition=text(step.condition),
-        labels=tuple(dict.fromkeys(map(text, step.labels))),
         needs=tuple(dict.fromkeys(map(name, step.needs))),
         if_failed=tuple(dict.fromkeys(map(name, step.if_failed))),
         waits_for=tuple(WaitsFor(wait.gate, name(wait.spawner) if wait.spawner else "") for wait in step.waits_for),
-        gate=gate,
-        on_complete=in_values(step.on_complete, text),
         attributes=in_values(step.attributes, text),
     )
     loop = draft.loop
@@ -159,21 +146,6 @@ def _in_body(draft: Draft, text: Change, name: Change) -> Draft:
     parent = draft.step.parent
     changed = rewritten(draft, text, name)
     return replace(changed, step=replace(changed.step, id=own, parent=parent))
-
-
-def in_values(tree: _Texts, text: Change) -> _Texts:
-    """Apply `text` to every text in a JSON tree, keys excepted. A document's depth is bounded where it is read."""
-
-    def changed(value: Any) -> Any:
-        if isinstance(value, str):
-            return text(value)
-        if isinstance(value, Mapping):
-            return {key: changed(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [changed(inner) for inner in value]
-        return value
-
-    return changed(tree) if tree else tree
 
 
 def with_condition(step: Step, condition: str) -> Step:
