@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mmpm.execute.context import Context
     from mmpm.lock import Locked, Lockfile
+    from mmpm.molecule.beads.merging import PutRecords
     from mmpm.molecule.cook.inheritance import Ingredient
     from mmpm.project.tiers import Project
 
@@ -70,31 +71,31 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
     if not wanted and list_data is None:
         return Fragments()
     # Only now: a tier without molecules is installed without reading any of this.
-    from mmpm.molecule.beads.merging import format_put, merge, parse_replaced
+    from mmpm.molecule.beads.merging import PutRecords, merge
     from mmpm.project.mol_files import FILE
 
     path = f"{folder}/{FILE}"
     for one in (list_path, path):
         real_path(context.project, one)
-    before = _put_before(list_path, list_data)
+    before = _put_before(list_path, list_data) or PutRecords()
     data = read_catalogue_text(path)
     kitchen = _LockKitchen(context, lock, sources)
     lines, owner, notes = _lines(kitchen, wanted)
-    merged = merge(data or b"", {key: line for one in before.values() for key, line in one.items()}, lines)
+    merged = merge(data or b"", {key: line for one in before.releases.values() for key, line in one.items()}, lines)
     notes += [
         f"{record_id} of {owner[record_id]} is left out: {path} has another that mmpm did not write"
         for record_id in merged.left
     ]
-    put: dict[str, tuple[tuple[str, str], ...]] = {f"{one.name}@{one.version}": () for one in wanted}
+    put: dict[str, dict[str, str]] = {f"{one.name}@{one.version}": {} for one in wanted}
     for record_id, line_id in merged.put:
-        put[owner[record_id]] += ((record_id, line_id),)
+        put[owner[record_id]][record_id] = line_id
     texts = _text("catalogue", path, merged.data, data) if merged.data or data is not None else []
-    replaced = {release: kept for release, kept in parse_replaced(list_data or b"").items() if release in put}
+    replaced = {release: kept for release, kept in before.replaced.items() if release in put}
     for record_id, line in merged.replaced:
         replaced[owner[record_id]] = {**replaced.get(owner[record_id], {}), record_id: line.decode()}
-    texts += _text("catalogue", list_path, format_put(put, replaced), list_data)
+    texts += _text("catalogue", list_path, PutRecords(put, replaced).to_bytes(), list_data)
     used = tuple(dict.fromkeys((*wanted, *kitchen.used)))
-    fresh = [one.name for one in wanted if dict(put[key := f"{one.name}@{one.version}"]) != before.get(key)]
+    fresh = [one.name for one in wanted if put[key := f"{one.name}@{one.version}"] != before.releases.get(key)]
     if fresh:
         anew = {f"{one.name}@{one.version}" for one in wanted if one.name in fresh}
         owned = {record_id: owner[record_id] for record_id, _ in merged.put if owner[record_id] in anew}
@@ -156,22 +157,22 @@ def lost_records(project: Project) -> list[str]:
 
     list_path = f"{project.root}/.beads/{PUT_FILE}"
     put = _put_before(list_path, read_optional(list_path))
-    if not put:
+    if put is None:
         return []
     data = read_optional(f"{project.root}/.beads/{FILE}") or b""
     here = {content_id(data[start:end]) for _, start, end in lines_of(data)}
     return sorted(
-        record_id for records in put.values() for record_id, line_id in records.items() if line_id not in here
+        record_id for records in put.releases.values() for record_id, line_id in records.items() if line_id not in here
     )
 
 
-def _put_before(path: str, data: bytes | None) -> dict[str, dict[str, str]]:
+def _put_before(path: str, data: bytes | None) -> PutRecords | None:
     if data is None:
-        return {}
-    from mmpm.molecule.beads.merging import parse_put
+        return None
+    from mmpm.molecule.beads.merging import PutRecords
 
     try:
-        return parse_put(data)
+        return PutRecords.parse(data)
     except ValueError as error:
         remedy = "remove it: records of releases then count as yours, until they are the very ones of the lock"
         raise DocumentUnreadableError(path, str(error), remedy) from error

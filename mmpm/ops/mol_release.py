@@ -14,7 +14,7 @@ from mmpm.errors import DocumentUnreadableError
 from mmpm.lock import parse_lock
 from mmpm.model.names import FormulaName
 from mmpm.molecule.beads.catalogue import lines_of
-from mmpm.molecule.beads.merging import parse_put
+from mmpm.molecule.beads.merging import PutRecords
 from mmpm.molecule.proto import Source
 from mmpm.ops.fragments import PUT_FILE
 from mmpm.project.files import read_optional
@@ -64,7 +64,7 @@ def _are_all_of(entries: list[Entry], path: str, records: Mapping[str, str]) -> 
 def _put(path: str) -> Mapping[str, Mapping[str, str]]:
     try:
         data = read_optional(path)
-        return parse_put(data) if data is not None else {}
+        return PutRecords.parse(data).releases if data is not None else {}
     except (OSError, ValueError):
         return {}
 

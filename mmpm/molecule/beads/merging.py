@@ -6,8 +6,8 @@ Rule: a line is ours if its bytes are those that we put there; every other line 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
 
 from mmpm.errors import printable
 from mmpm.model.canonical import parse_json
@@ -39,6 +39,42 @@ class Merged:
     put: tuple[tuple[str, str], ...]
     left: tuple[str, ...]
     replaced: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PutRecords:
+    """What releases put into a catalogue, each as ``name@version``.
+
+    Attributes:
+        releases: of each release ``blake3:..`` of its lines, by record id.
+        replaced: of each release the lines of ours that its own took the place of, by record id.
+    """
+
+    releases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    replaced: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Give the text of the list."""
+        said: dict[str, object] = {"format": FORMAT, "releases": self.releases}
+        if self.replaced:
+            said["replaced"] = self.replaced
+        return json.dumps(said, indent=1, sort_keys=True).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read what `to_bytes` wrote; a damaged table of replaced lines is left out, for nothing rests on it.
+
+        Raises:
+            ValueError: it is anything else.
+        """
+        document = parse_json(data, "it")
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise ValueError(f"it has not format {FORMAT}")
+        releases, replaced = document.get("releases"), document.get("replaced")
+        if not isinstance(releases, dict) or not all(map(_is_table_of_texts, releases.values())):
+            raise ValueError("`releases` does not say of each release which records it put there")
+        kept = replaced.items() if isinstance(replaced, dict) else ()
+        return cls(releases, {release: lines for release, lines in kept if _is_table_of_texts(lines)})
 
 
 def merge(data: bytes, ours: Mapping[str, str], wanted: Mapping[str, bytes]) -> Merged:
@@ -137,51 +173,5 @@ def read_fragment(data: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
     return found, tuple(faults)
 
 
-def format_put(
-    put: Mapping[str, tuple[tuple[str, str], ...]], replaced: Mapping[str, Mapping[str, str]] | None = None
-) -> bytes:
-    """Give the text of what was put into a catalogue: ``name@version`` of each release, with its records.
-
-    Args:
-        put: by release: (record id, ``blake3:..`` of its line).
-        replaced: by release: the lines of ours that its own took the place of, by record id.
-    """
-    said: dict[str, object] = {
-        "format": FORMAT,
-        "releases": {release: dict(records) for release, records in put.items()},
-    }
-    if replaced:
-        said["replaced"] = {release: dict(lines) for release, lines in replaced.items()}
-    return json.dumps(said, indent=1, sort_keys=True).encode() + b"\n"
-
-
-def parse_put(data: bytes) -> dict[str, dict[str, str]]:
-    """Read what `format_put` wrote.
-
-    Raises:
-        ValueError: it is anything else.
-    """
-    document = parse_json(data, "it")
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"it has not format {FORMAT}")
-    releases = document.get("releases")
-    if not isinstance(releases, dict) or not all(
-        isinstance(records, dict) and all(isinstance(one, str) for one in records.values())
-        for records in releases.values()
-    ):
-        raise ValueError("`releases` does not say of each release which records it put there")
-    return releases
-
-
-def parse_replaced(data: bytes) -> dict[str, dict[str, str]]:
-    """Read which lines the releases of `format_put` took the place of; what is no such list is none."""
-    try:
-        document = parse_json(data, "it")
-    except ValueError:
-        return {}
-    replaced = document.get("replaced") if isinstance(document, dict) else None
-    return {
-        release: lines
-        for release, lines in (replaced if isinstance(replaced, dict) else {}).items()
-        if isinstance(lines, dict) and all(isinstance(one, str) for one in lines.values())
-    }
+def _is_table_of_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())

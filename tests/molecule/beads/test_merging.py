@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpm.molecule.beads.merging import format_put, merge, parse_put, parse_replaced, read_fragment
+from mmpm.molecule.beads.merging import PutRecords, merge, read_fragment
 
 IDS = ("a", "b", "c", "d")
 LINES = st.builds(lambda record_id, title: json.dumps({"id": record_id, "title": title}).encode(), st.sampled_from(IDS), st.sampled_from(["1", "2"]))  # fmt: skip
@@ -74,8 +74,9 @@ def test_a_fragment_is_read_line_by_line():
 
 
 def test_what_was_put_is_written_and_read():
-    put = {"mol-x@1.0.0": (("a", "blake3:" + "0" * 64),)}
-    assert parse_put(format_put(put)) == {"mol-x@1.0.0": {"a": "blake3:" + "0" * 64}}
+    put = PutRecords({"mol-x@1.0.0": {"a": "blake3:" + "0" * 64}})
+    assert PutRecords.parse(put.to_bytes()) == put
+    assert b"replaced" not in put.to_bytes()
 
 
 def test_lines_of_ours_that_others_take_the_place_of_are_given_and_kept():
@@ -83,13 +84,17 @@ def test_lines_of_ours_that_others_take_the_place_of_are_given_and_kept():
     twice = merge(once.data, dict(once.put), {"a": b'{"id":"a","title":"new"}', "b": b'{"id":"b"}'})
     assert twice.replaced == (("a", b'{"id":"a"}'),)
     assert once.replaced == merge(twice.data, dict(twice.put), {}).replaced == ()
-    text = format_put({"x@2.0.0": twice.put}, {"x@2.0.0": {"a": '{"id":"a"}'}})
-    assert parse_replaced(text) == {"x@2.0.0": {"a": '{"id":"a"}'}}
-    assert parse_put(text) == {"x@2.0.0": dict(twice.put)}
-    assert parse_replaced(b"{") == parse_replaced(b'{"replaced":{"x":{"a":1}}}') == parse_replaced(b"[]") == {}
+    put = PutRecords({"x@2.0.0": dict(twice.put)}, {"x@2.0.0": {"a": '{"id":"a"}'}})
+    assert PutRecords.parse(put.to_bytes()) == put
+
+
+@pytest.mark.parametrize("replaced", ["[]", "1", '{"x":{"a":1}}', '{"x":["a"]}'])
+def test_what_is_no_list_of_replaced_lines_is_left_out(replaced):
+    text = f'{{"format":1,"releases":{{"x":{{"a":"b"}}}},"replaced":{replaced}}}'.encode()
+    assert PutRecords.parse(text) == PutRecords({"x": {"a": "b"}})
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"format":2,"releases":{}}', b'{"format":1,"releases":{"a":{"b":1}}}'])
 def test_another_list_is_refused(data):
     with pytest.raises(ValueError):  # noqa: PT011 - the type is the contract
-        parse_put(data)
+        PutRecords.parse(data)
