@@ -1,6 +1,7 @@
 """Work that begins and grows: `mol bond`, `mol pour`, `mol wisp`, and `mol fork` of a molecule."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
@@ -56,20 +57,10 @@ def bond(
         actor: Who does it; else $BD_ACTOR, $GT_ROLE, or user@host.
         session: This run.
     """
-    wish = Wish(
-        operands=(first,) if second is None else (first, second),
-        is_wisp=wisp,
-        values=parse_values(var),
-        ref=given(ref, "--ref") or "",
-        connection=type or "",
-        swaps=_swaps(swap),
-        without=without,
-        preset=given(preset, "--preset") or "",
-        name=given(as_, "--as") or "",
-        force=force,
-        actor=actor or "",
-    )
-    _run(session, wish, "mmpm.mol-bond/1")
+    operands = (first,) if second is None else (first, second)
+    wish = _wish(operands, var=var, ref=ref, swap=swap, without=without, preset=preset, actor=actor)
+    name = given(as_, "--as") or ""
+    _run(session, replace(wish, is_wisp=wisp, connection=type or "", name=name, force=force), "mmpm.mol-bond/1")
 
 
 def pour(
@@ -96,15 +87,7 @@ def pour(
         actor: Who does it; else $BD_ACTOR, $GT_ROLE, or user@host.
         session: This run.
     """
-    wish = Wish(
-        (proto,),
-        values=parse_values(var),
-        ref=given(ref, "--ref") or "",
-        swaps=_swaps(swap),
-        without=without,
-        preset=given(preset, "--preset") or "",
-        actor=actor or "",
-    )
+    wish = _wish((proto,), var=var, ref=ref, swap=swap, without=without, preset=preset, actor=actor)
     _run(session, wish, "mmpm.mol-pour/1")
 
 
@@ -132,17 +115,8 @@ def wisp(
         actor: Who does it; else $BD_ACTOR, $GT_ROLE, or user@host.
         session: This run.
     """
-    wish = Wish(
-        (proto,),
-        is_wisp=True,
-        values=parse_values(var),
-        ref=given(ref, "--ref") or "",
-        swaps=_swaps(swap),
-        without=without,
-        preset=given(preset, "--preset") or "",
-        actor=actor or "",
-    )
-    _run(session, wish, "mmpm.mol-wisp/1")
+    wish = _wish((proto,), var=var, ref=ref, swap=swap, without=without, preset=preset, actor=actor)
+    _run(session, replace(wish, is_wisp=True), "mmpm.mol-wisp/1")
 
 
 def fork(
@@ -182,6 +156,32 @@ def fork(
     written = output or f"{fork.id}.jsonl"
     first = "" if path else f"mmpm mol fork {fork.id} -o {written}, then "
     out.say(Styled(f"  to publish it: {first}mmpm publish {written} --version VERSION", "dim"))
+
+
+def _wish(
+    operands: tuple[str, ...],
+    *,
+    var: tuple[str, ...],
+    ref: str | None,
+    swap: tuple[str, ...],
+    without: tuple[str, ...],
+    preset: str | None,
+    actor: str | None,
+) -> Wish:
+    """Give what the options say that `bond`, `pour` and `wisp` have in common.
+
+    Raises:
+        UsageError: one of them cannot be meant.
+    """
+    return Wish(
+        operands,
+        values=parse_values(var),
+        ref=given(ref, "--ref") or "",
+        swaps=_swaps(swap),
+        without=without,
+        preset=given(preset, "--preset") or "",
+        actor=actor or "",
+    )
 
 
 def _run(session: Session, wish: Wish, schema: str) -> None:
