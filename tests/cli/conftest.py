@@ -11,10 +11,44 @@ from signed_tree import START, SignedTree
 from terminal import Terminal
 from world import formula_text
 
+from mmpm.receipt import Installed, InstalledFile, Receipt, format_receipt
+from mmpm_store.ids import ObjectId
+
 
 @pytest.fixture
 def terminal(tmp_path):
     return Terminal(tmp_path)
+
+
+@pytest.fixture
+def formulas_folder(terminal):
+    """The formulas folder of a project in the working folder, with nothing in it yet."""
+    folder = terminal.cwd / ".beads" / "formulas"
+    folder.mkdir(parents=True)
+    (terminal.cwd / "mmpm.toml").touch()
+    return folder
+
+
+@pytest.fixture
+def receive(formulas_folder):
+    """Gives a function that writes a receipt: a flat formula lies in the folder because a release brought it."""
+
+    def write(name, version, text):
+        entry = Installed(
+            name=name,
+            version=version,
+            pinned=False,
+            checksum="sha256:" + "0" * 64,
+            installed_at="2026-01-10T00:00:00Z",
+            source=f"hop://molmall.example/formulas/{name}@{version}",
+            tree="blake3:" + "0" * 64,
+            files=(InstalledFile(f"{name}.formula.toml", str(ObjectId.of(text.encode())), executable=False),),
+        )
+        path = formulas_folder / ".lock.json"
+        path.write_bytes(format_receipt(Receipt((entry,))))
+        return path
+
+    return write
 
 
 @pytest.fixture

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
 from mmpm.molecule.proto import Proto
-from mmpm.receipt import Installed, InstalledFile, Receipt, format_receipt
 from mmpm_store.ids import ObjectId
 from mmpm_store.objects import Store
-
-if TYPE_CHECKING:
-    from terminal import Terminal
 
 REVIEW = """formula = "mol-review"
 version = 4
@@ -42,25 +37,12 @@ BASE = 'formula = "mol-base"\nversion = 1\ndescription = "Base."\n[[steps]]\nid 
 
 
 @pytest.fixture
-def home(terminal: Terminal):
+def home(formulas_folder, receive):
     """A project with two formulas in its folder, of which the base is in the receipt."""
-    folder = terminal.cwd / ".beads" / "formulas"
-    folder.mkdir(parents=True)
-    (terminal.cwd / "mmpm.toml").touch()
-    (folder / "mol-review.formula.toml").write_text(REVIEW)
-    (folder / "mol-base.formula.toml").write_text(BASE)
-    entry = Installed(
-        name="mol-base",
-        version="1.2.0",
-        pinned=False,
-        checksum="sha256:" + "0" * 64,
-        installed_at="2026-01-10T00:00:00Z",
-        source="hop://molmall.example/formulas/mol-base@1.2.0",
-        tree="blake3:" + "0" * 64,
-        files=(InstalledFile("mol-base.formula.toml", str(ObjectId.of(BASE.encode())), executable=False),),
-    )
-    (folder / ".lock.json").write_bytes(format_receipt(Receipt((entry,))))
-    return folder
+    (formulas_folder / "mol-review.formula.toml").write_text(REVIEW)
+    (formulas_folder / "mol-base.formula.toml").write_text(BASE)
+    receive("mol-base", "1.2.0", BASE)
+    return formulas_folder
 
 
 @pytest.mark.usefixtures("home")

@@ -29,13 +29,10 @@ gate = { type = "human" }
 
 
 @pytest.fixture
-def formulas(terminal):
-    folder = terminal.cwd / ".beads" / "formulas"
-    folder.mkdir(parents=True)
-    (terminal.cwd / "mmpm.toml").touch()
-    (folder / "base.formula.json").write_text(json.dumps(BASE))
-    (folder / "mol-review.formula.json").write_text(json.dumps(REVIEW, indent=2))
-    return folder
+def formulas(formulas_folder):
+    (formulas_folder / "base.formula.json").write_text(json.dumps(BASE))
+    (formulas_folder / "mol-review.formula.json").write_text(json.dumps(REVIEW, indent=2))
+    return formulas_folder
 
 
 def cooked(terminal, *words):

@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from mmpm.receipt import Installed, InstalledFile, Receipt, format_receipt
 from mmpm_store.objects import Store
-
-if TYPE_CHECKING:
-    from terminal import Terminal
 
 REVIEW = """formula = "mol-review"
 version = 4
@@ -50,13 +45,10 @@ title = "Load {{polecat}}"
 
 
 @pytest.fixture
-def formulas(terminal: Terminal):
-    folder = terminal.cwd / ".beads" / "formulas"
-    folder.mkdir(parents=True)
-    (terminal.cwd / "mmpm.toml").touch()
-    (folder / "mol-review.formula.toml").write_text(REVIEW)
-    (folder / "mol-arm.formula.toml").write_text(ARM)
-    return folder
+def formulas(formulas_folder):
+    (formulas_folder / "mol-review.formula.toml").write_text(REVIEW)
+    (formulas_folder / "mol-arm.formula.toml").write_text(ARM)
+    return formulas_folder
 
 
 def begin(terminal, *words):
@@ -132,24 +124,14 @@ def test_a_squashed_mol_is_distilled_and_of_a_squashed_wisp_nothing_is_left(term
     assert not (formulas / "mol-other.formula.toml").exists()
 
 
-def test_a_file_is_written_over_only_when_it_is_asked_for_and_an_installed_one_never(terminal, formulas):
+def test_a_file_is_written_over_only_when_it_is_asked_for_and_an_installed_one_never(terminal, formulas, receive):
     first = begin(terminal, "pour", "mol-review", "--var", "what=src")
     assert "is there already" in terminal.run("mol", "distill", first, "mol-arm").err
     assert terminal.run("mol", "distill", first, "mol-arm", "--force", "--dry-run").status == 0
     assert (formulas / "mol-arm.formula.toml").read_text() == ARM
-    entry = Installed(
-        name="mol-arm",
-        version="1.0.0",
-        pinned=False,
-        checksum="sha256:" + "0" * 64,
-        installed_at="2026-01-10T00:00:00Z",
-        source="hop://molmall.example/formulas/mol-arm@1.0.0",
-        tree="blake3:" + "0" * 64,
-        files=(InstalledFile("mol-arm.formula.toml", "blake3:" + "0" * 64, executable=False),),
-    )
-    (formulas / ".lock.json").write_bytes(format_receipt(Receipt((entry,))))
+    receipt = receive("mol-arm", "1.0.0", ARM)
     assert "is there already" in terminal.run("mol", "distill", first, "mol-arm", "--force").err
-    (formulas / ".lock.json").unlink()
+    receipt.unlink()
     assert terminal.run("mol", "distill", first, "mol-arm", "--force").status == 0
     assert 'formula = "mol-arm"' in (formulas / "mol-arm.formula.toml").read_text()
 

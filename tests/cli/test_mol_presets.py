@@ -27,11 +27,8 @@ pytestmark = pytest.mark.usefixtures("formulas")
 
 
 @pytest.fixture
-def formulas(terminal):
-    folder = terminal.cwd / ".beads" / "formulas"
-    folder.mkdir(parents=True)
-    (terminal.cwd / "mmpm.toml").touch()
-    (folder / "mol-review.formula.toml").write_text(REVIEW)
+def formulas(formulas_folder):
+    (formulas_folder / "mol-review.formula.toml").write_text(REVIEW)
 
 
 def steps(terminal, *words):
