@@ -14,6 +14,8 @@ from mmpm.errors import MoleculeLogError, MoleculeRefusedError, ProtoNotFoundErr
 from mmpm.molecule.arranging import left_out_by
 from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id
 from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
+from mmpm.molecule.lines import parse_line
+from mmpm.molecule.state import apply
 from mmpm.molecule.variables import names_in
 from mmpm.ops.mol_cook import cook_formula
 from mmpm.ops.mol_state import Address, accepted, written
@@ -173,6 +175,15 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         made = _attached(workspace, workspace.address(here[0].id), bond, wish, stamp)
     actions = (workspace.keeping(bond.proto, made.id.partition(".")[0], made.phase), *made.plan.actions)
     return replace(made, plan=Plan(actions, notes=tuple(dict.fromkeys((*made.plan.notes, *notes)))))
+
+
+def keep(workspace: Workspace, plan: Plan) -> None:
+    """Tell the index what was bonded to molecules, so that nobody reads a long log again for one line."""
+    for action in plan.actions:
+        if isinstance(action, AppendLine) and not action.creates:
+            before = workspace.molecule(action.id)
+            assert before is not None, "what was bonded to is here"
+            workspace.keep(apply(before, parse_line(action.data)), action.data)
 
 
 def _dish(workspace: Workspace, context: Context, cwd: str, operand: str) -> Dish:

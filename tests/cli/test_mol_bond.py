@@ -12,6 +12,8 @@ from molecule_roots import MolRoot
 from mmpm.execute import install
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.state import fold
+from mmpm.ops.mol_state import KEPT_STEPS
+from mmpm.project.mol_index import MolIndex, index_path
 from mmpm_store.ids import ObjectId
 from mmpm_store.objects import Store
 
@@ -530,3 +532,24 @@ def test_real_formulas_are_bonded_in_every_form(rig):
             again = rig.run("mol", "wisp", f"with-{bonded}")
             assert again.status == 0, again.both
     assert bonded > 10
+
+
+def test_a_long_molecule_is_not_read_again_after_a_bond(rig):
+    steps = "".join(f'[[steps]]\nid = "s{number}"\ntitle = "S"\n' for number in range(KEPT_STEPS))
+    long = f'formula = "mol-long"\nversion = 1\ndescription = "Long"\n{steps}'
+    (rig.root / ".beads" / "formulas" / "mol-long.formula.toml").write_text(long)
+    for one in ("a", "b"):
+        rig.done("mol", "pour", "mol-long", "--ref", one)
+    rig.done("mol", "ready")
+    path = index_path(str(rig.terminal.home / ".local" / "state" / "mmpm"), str(rig.root))
+    assert os.path.exists(path)
+    for words in (
+        ("mol-sweep", "rig-mol-a", "--ref", "arm"),
+        ("rig-mol-a", "rig-mol-b"),
+        ("rig-mol-b.s0", "rig-mol-b.s1"),
+    ):
+        rig.done("mol", "bond", *words)
+        read = []
+        MolIndex(path, rig.places, lambda done, _, read=read: read.append(done)).refresh("2026-01-20T12:00:00Z")
+        assert read == [], words
+    assert "rig-mol-a.arm.broom" in rig.done("mol", "ready", "rig-mol-a", "--limit", "0").out

@@ -25,7 +25,7 @@ from mmpm.execute.apply import apply
 from mmpm.molecule.beads.protos import to_records
 from mmpm.molecule.readiness import ready
 from mmpm.molecule.state import fold
-from mmpm.ops import mol_run, mol_state
+from mmpm.ops import mol_bond, mol_run, mol_state
 from mmpm.ops.mol_bond import Wish, prepare_bond
 from mmpm.ops.mol_end import plan_burn, plan_squash
 from mmpm.ops.mol_state import Workspace
@@ -82,7 +82,7 @@ class LivesOnDisk(RuleBasedStateMachine):
         (self.site.root / ".beads" / "molecules.jsonl").write_bytes(b"".join(records))
         self.papers = {}
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(mol_state, "KEPT_STEPS", 1)  # what a close made is kept in the index, also of short ones
+        self.patch.setattr(mol_state, "KEPT_STEPS", 1)  # what is written is kept in the index, also of short ones
 
     def teardown(self):
         self.patch.undo()
@@ -103,6 +103,8 @@ class LivesOnDisk(RuleBasedStateMachine):
             apply(workspace.context, made.plan)
             if isinstance(made, mol_run.Work):
                 mol_run.keep(workspace, made)
+            elif isinstance(made, mol_bond.Bonding):
+                mol_bond.keep(workspace, made.plan)
         except MoleculeRefusedError:
             assert not is_allowed
             return None

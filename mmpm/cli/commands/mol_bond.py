@@ -11,7 +11,7 @@ from mmpm.cli.output import Styled
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
 from mmpm.errors import UsageError
-from mmpm.ops.mol_bond import Bonding, Wish, prepare_bond
+from mmpm.ops.mol_bond import Bonding, Wish, keep, prepare_bond
 from mmpm.ops.mol_state import Workspace
 
 TITLE_LIMIT = 120
@@ -191,6 +191,7 @@ def _run(session: Session, wish: Wish, schema: str) -> None:
     outcome = run_plan(session, workspace.context, made.plan, schema=schema, body=_body(made))
     if outcome is None:
         return
+    keep(workspace, made.plan)
     out = session.output
     out.result(Styled(made.id, "bold"), f"  {_one_line(made.title)}")
     if made.form == "connect":
