@@ -21,10 +21,11 @@ import pytest
 from kitchen import formula
 from references import import_floor, modules_of
 
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change, Stamp
 from mmpm.molecule.beads.catalogue import Layer, load
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.events import Closed
-from mmpm.molecule.lifecycle import Bond, Change, Stamp
 from mmpm.molecule.lines import Line
 from mmpm.molecule.proofs import prove, verify
 from mmpm.molecule.proto import Proto
@@ -115,7 +116,7 @@ def town_of(machine: Machine, parts: list[tuple[int, int]]) -> Town:
     for part, (count, steps) in enumerate(parts):
         bond = Bond(proto_of(steps))
         for number in range(count):
-            made = lifecycle.pour(bond, "gt", f"{part}-{number}", ANN)
+            made = bonding.pour(bond, "gt", f"{part}-{number}", ANN)
             assert isinstance(made, Change)
             with open(places.log(made.id, "mol"), "wb") as log:
                 log.write(made.line.to_bytes() + b"\n")
@@ -259,7 +260,7 @@ def test_load_a_catalogue_with_a_line_of_5_mb(versus, small):
 def test_prove_one_of_1000_steps(versus, add_note, small):
     """The proof says what ran and is short enough for a message."""
     count = 20 if small else 1_000
-    made = lifecycle.pour(Bond(proto_of(count)), "gt", "n", ANN)
+    made = bonding.pour(Bond(proto_of(count)), "gt", "n", ANN)
     assert isinstance(made, Change)
     molecule = fold([made.line, Line(ANN.at, ANN.actor, "close", (Closed("step-0", "done"),))])
     ended = lifecycle.squash(molecule, "", {}, ANN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from molecule_lives import PATROL, Life
 
-from mmpm.molecule.lifecycle import Stamp
+from mmpm.molecule.answers import Stamp
 
 
 def squashed(number=1, *, actor="beads/amber", reason="done", proto=PATROL, summary="Went well"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mmpm.model.capabilities import Capabilities
-from mmpm.molecule import lifecycle
-from mmpm.molecule.lifecycle import Bond, Change, Stamp
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change, Stamp
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.proto import Proto, Source
 from mmpm.molecule.state import fold
 from mmpm.molecule.steps import Step, WaitsFor
@@ -61,7 +62,7 @@ class Life:
     """A molecule with its log, driven as a person would."""
 
     def __init__(self, proto, phase="mol", **values):
-        made = lifecycle.pour(Bond(proto, values), "gt", "n1", ANN, phase=phase)
+        made = bonding.pour(Bond(proto, values), "gt", "n1", ANN, phase=phase)
         assert isinstance(made, Change), made
         self.lines = [made.line]
 
@@ -77,7 +78,7 @@ class Life:
         return made
 
     def ask(self, verb, *operands, stamp=ANN, **named):
-        return getattr(lifecycle, verb)(self.now, *operands, stamp=stamp, **named)
+        return (getattr(bonding, verb, None) or getattr(lifecycle, verb))(self.now, *operands, stamp=stamp, **named)
 
     def close(self, *steps, reason="done"):
         for step in steps:

@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import quoted
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change, Refusal
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.events import ArmAdded, EdgeAdded, Event, StepsAdded
-from mmpm.molecule.lifecycle import Bond, Change, Refusal
 from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import View
 from mmpm.molecule.state import Molecule, StepRecord, apply
@@ -30,7 +31,7 @@ from mmpm.molecule.steps import TEXTS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mmpm.molecule.lifecycle import Answer, Stamp
+    from mmpm.molecule.answers import Answer, Stamp
     from mmpm.molecule.proto import Proto
     from mmpm.molecule.readiness import Outcome
 
@@ -146,7 +147,7 @@ def complete(
     before = ""
     left = MAX_TEXT_OF_ARMS
     for number, given in enumerate(values, 1):
-        answer = lifecycle.attach(where, above, Bond(proto, given), stamp, ref=f"{name}-{number}")
+        answer = bonding.attach(where, above, Bond(proto, given), stamp, ref=f"{name}-{number}")
         if isinstance(answer, Refusal):
             return answer
         refusal = _clash(molecule, answer)
@@ -163,8 +164,8 @@ def complete(
         if number == 1:
             where = _place(molecule, above)
     added = sum(len(event.steps) for event in events if isinstance(event, StepsAdded))
-    if len(molecule.steps) + added > lifecycle.MAX_STEPS_OF_MOLECULE:
-        return Refusal(f"{molecule.id} would have more than {lifecycle.MAX_STEPS_OF_MOLECULE} steps")
+    if len(molecule.steps) + added > bonding.MAX_STEPS_OF_MOLECULE:
+        return Refusal(f"{molecule.id} would have more than {bonding.MAX_STEPS_OF_MOLECULE} steps")
     now = apply(molecule, Line(stamp.at, stamp.actor, "attach", tuple(events))) if events else molecule
     closed = lifecycle.close(now, step, reason, stamp, others)
     if isinstance(closed, Refusal):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError, ProtoNotFoundError, UsageError
+from mmpm.molecule.answers import Refusal
 from mmpm.molecule.arranging import left_out_by
+from mmpm.molecule.bonding import Bond, attach, connect, order, pour
 from mmpm.molecule.events import Bonded, StepsAdded, is_molecule_id
-from mmpm.molecule.lifecycle import Bond, Refusal, attach, connect, order, pour
 from mmpm.molecule.lines import parse_line
 from mmpm.molecule.state import apply
 from mmpm.molecule.variables import names_in
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
-    from mmpm.molecule.lifecycle import Change, Stamp
+    from mmpm.molecule.answers import Change, Stamp
     from mmpm.molecule.proto import Proto
     from mmpm.ops.mol_cook import Dish
     from mmpm.ops.mol_state import Workspace

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mmpm.lock import Locked, Lockfile
-    from mmpm.molecule.lifecycle import Stamp
+    from mmpm.molecule.answers import Stamp
     from mmpm.molecule.lines import Line
     from mmpm.molecule.state import Molecule
     from mmpm.ops.mol_state import Workspace

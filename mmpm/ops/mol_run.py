@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmpm.errors import MoleculeRefusedError, UsageError, quoted
 from mmpm.molecule import lifecycle
+from mmpm.molecule.answers import Refusal
 from mmpm.molecule.events import ArmAdded, Closed, Event, Skipped
-from mmpm.molecule.lifecycle import Refusal
 from mmpm.molecule.lines import Line
 from mmpm.molecule.picture.wrapping import one_line
 from mmpm.molecule.readiness import ReadyStep, outcome_of, ready
@@ -24,8 +24,8 @@ from mmpm.plan import AppendLine, Plan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from mmpm.molecule.answers import Answer, Stamp
     from mmpm.molecule.completion import Completion
-    from mmpm.molecule.lifecycle import Answer, Stamp
     from mmpm.molecule.proto import Proto
     from mmpm.molecule.readiness import Outcome
     from mmpm.ops.mol_state import Address, Workspace

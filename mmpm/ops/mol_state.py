@@ -17,8 +17,8 @@ from mmpm.errors import MmpmError, MoleculeLogError, MoleculeNotHereError, Molec
 from mmpm.execute import locking
 from mmpm.execute.molecules import complete
 from mmpm.model.spelling import closest
+from mmpm.molecule.answers import Refusal, Stamp
 from mmpm.molecule.events import MAX_ACTOR, is_molecule_id
-from mmpm.molecule.lifecycle import Refusal, Stamp
 from mmpm.molecule.lines import parse_line
 from mmpm.molecule.readiness import Outcome, outcome_of
 from mmpm.molecule.steps import MAX_TEXT
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.execute.context import Context
+    from mmpm.molecule.answers import Answer, Change
     from mmpm.molecule.digest import Digest
-    from mmpm.molecule.lifecycle import Answer, Change
     from mmpm.molecule.lines import Line
     from mmpm.molecule.proto import Proto
     from mmpm.molecule.state import Molecule

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from molecule_lives import AT, PATROL, REVIEW, Life, Stamp
 from molecule_model import ARM, MAIN, REASONS
 
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.compacting import compacted
 from mmpm.molecule.events import Closed, Skipped
-from mmpm.molecule.lifecycle import Bond, Change
 from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import ready
 from mmpm.molecule.state import fold, is_failure
@@ -32,7 +33,7 @@ def work(lines, data, name):
         what = data.draw(st.sampled_from(["close", "close", "close", "start", "attach"]), label=f"{name}: what")
         if what == "attach":
             parent = data.draw(st.sampled_from(["", "spawn", "area"]))
-            answer = lifecycle.attach(now, parent, Bond(ARM), WHO, ref=f"{name}-{turn}")
+            answer = bonding.attach(now, parent, Bond(ARM), WHO, ref=f"{name}-{turn}")
         elif not free and not busy:
             continue
         elif what == "start" and free:
@@ -64,7 +65,7 @@ def is_sound(molecule):
 
 @given(st.data())
 def test_what_two_branches_did_is_sound_in_both_orders(data):
-    made = lifecycle.pour(Bond(MAIN), "gt", "n", WHO)
+    made = bonding.pour(Bond(MAIN), "gt", "n", WHO)
     base = [made.line, *work([made.line], data, "base")]
     one, other = work(base, data, "x"), work(base, data, "y")
     both = [fold([*base, *one, *other]), fold([*base, *other, *one])]
@@ -76,7 +77,7 @@ def test_what_two_branches_did_is_sound_in_both_orders(data):
 
 @given(st.data())
 def test_what_two_branches_did_is_compacted_to_the_same(data):
-    made = lifecycle.pour(Bond(MAIN), "gt", "n", WHO)
+    made = bonding.pour(Bond(MAIN), "gt", "n", WHO)
     base = [made.line, *work([made.line], data, "base")]
     lines = [*base, *work(base, data, "x"), *work(base, data, "y")]
     done = compacted(b"".join(line.to_bytes() + b"\n" for line in lines))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from molecule_lives import ANN, PATROL, Life
 
+from mmpm.molecule.answers import Stamp
 from mmpm.molecule.compacting import Compacted, compacted
-from mmpm.molecule.lifecycle import Stamp
 from mmpm.molecule.lines import parse_line
 from mmpm.molecule.state import fold
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from molecule_lives import ANN, ARM, Life
 
+from mmpm.molecule.answers import Change, Refusal
 from mmpm.molecule.completion import MAX_TEXT_OF_ARMS, Completion, complete, completion_of, values_of
-from mmpm.molecule.lifecycle import Change, Refusal
 from mmpm.molecule.lines import Line, parse_line
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.readiness import ready

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from molecule_lives import ANN, ARM, PATROL, Life, linear
 
 from mmpm.model.capabilities import Capabilities
+from mmpm.molecule import bonding
 from mmpm.molecule import digest as digests
-from mmpm.molecule import lifecycle
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.digest import Digest, root_of, verify_digest
-from mmpm.molecule.lifecycle import Bond
 from mmpm.molecule.proofs import Proof, prove, verify
 
 
@@ -205,7 +205,7 @@ def test_what_no_molecule_could_have_come_to_is_no_digest_though_its_root_be_rig
 
 
 def test_a_digest_of_more_steps_than_any_molecule_has_is_refused_unread(monkeypatch):
-    assert digests.MAX_OUTCOMES > lifecycle.MAX_STEPS_OF_MOLECULE
+    assert digests.MAX_OUTCOMES > bonding.MAX_STEPS_OF_MOLECULE
     data = DIGEST.to_bytes()
     monkeypatch.setattr(digests, "MAX_OUTCOMES", len(DIGEST.outcomes) + len(DIGEST.arms))
     assert Digest.parse(data) == DIGEST

@@ -8,9 +8,10 @@ import pytest
 from molecule_lives import ANN, ARM, PATROL, REVIEW, SHA, Life, linear
 
 from mmpm.errors import VariablesRefusedError
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding
+from mmpm.molecule.answers import Refusal, Stamp
 from mmpm.molecule.arranging import compound
-from mmpm.molecule.lifecycle import Bond, Refusal, Stamp
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.proto import Proto
 from mmpm.molecule.readiness import Outcome, ready, why_blocked
 from mmpm.molecule.state import fold
@@ -31,9 +32,9 @@ def test_a_mol_and_a_wisp_are_named_by_prefix_phase_and_eight_letters():
 
 
 def test_another_nonce_is_another_molecule():
-    one, other = (lifecycle.pour(Bond(REVIEW), "gt", nonce, ANN) for nonce in ("1", "2"))
+    one, other = (bonding.pour(Bond(REVIEW), "gt", nonce, ANN) for nonce in ("1", "2"))
     assert one.id != other.id
-    assert one.id == lifecycle.pour(Bond(REVIEW), "gt", "1", ANN).id
+    assert one.id == bonding.pour(Bond(REVIEW), "gt", "1", ANN).id
 
 
 def test_values_are_put_into_title_description_and_children_with_defaults():
@@ -43,13 +44,13 @@ def test_values_are_put_into_title_description_and_children_with_defaults():
 
 def test_a_missing_value_is_refused_by_its_name():
     with pytest.raises(VariablesRefusedError, match="polecat"):
-        lifecycle.pour(Bond(ARM), "gt", "n", ANN)
+        bonding.pour(Bond(ARM), "gt", "n", ANN)
 
 
 def test_a_dimension_is_swapped_and_its_edges_stay():
     other = replace(linear("one", "two"), name="mol-other", title="Other")
     life = Life.__new__(Life)
-    life.lines = [lifecycle.pour(Bond(REVIEW, swaps={"discovery": other}), "gt", "n", ANN).line]
+    life.lines = [bonding.pour(Bond(REVIEW, swaps={"discovery": other}), "gt", "n", ANN).line]
     assert [one for one in life.now.steps if one.startswith("discovery")] == [
         "discovery",
         "discovery.one",
@@ -62,12 +63,12 @@ def test_a_dimension_is_swapped_and_its_edges_stay():
 
 def test_a_dimension_that_is_left_out_hands_its_needs_on():
     life = Life.__new__(Life)
-    life.lines = [lifecycle.pour(Bond(REVIEW, without=("security", "repair")), "gt", "n", ANN).line]
+    life.lines = [bonding.pour(Bond(REVIEW, without=("security", "repair")), "gt", "n", ANN).line]
     assert life.now.steps["synthesis"].needs == ("discovery",)
 
 
 def test_a_step_to_leave_out_that_is_not_there_is_refused_with_those_that_are():
-    refused = lifecycle.pour(Bond(REVIEW, without=("nope",)), "gt", "n", ANN)
+    refused = bonding.pour(Bond(REVIEW, without=("nope",)), "gt", "n", ANN)
     assert isinstance(refused, Refusal)
     assert "discovery, security" in refused.reason
 
@@ -336,9 +337,9 @@ def test_two_steps_are_ordered_once():
 
 
 def test_a_reference_that_is_too_long_is_told_how_long_it_may_be():
-    refused = lifecycle.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 190)
+    refused = bonding.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 190)
     assert refused.reason.endswith("it has more than 121 characters")
-    assert not isinstance(lifecycle.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 121), Refusal)
+    assert not isinstance(bonding.pour(Bond(REVIEW), "gt", "n", ANN, ref="a" * 121), Refusal)
 
 
 @pytest.mark.parametrize(
@@ -353,10 +354,10 @@ def test_a_reference_that_is_too_long_is_told_how_long_it_may_be():
 def test_what_goes_with_another_step_is_neither_swapped_nor_left_out(swapped, left_out, said):
     steps = (Step("tactical", "Tactical"), Step("tactical.security", "Security", parent="tactical"), Step("b", "B"))
     bond = Bond(Proto("p", title="p", steps=steps), swaps=dict.fromkeys(swapped, linear("x")), without=left_out)
-    assert lifecycle.pour(bond, "gt", "n", ANN).reason == said
+    assert bonding.pour(bond, "gt", "n", ANN).reason == said
 
 
 def test_a_step_may_be_left_out_with_the_one_above_it():
     steps = (Step("tactical", "Tactical"), Step("tactical.security", "Security", parent="tactical"), Step("b", "B"))
     bond = Bond(Proto("p", title="p", steps=steps), without=("tactical.security", "tactical"))
-    assert list(fold([lifecycle.pour(bond, "gt", "n", ANN).line]).steps) == ["b"]
+    assert list(fold([bonding.pour(bond, "gt", "n", ANN).line]).steps) == ["b"]

@@ -8,9 +8,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from molecule_lives import AT
 from molecule_model import ARM, FAILURES, MAIN, REASONS, Model
 
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change, Refusal, Stamp
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.digest import verify_digest
-from mmpm.molecule.lifecycle import Bond, Change, Refusal, Stamp
 from mmpm.molecule.lines import parse_line
 from mmpm.molecule.proofs import prove, verify
 from mmpm.molecule.readiness import ready, why_blocked
@@ -22,7 +23,7 @@ WHO = Stamp(AT, "ann")
 class Lives(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        made = lifecycle.pour(Bond(MAIN), "gt", "n", WHO)
+        made = bonding.pour(Bond(MAIN), "gt", "n", WHO)
         self.lines = [made.line]
         self.now = fold(self.lines)
         self.model = Model()
@@ -65,7 +66,7 @@ class Lives(RuleBasedStateMachine):
         self.count += 1
         ref = f"arm-{self.count}"
         allowed = not self.ended and model.takes_arms(parent)
-        if self.judge(lifecycle.attach(self.now, parent, Bond(ARM), WHO, ref=ref), is_allowed=allowed):
+        if self.judge(bonding.attach(self.now, parent, Bond(ARM), WHO, ref=ref), is_allowed=allowed):
             model.attach(parent, ref)
 
     @rule()
@@ -78,7 +79,7 @@ class Lives(RuleBasedStateMachine):
     def order(self, data):
         """Any edge: a circle is refused, so that whoever waits can still be reached."""
         step, on = self.pick(data, "step"), self.pick(data, "on")
-        answer = lifecycle.order(self.now, step, on, "sequential", WHO)
+        answer = bonding.order(self.now, step, on, "sequential", WHO)
         if isinstance(answer, Change):
             assert not self.ended
             assert step != on

@@ -9,9 +9,10 @@ from corpus import Corpus, corpus_folder
 from kitchen import ingredient
 
 from mmpm.errors import CookError, VariablesRefusedError
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change, Stamp
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.cook.cooking import cook
-from mmpm.molecule.lifecycle import Bond, Change, Stamp
 from mmpm.molecule.readiness import ready, why_blocked
 from mmpm.molecule.state import apply, fold
 
@@ -41,7 +42,7 @@ def poured(proto):
     for value in VALUES:
         values = {one.name: one.enum[0] if one.enum else value for one in proto.variables if one.default is None}
         try:
-            made = lifecycle.pour(Bond(proto, values), "gt", "n", Stamp(AT, "ann"))
+            made = bonding.pour(Bond(proto, values), "gt", "n", Stamp(AT, "ann"))
         except VariablesRefusedError:
             continue
         assert isinstance(made, Change)

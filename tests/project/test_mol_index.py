@@ -17,10 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from molecule_lives import ANN, PATROL, REVIEW, linear
 
 from mmpm.errors import MoleculeLogError
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change, Stamp
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.events import Burned
 from mmpm.molecule.heads import head_of
-from mmpm.molecule.lifecycle import Bond, Change, Stamp
 from mmpm.molecule.lines import Line
 from mmpm.molecule.readiness import Outcome, outcome_of, ready
 from mmpm.molecule.state import apply
@@ -57,7 +58,7 @@ class Town:
 
     def pour(self, proto, phase="mol", at=ANN.at):
         self.count += 1
-        made = lifecycle.pour(Bond(proto, {}), "gt", f"n{self.count}", Stamp(at, "ann"), phase=phase)
+        made = bonding.pour(Bond(proto, {}), "gt", f"n{self.count}", Stamp(at, "ann"), phase=phase)
         assert isinstance(made, Change)
         assert create(self.places.log(made.id, phase), made.line.to_bytes())
         return made.id
@@ -69,7 +70,7 @@ class Town:
     def do(self, molecule_id, verb, *operands, at=ANN.at):
         """Do it if the molecule allows it, and give the change."""
         molecule = self.molecule(molecule_id)
-        made = getattr(lifecycle, verb)(molecule, *operands, stamp=Stamp(at, "ann"))
+        made = (getattr(bonding, verb, None) or getattr(lifecycle, verb))(molecule, *operands, stamp=Stamp(at, "ann"))
         if isinstance(made, Change):
             append(self.places.log(molecule_id, molecule.phase), made.line.to_bytes())
         return made
@@ -485,7 +486,7 @@ def test_several_processes_read_and_write_one_index(town, tmp_path):
     folder = str(Path(__file__).parent)
     words = [sys.executable, "-c", WRITER, folder, str(Path(folder).parent), str(tmp_path)]
     running = [subprocess.Popen([*words, str(number)]) for number in range(3)]
-    assert [one.wait(60) for one in running] == [0, 0, 0]
+    assert [one.wait(900) for one in running] == [0, 0, 0]
     index = town.index(NOW)
     town.check(index, NOW)
     assert len(index.heads()) == 36

@@ -18,13 +18,14 @@ from molecule_town import patrol_that_failed, review_that_is_done
 import mmpm
 from mmpm.errors import CookError, MmpmError
 from mmpm.model.canonical import canonical_json
-from mmpm.molecule import lifecycle
+from mmpm.molecule import bonding, lifecycle
+from mmpm.molecule.answers import Change
 from mmpm.molecule.beads.catalogue import Layer, load
 from mmpm.molecule.beads.issues import jsonl, of_digest, of_molecule, of_proto_issues
 from mmpm.molecule.beads.protos import of_records, to_records
 from mmpm.molecule.beads.records import Record
+from mmpm.molecule.bonding import Bond
 from mmpm.molecule.digest import Digest, verify_digest
-from mmpm.molecule.lifecycle import Bond, Change
 from mmpm.molecule.proto import Proto, UnsoundProtoError
 from mmpm.molecule.state import fold
 from mmpm.molecule.steps import Gate, Step, WaitsFor
@@ -339,7 +340,7 @@ def test_any_proto_of_which_nothing_is_too_long_for_a_column_is_read_as_records(
 def test_any_molecule_is_read_at_every_moment_of_its_life(data):
     proto = data.draw(protos().filter(lambda one: not one.names_used))
     proto = replace(proto, steps=tuple(replace(step, condition="") for step in proto.steps))
-    made = lifecycle.pour(Bond(proto), "gt", "n", ANN, phase=data.draw(st.sampled_from(["mol", "wisp"])))
+    made = bonding.pour(Bond(proto), "gt", "n", ANN, phase=data.draw(st.sampled_from(["mol", "wisp"])))
     if not isinstance(made, Change):
         return
     lines = [made.line]
@@ -366,7 +367,7 @@ def happens(what, now, step, number):
         case "open":
             return lifecycle.open_gate(now, step, "", ANN)
         case "attach":
-            return lifecycle.attach(now, step, Bond(REVIEW), ANN, ref=f"arm-{number}")
+            return bonding.attach(now, step, Bond(REVIEW), ANN, ref=f"arm-{number}")
     return lifecycle.squash(now, "", {}, ANN)
 
 
