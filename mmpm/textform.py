@@ -64,7 +64,7 @@ class Reader:
         except _DuplicateKeyError as error:
             self.fail(f"has the key {error.args[0]!r} twice in one object")
         except json.JSONDecodeError as error:
-            marker = _conflict_line(data)
+            marker = conflict_line(data)
             if marker:
                 self.fail("has merge-conflict markers", marker)
             self.fail(f"is not JSON ({error.msg})", error.lineno)
@@ -186,7 +186,8 @@ def _no_constant(text: str) -> NoReturn:
     raise ValueError(text)
 
 
-def _conflict_line(data: bytes) -> int | None:
+def conflict_line(data: bytes) -> int | None:
+    """Give the line (from 1) of the first marker that a merge of git left in a text; None where it left none."""
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.startswith(_MARKERS):
             return number

@@ -14,6 +14,9 @@ from mmpm.cli.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from inspect import BoundArguments
+
+    from cyclopts import App
 
 
 def run(
@@ -98,18 +101,11 @@ def _dispatch(words: list[str], session: Session) -> int:
     quick = _quick_sync(words, session)
     if quick is not None:
         return quick
-    from cyclopts import CycloptsError
-
     from mmpm.cli.table import build_app, find_row
 
     out = session.output.out
     app = build_app(fancy=is_terminal(out) and can_show(out, "╭│") and session.environ.get("TERM") != "dumb")
-    try:
-        command, bound, ignored = app.parse_args(words, print_error=False, exit_on_error=False)
-    except CycloptsError as error:
-        from mmpm.cli.usage import as_usage
-
-        raise as_usage(error, words) from error
+    command, bound, ignored = _parsed(app, words)
     given = {"session": session} if "session" in ignored else {}
     row = find_row(words)
     if given and row is not None and row.changes_tier:
@@ -117,6 +113,30 @@ def _dispatch(words: list[str], session: Session) -> int:
     status = command(*bound.args, **bound.kwargs, **given)
     session.output.out.flush()
     return status if isinstance(status, int) else 0
+
+
+def _parsed(app: App, words: list[str]) -> tuple[Callable[..., object], BoundArguments, Mapping[str, object]]:
+    """Read a command's parameters; a lone `-` that is no option's value is an operand, which the parser denies.
+
+    Raises:
+        UsageError: the line is none of the command's.
+    """
+    from cyclopts import CycloptsError, UnknownOptionError
+
+    from mmpm.cli.usage import as_usage
+
+    try:
+        return app.parse_args(words, print_error=False, exit_on_error=False)
+    except UnknownOptionError as error:
+        if "-" not in {error.token.keyword, error.token.value} or "--" in words:
+            raise as_usage(error, words) from error
+    except CycloptsError as error:
+        raise as_usage(error, words) from error
+    place = words.index("-")
+    try:
+        return app.parse_args([*words[:place], *words[place + 1 :], "--", "-"], print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        raise as_usage(error, words) from error
 
 
 def _quick_sync(words: list[str], session: Session) -> int | None:

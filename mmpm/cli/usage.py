@@ -47,6 +47,8 @@ def as_usage(error: CycloptsError, line: Sequence[str]) -> UsageError:
 
 def _fact(error: CycloptsError, command: str) -> str:
     match error:
+        case UnknownOptionError(token=token) if "-" in {token.keyword, token.value}:
+            return "'-' is one operand too many"
         case UnusedCliTokensError(unused_tokens=list(extra)):
             shown = ", ".join(f"'{word}'" for word in extra)
             return f"{shown} {'is one operand' if len(extra) == 1 else 'are operands'} too many"

@@ -88,8 +88,8 @@ class ConfigSyntaxError(MmpmError):
     code = "config-syntax"
     exit_status = USAGE
 
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{printable(path)} {printable(reason)}", "correct the file at that place", {"file": path})
+    def __init__(self, path: str, reason: str, remedy: str = "correct the file at that place") -> None:
+        super().__init__(f"{printable(path)} {printable(reason)}", remedy, {"file": path})
 
 
 class OfflineError(MmpmError):

@@ -233,13 +233,15 @@ class NotFoundHereError(MmpmError):
 
     code = "not-found"
 
-    def __init__(self, name: str, wanted: str, reasons: Iterable[str]) -> None:
+    def __init__(self, name: str, wanted: str, reasons: Iterable[str], near: Iterable[str] = ()) -> None:
         listed = list(reasons)
         lines = "".join(f"\n{printable(reason)}" for reason in listed)
         what = printable(name, 80) + ("" if wanted in {"*", "latest"} else f"@{printable(wanted, 80)}")
+        meant = " or ".join(printable(one, 80) for one in near)
         super().__init__(
             f"there is no {what} here" + (lines or "; no registry is configured"),
-            "look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`",
+            (f"did you mean {meant}?\n" if meant else "")
+            + "look at its spelling, run `mmpm update`, or add a registry that has it with `mmpm registry add`",
             {"name": name, "range": wanted, "reasons": listed},
         )
 

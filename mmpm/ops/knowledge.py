@@ -8,7 +8,7 @@ registry binds outright. A registry that no name gets to is never asked.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mmpm.errors import MmpmError, NotFetchedError, RegistryTooOldError, UnknownRegistryError
 from mmpm.execute.connect import age_policy, carried_by, open_snapshot, session_of, trust_of
@@ -92,7 +92,7 @@ class Knowledge:
                     self._known[name] = found
                     left.discard(name)
         for name in left:
-            self._known[name] = Absence("absent", tuple(asked[name]))
+            self._known[name] = Absence("absent", tuple(asked[name]), bound=self._binding(name))
 
     def of(self, name: str) -> Known | Absence:
         """Give what was learnt of a name."""
@@ -176,6 +176,12 @@ class Knowledge:
             return config.id == bound
         owner = scope_owner(self._context.registries, name)
         return owner is None or config.id == owner.id
+
+    def _binding(self, name: str) -> Literal["", "scope", "project"]:
+        """Say what binds a name to one registry."""
+        if name in self._bound:
+            return "project"
+        return "scope" if scope_owner(self._context.registries, name) is not None else ""
 
     def _snapshot(self, registry: _Registry, names: list[str]) -> Snapshot:
         if registry.session is None and registry.snapshot is None:

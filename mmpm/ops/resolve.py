@@ -19,6 +19,7 @@ from mmpm.model.references import release_address
 from mmpm.model.versions import Version
 from mmpm.ops.availability import Availability
 from mmpm.ops.knowledge import Knowledge, Known
+from mmpm.ops.nearby import with_what_is_near
 from mmpm.ops.vouching import NOBODY, judge_checked, judge_claim, signed_by_known, vouches
 from mmpm.solver.candidates import Selection, make_package
 from mmpm.solver.core import names_in, smallest_proof
@@ -170,7 +171,7 @@ def _tell_what_is_not_mirrored(context: Context, universe: Universe, found: Reso
 
 def _refusal(question: _Question, conflict: Conflict) -> NoSolutionError:
     """Give the error that explains a conflict; its names are looked up in the registries behind their owners first."""
-    universe = question.universe(shadowed_for=conflict)
+    universe = with_what_is_near(question.context, question.universe(shadowed_for=conflict), names_in(conflict))
     found = solve(universe, question.roots)
     assert isinstance(found, Conflict), "neither a lock nor what is shadowed decides whether there is an answer"
     found = smallest_proof(found)

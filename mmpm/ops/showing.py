@@ -14,6 +14,7 @@ from mmpm.model.toml_text import MAX_TOML_BYTES
 from mmpm.ops.knowledge import Knowledge, Known
 from mmpm.ops.known import newest
 from mmpm.ops.listing import FLAT_SUFFIX, Listed, list_formulas
+from mmpm.ops.nearby import names_near
 from mmpm.registry.documents import parse_document_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def show_formula(context: Context, reference: Reference, tiers: Sequence[Project
     if about is None and used is not None:
         about = _about_file(context, used.path)
     if found is None and (used is None or reference.registry is not None):
-        raise NotFoundHereError(name, str(reference.range), reasons)
+        raise NotFoundHereError(name, str(reference.range), reasons, names_near(context, name))
     version = str(found.release.version) if found else (used.listed.version if used and used.listed else "")
     return Shown(name, version, about, found, places, vouched)
 

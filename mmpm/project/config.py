@@ -126,6 +126,12 @@ def parse_toml(data: bytes, path: str) -> dict[str, object]:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigSyntaxError(path, f"is not UTF-8 (at line {line})") from error
     except tomllib.TOMLDecodeError as error:
+        from mmpm.textform import conflict_line
+
+        marker = conflict_line(data)
+        if marker:
+            remedy = "keep there what both sides ask for, then run the same command again"
+            raise ConfigSyntaxError(path, f"has merge-conflict markers (at line {marker})", remedy) from error
         raise ConfigSyntaxError(path, f"is not TOML: {error}") from error
     except RecursionError as error:
         raise ConfigSyntaxError(path, "is nested too deep") from error

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
@@ -19,7 +19,7 @@ from mmpm.lock import Lockfile, parse_lock
 from mmpm.project.state import read_identities
 from mmpm.receipt import FILE_NAME, Receipt, parse_receipt
 from mmpm.reconcile import FLAT_SUFFIX, Seen
-from mmpm.textform import MAX_BYTES
+from mmpm.textform import MAX_BYTES, conflict_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -246,7 +246,7 @@ def installed_list(data: bytes | None, before: Receipt, after: Receipt) -> str |
     """Give gt's `.installed.json` with an entry that differs from the file for each formula of ours.
 
     `gt upgrade` and `gt doctor --fix` overwrite a formula whose entry equals its file (MOLECULES, "Living beside bd
-    and gt"). Entries of others stay as they are.
+    and gt"). Entries of others stay as they are; where git left two sides of the list, the entries of both.
 
     Returns:
         The new text; None if it must not be touched, because it is none that gt writes.
@@ -254,7 +254,7 @@ def installed_list(data: bytes | None, before: Receipt, after: Receipt) -> str |
     import json
 
     try:
-        document = json.loads(data) if data else {}
+        document = _listed(data or b"{}")
         formulas = document.get("formulas") or {}
         entries = {str(name): value for name, value in formulas.items()}
     except (ValueError, AttributeError, RecursionError):
@@ -266,3 +266,27 @@ def installed_list(data: bytes | None, before: Receipt, after: Receipt) -> str |
         entries[entry.installed_name + FLAT_SUFFIX] = _FOREIGN
     document["formulas"] = dict(sorted(entries.items()))
     return json.dumps(document, indent=2) + "\n"
+
+
+def _listed(data: bytes) -> dict[str, Any]:
+    """Read gt's list; of one with conflict markers the entries of both sides.
+
+    An entry on which the sides differ becomes one that equals no file, so that gt leaves the file alone.
+
+    Raises:
+        ValueError, RecursionError: neither JSON nor such a list.
+    """
+    import json
+
+    try:
+        document: dict[str, Any] = json.loads(data)
+    except ValueError:
+        if not conflict_line(data):
+            raise
+        import re
+
+        entries: dict[str, str] = {}
+        for name, value in re.findall(r'"([^"\\]+\.formula\.toml)" *: *"([^"\\]*)"', data.decode("utf-8", "replace")):
+            entries[name] = value if entries.get(name, value) == value else _FOREIGN
+        return {"formulas": entries}
+    return document

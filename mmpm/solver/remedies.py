@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmpm.solver.incompatibility import Constrained, Pinned, Required
 from mmpm.solver.numbering import ROOT
+from mmpm.solver.universe import Absence
 from mmpm.solver.wording import asked, listed
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mmpm.model.versions import Version
     from mmpm.solver.incompatibility import Incompatibility
     from mmpm.solver.numbering import Numbering
-    from mmpm.solver.universe import Absence, Package, Removed
+    from mmpm.solver.universe import Package, Removed
 
 MOST_VERSIONS = 8
 # Hundreds of registries may have a name, and hundreds of names may lack something: what a person reads is bounded.
@@ -41,6 +42,8 @@ _BARRED = {
     "barred by policy": ("is barred by policy", "are barred by policy"),
     "taken down": ("was taken down by its registry", "were taken down by its registry"),
 }
+# Why no other registry was asked.
+_BOUND = {"": "", "scope": ", to which its scope is bound", "project": ", from where the project asks for it"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,9 @@ def _notes(lack: _Lack) -> Iterator[str]:
     package = lack.package
     if package is None:
         yield _absence_note(lack.name, lack.absence)
+        if lack.absence is not None and lack.absence.elsewhere:
+            verb = "has it, and is" if len(lack.absence.elsewhere) == 1 else "have it, and are"
+            yield f"{listed(lack.absence.elsewhere, ' and ', MOST_REGISTRIES)} {verb} not asked for it."
         return
     where = package.registry or "the registry"
     if lack.nothing_fits:
@@ -159,7 +165,8 @@ def _absence_note(name: str, absence: Absence | None) -> str:
         case "not mirrored":
             return f"{name} is listed by {asked_registries}, but not mirrored here."
         case _ if absence.registries:
-            return f"{name} is not in {listed(absence.registries, ' or ')}."
+            where = listed(absence.registries, " or ")
+            return f"{name} is not in {where}{_BOUND[absence.bound]}."
         case _:
             return f"{name} is in no registry; none is configured."
 
@@ -175,6 +182,23 @@ def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tupl
             name = numbering.names[fact.cause.package]
             remedies[f"let {name} move: `mmpm unpin {name}`"] = None
     return (*list(remedies)[:MOST_REMEDIES], *_changes_of_the_project(numbering, facts))
+
+
+def _remedies_of_absence(lack: _Lack) -> Iterator[str]:
+    """Give what helps where no registry that may answer has a name."""
+    name, absence = lack.name, lack.absence or Absence("absent")
+    if absence.near:
+        yield f"did you mean {listed(absence.near, ' or ')}?"
+    is_sure = bool(lack.by or absence.elsewhere)
+    what = name if is_sure else "it"
+    if absence.bound:
+        other = f"have {what} published to {listed(absence.registries)}"
+    else:
+        other = f"add the registry that has {what}: `mmpm registry add URL`"
+    yield other if is_sure else f"check the spelling of {name}, or {other}"
+    # Last: a scope is bound so that nobody else answers for it.
+    for registry in absence.elsewhere[:MOST_REGISTRIES]:
+        yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}`"
 
 
 def _mirrored(what: str, registries: Sequence[str]) -> str:
@@ -226,8 +250,7 @@ def _remedies(lack: _Lack) -> Iterator[str]:
     name = lack.name
     if lack.package is None:
         if lack.absence is None or lack.absence.why == "absent":
-            added = f"add the registry that has {'it' if not lack.by else name}: `mmpm registry add URL`"
-            yield added if lack.by else f"check the spelling of {name}, or {added}"
+            yield from _remedies_of_absence(lack)
         elif lack.absence.why == "not fetched":
             yield "run `mmpm update` where the registries can be reached"
         else:

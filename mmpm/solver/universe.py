@@ -85,11 +85,17 @@ class Absence:
     Attributes:
         registries: that were asked, first asked first.
         detail: which part of a registry is missing, where that is the reason; may be empty.
+        bound: what lets no other registry be asked: the name's scope, or the project's own wish.
+        elsewhere: registries that have the name, and were therefore not asked.
+        near: names that these registries have and that a person may have meant.
     """
 
     why: Missing
     registries: tuple[str, ...] = ()
     detail: str = ""
+    bound: Literal["", "scope", "project"] = ""
+    elsewhere: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

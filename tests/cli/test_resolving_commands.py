@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
 
 import pytest
@@ -222,6 +224,55 @@ def test_debug_solve_answers_as_json_one_problem_or_many(terminal):
     assert set(third) == {"error"}
     assert fourth["unsat"] is True
     assert "b is in no registry" in fourth["explanation"]
+
+
+@pytest.mark.parametrize("words", [("-",), ("--batch", "-"), ("-", "--batch"), ("--", "-")])
+def test_a_hyphen_is_standard_input(terminal, monkeypatch, words):
+    problem = json.dumps({"packages": {"a": [{"version": "1.0.0"}]}, "root": {"a": "*"}})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(problem.encode())))
+    assert json.loads(terminal.run("debug", "solve", *words).out) == {"solution": {"a": "1.0.0"}}
+
+
+def test_a_formula_is_imported_from_standard_input_by_a_hyphen_too(terminal, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(formula_text("mol-a", "1.0.0", {}).encode())))
+    assert terminal.run("init").status == 0
+    assert terminal.run("import", "-", "--name", "mol-b").status == 0
+    assert (terminal.cwd / ".beads/formulas/mol-b.formula.toml").is_file()
+
+
+def test_a_hyphen_is_one_operand_too_many_where_there_is_none(terminal):
+    seen = terminal.run("outdated", "-")
+    assert (seen.status, "'-' is one operand too many" in seen.err) == (2, True)
+
+
+def test_conflict_markers_in_the_manifest_are_named(terminal):
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\n<<<<<<< HEAD\na = "1"\n=======\nb = "1"\n>>>>>>> other\n')
+    seen = terminal.run("lock")
+    assert seen.status == 2
+    assert "mmpm.toml has merge-conflict markers (at line 2)" in seen.err
+    assert "keep there what both sides ask for" in seen.err
+
+
+@pytest.mark.usefixtures("mall")
+def test_a_slip_in_a_name_is_answered_with_names_that_registries_have(terminal):
+    assert terminal.run("update").status == 0
+    assert "fix: did you mean mol-a or mol-b?" in terminal.run("install", "mol-x").err
+    assert "fix: did you mean mol-a or mol-b?" in terminal.run("show", "mol-x").err
+    assert "did you mean" not in terminal.run("show", "mol-a@9").err
+
+
+@pytest.mark.usefixtures("mall")
+def test_who_else_has_a_name_that_is_bound_to_a_registry_is_told(terminal):
+    made = terminal.run("registry", "init", "../acme", "--id", "acme.example", "--no-passphrase", "--yes")
+    fingerprint = re.search(r"[0-9a-f]{64}", made.out)[0]
+    assert terminal.run("registry", "add", "../acme", "--root", fingerprint).status == 0
+    assert terminal.run("update").status == 0
+    manifest = terminal.cwd / "mmpm.toml"
+    manifest.write_text('[formulas]\nmol-a = {version = "*", registry = "acme.example"}\n')
+    seen = terminal.run("lock")
+    assert "mol-a is not in acme.example, from where the project asks for it." in seen.err
+    assert "molmall.example has it, and is not asked for it." in seen.err
+    assert terminal.run("install", "hop://molmall.example/formulas/mol-a").status == 0
 
 
 @pytest.mark.parametrize("path", ["./nope.formula.toml", "nope.formula.toml", "../nope", "~/nope", "nope/nope.tar.gz"])

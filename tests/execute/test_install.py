@@ -298,6 +298,36 @@ def test_what_gt_s_list_says_of_others_stays_whatever_its_characters(site):
     assert (document["other"], len(document["formulas"])) == (1, 2)
 
 
+def test_two_sides_of_gt_s_list_that_git_left_become_one(site):
+    site.formulas.mkdir(parents=True)
+    listed = site.formulas / ".installed.json"
+    listed.write_text(
+        """{
+  "formulas": {
+    "both.formula.toml": "ab",
+<<<<<<< HEAD
+    "mine.formula.toml": "cd",
+    "moved.formula.toml": "01"
+=======
+    "moved.formula.toml": "02",
+    "theirs.formula.toml": "ef"
+>>>>>>> other
+  }
+}
+"""
+    )
+    site.install(site.release("mol-a", "1.0.0", b"a"))
+    assert json.loads(listed.read_bytes()) == {
+        "formulas": {
+            "both.formula.toml": "ab",
+            "mine.formula.toml": "cd",
+            "mol-a.formula.toml": "0" * 64,
+            "moved.formula.toml": "0" * 64,
+            "theirs.formula.toml": "ef",
+        }
+    }
+
+
 def test_a_formulas_folder_that_cannot_be_changed_is_left_with_nothing_begun(site, monkeypatch):
     site.install(site.release("mol-a", "1.0.0", b"a"))
     rename = os.rename

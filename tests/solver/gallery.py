@@ -91,7 +91,10 @@ TWO = (("mol-deploy", "*"), ("mol-review", "*"))
 
 GALLERY = (
     Refused(
-        "A name that no registry has", (("mol-reveiw", "*"),), {}, {"mol-reveiw": Absence("absent", ("acme", "public"))}
+        "A name that no registry has",
+        (("mol-reveiw", "*"),),
+        {},
+        {"mol-reveiw": Absence("absent", ("acme", "public"), near=("mol-review",))},
     ),
     Refused(
         "A range that no release fits", (("mol-deploy", "^4"),), packages(package("mol-deploy", v2_0_0={}, v3_1_0={}))
@@ -112,7 +115,7 @@ GALLERY = (
         "A name in a scope, which is bound to one registry",
         (("@acme/mol-deploy", "*"),),
         {},
-        {"@acme/mol-deploy": Absence("absent", ("acme",))},
+        {"@acme/mol-deploy": Absence("absent", ("acme",), bound="scope", elsewhere=("public",))},
     ),
     Refused(
         "A fitting release that a higher registry shadows",

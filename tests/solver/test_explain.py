@@ -263,3 +263,27 @@ def test_a_proof_of_thousands_of_facts_is_told_as_it_is_and_capped(make, size):
     assert len(data["facts"]) == 1000
     assert data["left_out"]["facts"] == len(list(leaves(answer.proof))) - 1000
     assert len(json.dumps(data)) < 2**20
+
+
+def test_a_bound_name_says_what_binds_it_and_who_else_has_it():
+    nothing = Universe({}, {"@x/a": Absence("absent", ("acme",), bound="scope", elsewhere=("public", "other"))})
+    told = explanation(refusal(nothing, ("@x/a", ANY)))
+    assert told.notes == (
+        "@x/a is not in acme, to which its scope is bound.",
+        "public and other have it, and are not asked for it.",
+    )
+    assert told.remedies == (
+        "have @x/a published to acme",
+        "name the registry: `mmpm install hop://public/formulas/@x/a`",
+        "name the registry: `mmpm install hop://other/formulas/@x/a`",
+        "do without @x/a",
+    )
+    alone = Universe({}, {"a": Absence("absent", ("acme",), bound="project")})
+    told = explanation(refusal(alone, ("a", ANY)))
+    assert told.notes == ("a is not in acme, from where the project asks for it.",)
+    assert told.remedies[0] == "check the spelling of a, or have it published to acme"
+
+
+def test_a_name_near_another_one_is_asked_about_first():
+    nothing = Universe({}, {"mol-gti": Absence("absent", ("acme",), near=("mol-git", "mol-gate"))})
+    assert explanation(refusal(nothing, ("mol-gti", ANY))).remedies[0] == "did you mean mol-git or mol-gate?"

@@ -70,7 +70,8 @@ def _print_found(out: Output, request: SearchRequest, found: SearchResult) -> No
     if found.hits and shown < found.total:
         out.say(Styled(f"{request.offset + 1} to {shown} of {found.total}; --offset {shown} shows the next", "dim"))
     if found.shadowed:
-        out.say(Styled(f"{found.shadowed} more are hidden by registries in front; --all shows them", "dim"))
+        are = "is" if found.shadowed == 1 else "are"
+        out.say(Styled(f"{found.shadowed} more {are} hidden by registries in front; --all shows them", "dim"))
     if found.did_you_mean:
         out.say(f"Did you mean {_either(found.did_you_mean)}?")
     for tag, others in found.other_capabilities.items():

@@ -209,7 +209,7 @@ def import_command(
     """Install a formula or bundle from a file or standard input; no registry is needed.
 
     Args:
-        file: A .formula.toml, a bundle (folder or archive); standard input if none is named.
+        file: A .formula.toml, a bundle (folder or archive); standard input if none is named, or `-`.
         name: Another name than the file says, such as one with a scope.
         version: Another version than the file says.
         session: This run.
@@ -225,6 +225,7 @@ def import_command(
         given = Version.parse(version) if version else None
     except ValueError as error:
         raise UsageError(str(error)) from None
+    file = None if file == "-" else file
     data = b"" if file else sys.stdin.buffer.read(DEFAULT_LIMITS.total_bytes + 1)
     context = session.context()
     plan = plan_import(
