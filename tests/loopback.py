@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -15,12 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mmpm.registry.remote import Patience
+
 STATUS_FAULTS = {"401": 401, "403": 403, "404": 404, "429": 429, "500": 500, "503": 503}
 BODY_FAULTS = {
     "garbage": b"\x00\xff garbage \x1b[31m",
     "html": b"<html><body>Log in to the hotel</body></html>",
     "empty": b"",
 }
+
+
+def patient(*, attempts: int = 2) -> Patience:
+    """Give a patience that a busy machine never ends, for readers of a server on loopback."""
+    from mmpm.registry.remote import Patience
+
+    return Patience(
+        600, 600, 600, min_bytes_per_second=100, total_seconds=3600, attempts=attempts, backoff_seconds=0.01
+    )
 
 
 class Loopback:
@@ -54,11 +66,17 @@ class Loopback:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
+            allow_reuse_port = True
+            request_queue_size = 256  # beyond it connections wait for seconds: several processes ask on many threads
 
             def handle_error(self, *arguments: object) -> None:
                 pass  # a client that hangs up on a dripping answer is the point of the test
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        # Keeps the port ours until the end: where the server is stopped, nobody else's shall answer.
+        self._port = socket.socket()
+        self._port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._port.bind(("127.0.0.1", 0))
+        self._server = Server(self._port.getsockname(), Handler)
         scheme = "http"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -71,6 +89,11 @@ class Loopback:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.stop()
+        self._port.close()
+
+    def stop(self) -> None:
+        """Listen no more: who connects is refused."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -24,9 +23,10 @@ class Nginx:
 
     def __init__(self, program: str, folder: Path, scratch: Path) -> None:
         scratch.mkdir(parents=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        # It is given a socket that listens already, as nginx gives its own to its successor: no port that was free a
+        # moment ago, and nothing to wait for.
+        listening = socket.create_server(("127.0.0.1", 0), backlog=511)
+        port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         temporary = "".join(
             f"  {name}_temp_path {scratch}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -40,28 +40,20 @@ class Nginx:
             f"  server {{\n    listen 127.0.0.1:{port};\n    root {folder};\n"
             "    location / { try_files $uri $uri/index.json =404; }\n  }\n}\n"
         )
-        self._process = subprocess.Popen([program, "-p", str(scratch), "-c", str(scratch / "nginx.conf")])
-        wait_until_answers(port)
+        with listening:
+            self._process = subprocess.Popen(
+                [program, "-p", str(scratch), "-c", str(scratch / "nginx.conf")],
+                env=os.environ | {"NGINX": f"{listening.fileno()};"},
+                pass_fds=[listening.fileno()],
+            )
 
     def get(self, path: str) -> bytes:
         """The body of a GET that must succeed, without following redirects to elsewhere."""
-        with urllib.request.urlopen(f"{self.url}/{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=600) as answer:
             body = answer.read()
             assert isinstance(body, bytes)
             return body
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
-
-
-def wait_until_answers(port: int) -> None:
-    """Wait for a server on loopback to listen."""
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError(f"nothing listens on port {port}")
+        self._process.wait(600)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from loopback import patient
+
 from mmpm.registry.folder import FolderTransport
-from mmpm.registry.http import Patience
 from mmpm.registry.refresh import RefreshSession, RegistrySource, refresh
 from mmpm.registry.state import TrustFolder
 from mmpm.trust.clock import AgePolicy
 
-QUICK = Patience(connect_seconds=20, stall_seconds=20, grace_seconds=20, total_seconds=60, attempts=1)
+QUICK = patient(attempts=1)
 ID = "acme.corp"
 
 

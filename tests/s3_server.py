@@ -76,7 +76,7 @@ class Bucket:
         """Make the bucket; one that is there stays."""
         request = urllib.request.Request(f"{self.endpoint}/{self.name}", method="PUT", headers=self._signed())
         try:
-            urllib.request.urlopen(request, timeout=30).close()
+            urllib.request.urlopen(request, timeout=600).close()
         except urllib.error.HTTPError as error:
             if error.code != 409:
                 raise
@@ -118,7 +118,7 @@ def s3_bucket(folder: Path) -> Iterator[Bucket]:
         pytest.skip("no S3 server: set MMPM_TEST_S3, or install requirements/swift.txt into .venv-swift")
     with _free_ports(4) as port:
         try:
-            subprocess.run(["bash", _START, folder, _PROGRAMS, str(port)], check=True, timeout=120)
+            subprocess.run(["bash", _START, folder, _PROGRAMS, str(port)], check=True, timeout=900)
             bucket = Bucket(f"http://127.0.0.1:{port}", "registries", "test:tester", "testing")
             bucket.create()
             yield bucket
@@ -132,11 +132,15 @@ def s3_bucket(folder: Path) -> Iterator[Bucket]:
 def _free_ports(count: int) -> Iterator[int]:
     """Give the first of `count` ports in a row that nobody listens on, and keep other test runs from the row.
 
-    Looking alone would not do: Swift listens a second later, and shares a port with whoever listens there already.
+    Looking alone would not do: Swift listens a second later, and shares a port with whoever listens there already. No
+    port is among those that systems give to whoever wants any (from 32768 on): one of these may be given meanwhile.
     """
-    for first in range(20000 + os.getpid() * count % 20000, 60000, count):
-        with Path(tempfile.gettempdir(), f"mmpm-test-ports-{first}").open("w") as row:
+    rows = range(20000, 32000, count)
+    begin = os.getpid() % len(rows)
+    for first in (*rows[begin:], *rows[:begin]):
+        with contextlib.ExitStack() as held:
             try:
+                row = held.enter_context(Path(tempfile.gettempdir(), f"mmpm-test-ports-{first}").open("w"))
                 fcntl.flock(row, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 with contextlib.ExitStack() as sockets:
                     for port in range(first, first + count):

@@ -52,6 +52,11 @@ log_level = WARNING
 pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth slo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
+# However busy the machine is: who answers late is not left out.
+conn_timeout = 300
+node_timeout = 300
+recoverable_node_timeout = 300
+error_suppression_limit = 1000000
 allow_account_management = true
 account_autocreate = true
 [filter:catch_errors]
@@ -85,7 +90,7 @@ for kind in account container object proxy; do
 done
 # All of them: a proxy that once found the others away does not ask them again for a minute.
 for own in $((port + 1)) $((port + 2)) $((port + 3)) "$port"; do
-  for _ in $(seq 300); do
+  for _ in $(seq 6000); do
     if (exec 3<> "/dev/tcp/127.0.0.1/$own") 2> /dev/null; then continue 2; fi
     sleep 0.1
   done

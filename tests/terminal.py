@@ -16,7 +16,6 @@ import shlex
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from mmpm.cli.app import run
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 1, 20, 12, 0, 0, tzinfo=UTC)
+SILENCE_SECONDS = 300
 
 
 @dataclass
@@ -95,29 +95,32 @@ class Terminal:
         )
         os.close(slave)
         raw = b""
-        deadline = time.monotonic() + 60
         answers = typed.encode()
-        while time.monotonic() < deadline:
-            ready, _, _ = select.select([master], [], [], 0.05)
-            if ready:
-                try:
-                    chunk = os.read(master, 65536)
-                except OSError:
-                    chunk = b""
-                if not chunk:
-                    break
-                raw += chunk
-                if answers and raw.rstrip().endswith(b"[y/N]"):
-                    os.write(master, answers)
-                    answers = b""
-            elif process.poll() is not None:
-                break
+        while chunk := read_of(master):
+            raw += chunk
+            if answers and raw.rstrip().endswith(b"[y/N]"):
+                os.write(master, answers)
+                answers = b""
         os.close(master)
         text = raw.decode("utf-8")
-        return Seen(process.wait(timeout=30), render(text), "", text)
+        return Seen(process.wait(), render(text), "", text)
 
     def _forbid(self) -> None:
         self.sockets_forbidden += 1
+
+
+def read_of(master: int) -> bytes:
+    """Give the next piece that a terminal receives; nothing once whoever had it is gone, and all of it was read.
+
+    Raises:
+        TimeoutError: who has it is silent for minutes.
+    """
+    if not select.select([master], [], [], SILENCE_SECONDS)[0]:
+        raise TimeoutError("a command on a terminal hangs")
+    try:
+        return os.read(master, 65536)
+    except OSError:  # how Linux says that nobody has the other side any more
+        return b""
 
 
 class _Tee(io.TextIOWrapper):

@@ -142,7 +142,7 @@ class Machine:
             input=stdin,
             capture_output=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         return Ran(words, done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
 import subprocess
 
 import pytest
+from terminal import read_of
 from world import formula_text
 
 # Clears the screen, renames the window, reverses the reading direction, rings, returns the carriage.
@@ -97,17 +97,10 @@ def run_on_a_terminal(machine, *words):
     )
     os.close(theirs)
     received = b""
-    while True:
-        ready, _, _ = select.select([ours], [], [], 60)
-        try:
-            piece = os.read(ours, 65536) if ready else b""
-        except OSError:
-            break
-        if not piece:
-            break
+    while piece := read_of(ours):
         received += piece
     os.close(ours)
-    process.wait(60)
+    process.wait()
     return received.decode()
 
 

@@ -24,7 +24,7 @@ def machine(world):
 
 def all_succeed(running):
     for process in running:
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=900)
         assert process.returncode == 0, out.decode() + err.decode()
 
 

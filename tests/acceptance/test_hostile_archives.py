@@ -130,7 +130,7 @@ def run_measured(machine, *words):
         env=machine.environment(),
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     return done.returncode, done.stderr.decode(), int(peak.read_text())
 

@@ -61,7 +61,7 @@ def test_a_reader_refreshing_all_the_while_never_fails(world, registry):
     publishing = Publishing(world, registry)
     seen: list[str] = []
     try:
-        while publishing.is_running:
+        while not seen or publishing.is_running:
             reader.run("update", "--all")
             ran = reader.run("show", "mol-base", "--json")
             assert ran.json
@@ -70,20 +70,18 @@ def test_a_reader_refreshing_all_the_while_never_fails(world, registry):
         publishing.finish()
     reader.run("install", "mol-loop")
     assert reader.installed()["mol-loop"]["version"] == f"1.{ROUNDS - 1}.0"
-    assert seen
 
 
 def test_every_copy_taken_while_publishing_is_a_whole_registry(world, registry):
     publishing = Publishing(world, registry)
     copies = []
     try:
-        while publishing.is_running:
+        while not copies or publishing.is_running:
             copies.append(world.folder / f"copy-{len(copies)}")
             # cp says so when a staged file goes while it walks; what it copied must be whole all the same.
             subprocess.run(["cp", "-r", str(registry.folder), str(copies[-1])], check=False, capture_output=True)
     finally:
         publishing.finish()
-    assert copies
     chosen = copies[:: max(1, len(copies) // 5)]
     for number, copy in enumerate(chosen):
         machine = world.machine(f"of-copy-{number}")
@@ -102,7 +100,7 @@ def test_several_publishers_at_once_on_one_folder_all_succeed(world, registry):
         for name in names
     ]
     for process in running:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, out.decode() + err.decode()
     machine = world.machine("after")
     machine.run("init")

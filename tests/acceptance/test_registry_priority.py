@@ -45,8 +45,7 @@ def break_it(world, registry, fault):
 
     def turn_on() -> None:
         if fault == "down":
-            server.__exit__()
-            world._servers.remove(server)
+            server.stop()
         elif fault == "old snapshot":
             pass  # `served` is already older than what the machine has seen by now
         elif fault == "foreign root":

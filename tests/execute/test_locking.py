@@ -6,41 +6,47 @@ import errno
 import os
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 from mmpm.errors import LockedByOtherError, SystemRefusedError
 from mmpm.execute import locking
 
+# Python 3.12 warns of any fork beside threads, such as those of a parallel test run; the children here start none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
 
 class Listener:
-    def __init__(self):
+    def __init__(self, then=lambda: None):
         self.said = []
+        self.then = then
 
     def say(self, sentence):
         self.said.append(sentence)
+        self.then()
 
 
 @pytest.fixture
 def held_elsewhere(tmp_path):
     """A process that holds the lock of `/folder` until it is killed."""
     ready, told = os.pipe()
+    ends, end = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
+            os.close(end)
             locking.hold(str(tmp_path), "/folder", Listener())
             os.write(told, b"x")
-            time.sleep(60)
+            os.read(ends, 1)  # for ever, or until the test run is gone
         finally:
             os._exit(0)
-    os.read(ready, 1)
+    os.close(told)
+    assert os.read(ready, 1) == b"x"
     yield pid
     os.kill(pid, 9)
     os.waitpid(pid, 0)
-    os.close(ready)
-    os.close(told)
+    for fd in (ready, ends, end):
+        os.close(fd)
 
 
 def test_waiting_is_said_with_its_owner_and_ends(tmp_path, held_elsewhere):
@@ -53,7 +59,7 @@ def test_waiting_is_said_with_its_owner_and_ends(tmp_path, held_elsewhere):
 
 def test_the_lock_goes_with_the_process_that_held_it(tmp_path, held_elsewhere):
     os.kill(held_elsewhere, 9)
-    locking.hold(str(tmp_path), "/folder", Listener(), wait_seconds=5)
+    locking.hold(str(tmp_path), "/folder", Listener(), wait_seconds=600)
     locking.release("/folder")
 
 
@@ -73,11 +79,8 @@ def test_other_folders_are_not_waited_for(tmp_path):
 
 
 def test_who_waited_holds_the_lock_until_it_lets_go(tmp_path, held_elsewhere):
-    listener = Listener()
-    # Dies once somebody waits for it: the first word is said after half a second.
-    dies = threading.Timer(0.7, os.kill, (held_elsewhere, 9))
-    dies.start()
-    locking.hold(str(tmp_path), "/folder", listener, wait_seconds=60)
+    listener = Listener(lambda: os.kill(held_elsewhere, 9))  # dies once somebody waits for it, and has said so
+    locking.hold(str(tmp_path), "/folder", listener, wait_seconds=600)
     assert listener.said
     assert f"process {os.getpid()}" in in_another_process(tmp_path)
     locking.release("/folder")

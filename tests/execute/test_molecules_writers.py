@@ -117,29 +117,39 @@ def test_a_reader_never_sees_a_half_state(root):
     """Readers take no lock: log first, then digest. A wisp that is squashed is never seen as neither of both."""
     wisps = [root.make("wisp", "mol-job") for _ in range(12)]
     mol = root.make("pour", "mol-wide")
+    looked, look = os.pipe()
 
     def write():
+        os.close(look)
         for number, wisp in enumerate(wisps):
+            if number % 3 == 2:
+                os.read(looked, 1)  # however busy the machine is, something is left to be looked at
             root.done("mol", "bond", "mol-arm", mol, "--ref", f"arm-{number}", "--var", "who=x")
             root.done("mol", "squash", wisp, "--force")
 
     pid = in_child(write)
     rounds = 0
-    while os.waitpid(pid, os.WNOHANG) == (0, 0):
-        rounds += 1
-        for wisp in wisps:
-            log = read_log(root.places.log(wisp, "wisp"))
-            assert log is not None or read_digest(root.places, wisp) is not None
-            assert log is None or (fold(log.lines).steps.keys() == {"1", "2"} and log.problems == ())
-        molecule = fold(read_log(root.places.log(mol, "mol")).lines)
-        assert molecule.problems == ()
-        assert all(f"{arm}.1" in molecule.steps for arm in molecule.arms)
-        seen = root.run("mol", "ready", wisps[rounds % len(wisps)])
-        assert seen.status == 0 or "is squashed" in seen.err, seen.both
-        listed = root.done("mol", "list", "--running", "--all").out
-        assert [wisp for wisp in wisps if wisp not in listed] == []
+    with open(looked, "rb"), open(look, "wb", buffering=0) as said:
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            rounds += 1
+            look_at_all(root, wisps, mol, rounds)
+            said.write(b"x")
     assert rounds > 3
     assert len(root.picture()) == 13
+
+
+def look_at_all(root, wisps, mol, turn):
+    for wisp in wisps:
+        log = read_log(root.places.log(wisp, "wisp"))
+        assert log is not None or read_digest(root.places, wisp) is not None
+        assert log is None or (fold(log.lines).steps.keys() == {"1", "2"} and log.problems == ())
+    molecule = fold(read_log(root.places.log(mol, "mol")).lines)
+    assert molecule.problems == ()
+    assert all(f"{arm}.1" in molecule.steps for arm in molecule.arms)
+    seen = root.run("mol", "ready", wisps[turn % len(wisps)])
+    assert seen.status == 0 or "is squashed" in seen.err, seen.both
+    listed = root.done("mol", "list", "--running", "--all").out
+    assert [wisp for wisp in wisps if wisp not in listed] == []
 
 
 @pytest.mark.parametrize("words", [("squash", "--force"), ("burn", "--force", "--reason", "no")])

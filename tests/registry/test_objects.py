@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from loopback import Loopback
+from loopback import Loopback, patient
 
 from mmpm.errors import RegistryUnreachableError, RegistryUntrustedError
 from mmpm.registry import layout
 from mmpm.registry.authenticate import RegistrySource
 from mmpm.registry.folder import FolderTransport
-from mmpm.registry.http import HttpTransport, Patience
+from mmpm.registry.http import HttpTransport
 from mmpm.registry.objects import fetch_objects
 from mmpm_store.ids import ObjectId
 from mmpm_store.objects import Store
 
 # Only an answer that drips meets a time-out; a busy machine must not meet one elsewhere.
-PATIENT = Patience(connect_seconds=20, stall_seconds=20, grace_seconds=20, total_seconds=60, attempts=1)
-IMPATIENT = Patience(connect_seconds=2, stall_seconds=2, grace_seconds=0.1, total_seconds=3, attempts=1)
+PATIENT = patient(attempts=1)
+IMPATIENT = replace(PATIENT, grace_seconds=0.1)
 DATA = [f"object {number}".encode() * number for number in range(60)]
 
 
@@ -130,7 +132,7 @@ def test_what_came_before_a_failure_is_not_asked_for_again(tmp_path, store, list
             return "500" if len(asked) > 30 else None
 
         server.fault = die_later
-        place = HttpTransport(server.url, patience=PATIENT)
+        place = HttpTransport(server.url, patience=PATIENT, threads=1)  # of several, one may meet nothing but failures
         fetched = fetch_objects([source("acme", place)], IDS, store, listener)
         assert fetched.missing
         came = set(IDS) - set(fetched.missing)

@@ -6,10 +6,9 @@ import contextlib
 from dataclasses import replace
 
 import pytest
-from loopback import Loopback
+from loopback import Loopback, patient
 from s3_server import REGION, s3_bucket
 
-from mmpm.registry.remote import Patience
 from mmpm.registry.s3 import S3Access, S3Transport, bucket_of
 from mmpm.registry.transport import (
     Forbidden,
@@ -23,7 +22,7 @@ from mmpm.registry.transport import (
     Unavailable,
 )
 
-QUICK = Patience(connect_seconds=20, stall_seconds=20, grace_seconds=20, total_seconds=60, attempts=1)
+QUICK = patient(attempts=1)
 
 
 @pytest.fixture(scope="module")
@@ -180,14 +179,14 @@ def test_a_misbehaving_server_is_told_by_kind_and_never_believed(plain, fault, k
 
 def test_a_server_that_drips_is_given_up(plain):
     plain.fault = "drip"
-    hasty = Patience(grace_seconds=0.2, min_bytes_per_second=1000, attempts=1)
+    hasty = replace(QUICK, grace_seconds=0.1)
     with pytest.raises(Unavailable, match="slower than"):
         asking(plain, patience=hasty).get("a.json", 1000)
 
 
 def test_a_flaky_server_is_asked_again(plain):
     plain.fault = "flaky"
-    assert asking(plain, patience=Patience(attempts=3, backoff_seconds=0.01)).get("a.json", 100) == b"a" * 100
+    assert asking(plain, patience=patient(attempts=3)).get("a.json", 100) == b"a" * 100
 
 
 def test_a_redirect_to_another_server_takes_no_signature_along(plain, tmp_path):

@@ -28,7 +28,9 @@ class FolderFetcher(FetcherInterface):
 
 @pytest.fixture
 def registry(tmp_path):
-    made = RotatingRegistry(tmp_path / "origin")
+    made = RotatingRegistry(
+        tmp_path / "origin", datetime.now(UTC).replace(microsecond=0)
+    )  # that client looks at the clock
     made.publish(formula("mol-a"))
     return made
 
@@ -44,7 +46,6 @@ def update(registry, folder):
 def test_a_plain_client_follows_every_rotation(registry, tmp_path):
     folder = tmp_path / "client"
     folder.mkdir()
-    registry.now = datetime.now(UTC).replace(microsecond=0)  # that client judges by the clock
     for number, roles in enumerate([("timestamp",), ("root", "targets"), ROLES]):
         registry.rotate(*roles)
         registry.publish(formula(f"mol-{number}"))
