@@ -226,7 +226,8 @@ class _Folding:
         for event in line.events:
             problem = self._event(event, line)
             if problem and len(self._problems) < MAX_PROBLEMS:
-                self._problems.append(f"{printable(line.operation)} at {line.at}: {problem}")
+                did = f"{printable(line.operation)} by {printable(line.actor)} at {line.at}"
+                self._problems.append(f"{did} does not count: {problem}")
             if problem and isinstance(event, Bonded):
                 return  # what would come with it is another molecule's
 

@@ -213,7 +213,7 @@ def _molecules(context: Context, cwd: str) -> Iterator[Finding]:
         problems = molecule.problems if molecule else ()
         good += not problems
         for problem in problems[:3]:
-            remedy = "nothing has to be done: the rest counts; `mmpm mol gc` drops what has no effect"
+            remedy = "nothing has to be done: the rest counts; `mmpm mol gc` drops a line of which nothing counts"
             yield Finding("molecules", "warning", f"{molecule_id}: {problem}", remedy)
     digests, not_sound = _digests(workspace)
     yield from not_sound

@@ -152,7 +152,9 @@ def test_two_molecules_that_were_given_one_id_are_not_mixed():
     for first, second in ((one, other), (other, one)):
         molecule = fold([*first.lines, *second.lines])
         assert molecule.steps == first.now.steps
-        assert molecule.problems == ("pour at 2026-01-10T15:30:00Z: it is bonded already",)
+        assert molecule.problems == (
+            "pour by beads/amber at 2026-01-10T15:30:00Z does not count: it is bonded already",
+        )
 
 
 def test_many_ends_that_do_not_fit_cost_no_more_than_as_many_lines():
