@@ -113,7 +113,8 @@ def test_quiet_still_warns_and_gives_results():
     assert (out.out.seen, out.err.seen) == ("x\n", "warning: old snapshot\n")
 
 
-def test_the_bar_looks_like_the_seeds():
+def test_the_bar_looks_like_the_seeds(monkeypatch):
+    monkeypatch.setattr("mmpm.cli.progress.MOMENT_SECONDS", 1e9)
     out = output({"TERM": "xterm", "NO_COLOR": "1"})
     bar = TerminalProgress(out)
     bar.start("Downloading...", 4, "bytes")

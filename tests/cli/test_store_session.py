@@ -77,8 +77,8 @@ def test_what_nothing_uses_is_removed(later, store):
 
 
 def test_a_young_object_goes_only_if_everything_is_to(later, store):
-    later.now = datetime.now(UTC) + timedelta(seconds=5)
     store.put(CONTENT)
+    later.now = datetime.now(UTC) + timedelta(seconds=5)
     later.play(
         """
         $ mmpm store prune
