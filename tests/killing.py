@@ -15,6 +15,8 @@ def in_child(work, at_event=None):
     pid = os.fork()
     if pid:
         return pid
+    # The first child that imports a module would write its compiled form, and so make more changes than the next one.
+    sys.dont_write_bytecode = True
     try:
         if at_event is not None:
             count = 0

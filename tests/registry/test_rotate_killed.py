@@ -34,6 +34,7 @@ def killed_at(number, work):
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    sys.dont_write_bytecode = True  # or the first child would make more changes than the next one
     try:
         count = 0
 
