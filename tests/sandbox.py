@@ -35,7 +35,7 @@ TYPED = Path(__file__).with_name("typed.py")
 PROMPT = re.compile(r"([a-z]+)\$ (.*)")
 CLOCK = re.compile(r"# (?:([a-z]+), )?(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d))?")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HEX = r"(?<![0-9a-z])(?=[0-9a-f]*[0-9])[0-9a-f]{8,}(?![0-9a-z])"
+HEX = r"(?<![0-9a-z])[0-9a-f]{8,}(?![0-9a-z])"
 VARIES = re.compile(
     rf"(?P<hex>{HEX})"
     r"|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?Z?)"
