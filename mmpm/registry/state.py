@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 _MAX_STATE_BYTES: Final = 16_384
 _MAX_ROOT_BYTES: Final = 1 << 20
-# A promotion takes a millisecond; only a stopped process holds it longer, and then we go on without it.
-_PROMOTE_WAIT_SECONDS: Final = 5.0
+# A promotion takes a few milliseconds, and on a slow disk beside many others seconds; only a stopped process holds it
+# for so long, and then we go on without it.
+_PROMOTE_WAIT_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,8 @@ refresh(source, folder + "/store", folder + "/trust", datetime.fromisoformat(now
 
 @pytest.fixture
 def tree(tmp_path):
-    made = SignedTree(tmp_path / "registry", ID)
+    # At the time of the files on this disk: what was superseded for a day goes, and nothing here lasts so long.
+    made = SignedTree(tmp_path / "registry", ID, datetime.now(UTC).replace(microsecond=0))
     for number in range(30):
         made.release(f"mol-{number}", "1.0.0")
     made.show()
