@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from mmpm.plan import PROJECT_ACTIONS
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mmpm.execute.context import Context
-    from mmpm.plan import Action, Plan
+    from mmpm.plan import Plan
 
 HANDLERS: dict[str, str] = {
     "WriteFiles": "mmpm.execute.writing:write_files",
@@ -47,12 +48,15 @@ HANDLERS: dict[str, str] = {
     "RepairStore": "mmpm.execute.storing:apply_repair",
     "AppendLine": "mmpm.execute.molecules:apply_append",
     "SquashMolecule": "mmpm.execute.molecules:apply_squash",
-    "BurnMolecule": "mmpm.execute.molecules:apply_burn",
+    "BurnMolecule": "mmpm.execute.molecules:apply_burns",
     "CompactLog": "mmpm.execute.molecules:apply_compact",
     "CompleteEnding": "mmpm.execute.molecules:apply_complete",
     "RemoveLeftovers": "mmpm.execute.molecules:apply_remove_leftovers",
     "SetConfig": "mmpm.project.config_file:apply_set_config",
 }
+# Actions of one of these kinds that follow each other go to their function together, as ``function(context, actions)``:
+# flushing each for itself would take most of the time. It gives a result for each.
+TOGETHER = frozenset({"BurnMolecule"})
 
 
 @dataclass(slots=True)
@@ -89,14 +93,18 @@ def apply(context: Context, plan: Plan) -> Outcome:
 
         outcome.fetched_bytes = prove(context, plan)
     installed = False
-    for action in plan.actions:
-        if not isinstance(action, PROJECT_ACTIONS):
-            outcome.results.append(_effect(action)(context, action))
-        elif not installed:
-            from mmpm.execute.install import apply_project
+    for kind, group in groupby(plan.actions, lambda action: type(action).__name__):
+        if kind in TOGETHER:
+            outcome.results.extend(_effect(kind)(context, list(group)))
+            continue
+        for action in group:
+            if not isinstance(action, PROJECT_ACTIONS):
+                outcome.results.append(_effect(kind)(context, action))
+            elif not installed:
+                from mmpm.execute.install import apply_project
 
-            installed = True
-            apply_project(context, plan, outcome)
+                installed = True
+                apply_project(context, plan, outcome)
     if outcome.fetched_bytes and context.settings["store.max_size"] is not None:
         from mmpm.execute.storing import shrink
 
@@ -104,9 +112,9 @@ def apply(context: Context, plan: Plan) -> Outcome:
     return outcome
 
 
-def _effect(action: Action) -> Callable[[Context, Action], object]:
+def _effect(kind: str) -> Callable[..., Any]:
     from importlib import import_module
 
-    module, _, name = HANDLERS[type(action).__name__].partition(":")
-    function: Callable[[Context, Action], object] = getattr(import_module(module), name)
+    module, _, name = HANDLERS[kind].partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), name)
     return function

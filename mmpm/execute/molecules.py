@@ -2,7 +2,8 @@
 
 Rule: the caller holds the root's lock (`mmpm.ops.mol_state.Workspace.begin`). The digest's file is the squash, the
 burned line in the log is the burn. What follows them is noted beforehand in one file of the root (`places.ending`), so
-that whoever comes next completes it (`complete`) without looking at every log.
+that whoever comes next completes it (`complete`) without looking at every log. Burns that follow each other share the
+note and every flush: each of them is begun or not, and all that were begun are completed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import json
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mmpm.errors import MoleculeLogError, MoleculeRefusedError
 from mmpm.molecule.compacting import compacted
@@ -33,14 +34,35 @@ from mmpm.project.mol_log import (
     read_plain,
     remove,
 )
-from mmpm_store.durable import write_file_durably
+from mmpm_store.durable import fsync_path, sync_filesystem, write_file_durably
 from mmpm_store.roots import remove_root
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from mmpm.execute.context import Context
     from mmpm.plan import AppendLine, BurnMolecule, CompactLog, CompleteEnding, RemoveLeftovers, SquashMolecule
 
-_MAX_NOTE = 4096
+MOST_AT_ONCE: Final = 5000  # molecules that one note names
+_MOST_BYTES_AT_ONCE: Final = 4 << 20  # of their last lines, unless one alone has more
+_MAX_NOTE: Final = 512 * MOST_AT_ONCE
+
+
+class _Ending(NamedTuple):
+    """A line of the note: what is about to end, and how."""
+
+    verb: str
+    id: str
+    phase: str
+    audits: bool = False
+
+
+class _Burned(NamedTuple):
+    """A log that ends with its burn."""
+
+    path: str
+    line: bytes
+    audits: bool
 
 
 def apply_append(_context: Context, action: AppendLine) -> str:
@@ -80,7 +102,7 @@ def apply_squash(context: Context, action: SquashMolecule) -> str:
         _check_writable(log)  # before its digest is there
     if os.path.lexists(path):
         raise MoleculeLogError(path, "it is there already, and would be written over", "move it away")
-    _note(places, "squash", action.id, action.phase)
+    _note(places, [_Ending("squash", action.id, action.phase)])
     make_folder(places.digests)
     write_file_durably(path, action.digest)
     if action.phase == "wisp":
@@ -93,23 +115,46 @@ def apply_squash(context: Context, action: SquashMolecule) -> str:
     return path
 
 
-def apply_burn(context: Context, action: BurnMolecule) -> str:
-    """End the log, tell the audit log, remove the log.
+def apply_burns(context: Context, actions: Sequence[BurnMolecule]) -> list[str]:
+    """End the logs, tell the audit log, remove the logs: many at a time.
 
     Returns:
-        The id of the molecule.
+        The ids of the molecules.
+
+    Raises:
+        MmpmError, StoreError, OSError: one cannot be burned; those before it are.
     """
-    places = MolPlaces(action.root)
-    if action.audits and os.path.lexists(places.audit):
-        _check_writable(places.audit)  # before the molecule's log ends
-    _note(places, "burn", action.id, action.phase, audits=action.audits)
-    append(places.log(action.id, action.phase), action.line)
-    if action.audits:
-        _audit(places, action.line)
-    remove(places.log(action.id, action.phase))
-    _forget(places)
-    _release(context, places.log(action.id, action.phase))
-    return action.id
+    for batch in _batches(actions):
+        places = MolPlaces(batch[0].root)
+        if any(one.audits for one in batch) and os.path.lexists(places.audit):
+            _check_writable(places.audit)  # before a molecule's log ends
+        _note(places, [_Ending("burn", one.id, one.phase, one.audits) for one in batch])
+        ended: list[_Burned] = []
+        try:
+            for one in batch:
+                log = places.log(one.id, one.phase)
+                append(log, one.line, flush=len(batch) == 1)
+                ended.append(_Burned(log, one.line, one.audits))
+        finally:
+            _bury(places, ended)
+        _forget(places)
+        for gone in ended:
+            _release(context, gone.path)
+    return [one.id for one in actions]
+
+
+def _batches(actions: Sequence[BurnMolecule]) -> Iterator[list[BurnMolecule]]:
+    batch: list[BurnMolecule] = []
+    size = 0
+    for one in actions:
+        size += len(one.line)
+        is_full = len(batch) == MOST_AT_ONCE or size > _MOST_BYTES_AT_ONCE
+        if batch and (is_full or one.root != batch[0].root):
+            yield batch
+            batch, size = [], len(one.line)
+        batch.append(one)
+    if batch:
+        yield batch
 
 
 def apply_complete(_context: Context, action: CompleteEnding) -> str:
@@ -120,7 +165,7 @@ def apply_complete(_context: Context, action: CompleteEnding) -> str:
     """
     places = MolPlaces(action.root)
     done = _complete_squash(places, action.id, action.phase) if os.path.lexists(places.digest(action.id)) else ""
-    return done or _complete_burn(places, action.id, action.phase, audits=True)
+    return done or _complete_burns(places, [_Ending("burn", action.id, action.phase, audits=True)])
 
 
 def apply_compact(_context: Context, action: CompactLog) -> int:
@@ -151,8 +196,7 @@ def apply_remove_leftovers(_context: Context, action: RemoveLeftovers) -> int:
     Returns:
         How many files went.
     """
-    for path in action.paths:
-        remove(path)
+    remove(*action.paths)
     return len(action.paths)
 
 
@@ -172,25 +216,29 @@ def complete(places: MolPlaces) -> str:
         data = b""
     if data is None:
         return ""
+    endings = _endings(data)
     try:
-        said = json.loads(data)
-        verb, molecule_id, phase = (str(said[key]) for key in ("verb", "id", "phase"))
-        audits = bool(said["audits"])
-    except (ValueError, KeyError, TypeError):
-        verb, molecule_id, phase, audits = "", "", "", False
-    done = ""
-    # A note that says nothing is of a disk that lost power; `gc` finds what it was about.
-    if is_molecule_id(molecule_id) and phase in {"mol", "wisp"}:
-        try:
-            if verb == "squash":
-                done = _complete_squash(places, molecule_id, phase)
-            elif verb == "burn":
-                done = _complete_burn(places, molecule_id, phase, audits=audits)
-        except MoleculeLogError:
-            _forget(places)
-            raise
+        done = [_complete_squash(places, one.id, one.phase) for one in endings if one.verb == "squash"]
+        done.append(_complete_burns(places, [one for one in endings if one.verb == "burn"]))
+    except MoleculeLogError:
+        _forget(places)
+        raise
     _forget(places)
-    return done
+    return "; ".join(filter(None, done))
+
+
+def _endings(data: bytes) -> list[_Ending]:
+    """Read a note. A line that says nothing is of a disk that lost power: `gc` finds what it was about."""
+    found: dict[_Ending, None] = {}
+    for line in data.splitlines()[:MOST_AT_ONCE]:
+        try:
+            said = json.loads(line)
+            one = _Ending(str(said["verb"]), str(said["id"]), str(said["phase"]), bool(said["audits"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if is_molecule_id(one.id) and one.phase in {"mol", "wisp"}:
+            found[one] = None
+    return list(found)
 
 
 def _complete_squash(places: MolPlaces, molecule_id: str, phase: str) -> str:
@@ -213,16 +261,43 @@ def _complete_squash(places: MolPlaces, molecule_id: str, phase: str) -> str:
     return f"completed the squash of {molecule_id}: its digest is {path}"
 
 
-def _complete_burn(places: MolPlaces, molecule_id: str, phase: str, *, audits: bool) -> str:
-    """Remove a log that ends with its burn; without that line the burn has not begun."""
-    path = places.log(molecule_id, phase)
-    burns = [line for line in _lines(path) if any(isinstance(event, Burned) for event in line.events)]
-    if not burns:
-        return ""
-    if audits:
-        _audit(places, burns[-1].to_bytes())
-    remove(path)
-    return f"completed the burn of {molecule_id}"
+def _complete_burns(places: MolPlaces, endings: Sequence[_Ending]) -> str:
+    """Remove logs that end with their burn; without that line a burn has not begun.
+
+    Raises:
+        MoleculeLogError: a log cannot be read; the others are completed.
+    """
+    ended: list[_Burned] = []
+    failures: list[MoleculeLogError] = []
+    ids: list[str] = []
+    for one in endings:
+        path = places.log(one.id, one.phase)
+        try:
+            burns = [line for line in _lines(path) if any(isinstance(event, Burned) for event in line.events)]
+        except MoleculeLogError as error:
+            failures.append(error)
+            continue
+        if burns:
+            ended.append(_Burned(path, burns[-1].to_bytes(), one.audits))
+            ids.append(one.id)
+    _bury(places, ended)
+    if failures:
+        raise failures[0]
+    more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+    return f"completed the burn of {ids[0]}{more}" if ids else ""
+
+
+def _bury(places: MolPlaces, ended: Sequence[_Burned]) -> None:
+    """Tell the audit log of logs that end with their burn, then remove them; every step is flushed before the next."""
+    if len(ended) == 1:
+        fsync_path(ended[0].path)
+    elif ended:
+        for folder in sorted({os.path.dirname(one.path) for one in ended}):
+            sync_filesystem(folder)
+    told = [one.line for one in ended if one.audits]
+    if told:
+        _audit(places, told)
+    remove(*(one.path for one in ended))
 
 
 def _release(context: Context, log: str) -> None:
@@ -255,32 +330,31 @@ def _lines(path: str) -> tuple[Line, ...]:
     return log.lines if log is not None else ()
 
 
-def _audit(places: MolPlaces, line: bytes) -> None:
-    """Append a line to the audit log, once."""
+def _audit(places: MolPlaces, lines: Sequence[bytes]) -> None:
+    """Append lines to the audit log, each once, in one write."""
     make_synced_folder(places)
-    if create(places.audit, line):
+    if create(places.audit, b"\n".join(lines)):
         return
-    if not _is_told(places.audit, line):
-        append(places.audit, line)
+    told = _told(places.audit, sum(map(len, lines)) + len(lines) + _MOST_BYTES_AT_ONCE)
+    left = [line for line in lines if line not in told]
+    if left:
+        append(places.audit, b"\n".join(left))
 
 
-def _is_told(path: str, line: bytes) -> bool:
-    """Tell whether a line stands in the audit log; only its end is looked at, where a killed process left it."""
+def _told(path: str, size: int) -> frozenset[bytes]:
+    """Give the lines at the end of the audit log, where a killed process left those of its molecules."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise MoleculeLogError(path, "it is not a plain file")
-        start = max(0, status.st_size - len(line) - 1)
-        tail = os.pread(fd, len(line) + 1, start)
+        return frozenset(os.pread(fd, size, max(0, status.st_size - size)).split(b"\n"))
     finally:
         os.close(fd)
-    return tail.removesuffix(b"\n") == line or tail[1:] == line
 
 
-def _note(places: MolPlaces, verb: str, molecule_id: str, phase: str, *, audits: bool = False) -> None:
-    said = {"verb": verb, "id": molecule_id, "phase": phase, "audits": audits}
-    write_file_durably(places.ending, json.dumps(said).encode() + b"\n")
+def _note(places: MolPlaces, endings: Sequence[_Ending]) -> None:
+    write_file_durably(places.ending, b"".join(json.dumps(one._asdict()).encode() + b"\n" for one in endings))
 
 
 def _forget(places: MolPlaces) -> None:

@@ -7,6 +7,7 @@ is passed over by readers and cut off by the next writer. Writers hold the one l
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -232,8 +233,13 @@ def create(path: str, data: bytes) -> bool:
     return exclusive_create(path, data + b"\n")
 
 
-def append(path: str, data: bytes) -> None:
-    """Append one line, given without its line feed; the caller holds the lock. What was torn before it is cut off.
+def append(path: str, data: bytes, *, flush: bool = True) -> None:
+    """Append one line or several, without the last line feed; the caller holds the lock. What was torn is cut off.
+
+    Args:
+        path: of the log.
+        data: what is written with one write.
+        flush: whether it is there after a power cut when this returns; else that is the caller's business.
 
     Raises:
         FileNotFoundError: there is no log to append to.
@@ -251,7 +257,8 @@ def append(path: str, data: bytes) -> None:
         with no_space_named(path):
             try:
                 write_all(fd, joint + data + b"\n")
-                os.fsync(fd)
+                if flush:
+                    os.fsync(fd)
             except BaseException:
                 os.ftruncate(fd, end)
                 raise
@@ -259,13 +266,15 @@ def append(path: str, data: bytes) -> None:
         os.close(fd)
 
 
-def remove(path: str) -> None:
-    """Remove a log, durably; harmless where there is none."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-    fsync_path(os.path.dirname(path))
+def remove(*paths: str) -> None:
+    """Remove logs, durably; harmless where there is none."""
+    folders = set()
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+            folders.add(os.path.dirname(path))
+    for folder in sorted(folders):
+        fsync_path(folder)
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

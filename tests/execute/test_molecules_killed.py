@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from datetime import timedelta
 
 import pytest
 from killing import end_of
 from molecule_roots import MolRoot, dies_at
+
+from mmpm.execute import molecules
+from mmpm.molecule.state import fold
+from mmpm.molecule.transitions import is_live
+from mmpm.plan import BurnMolecule
+from mmpm.project.mol_log import list_logs, read_log
 
 # Python 3.12 warns of any fork beside threads, such as those of a parallel test run; the children here start none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -131,6 +138,116 @@ def test_killed_at_any_instant_there_is_the_old_state_or_the_new(tmp_path, name,
     assert number > (1 if writes_half else 3)
     assert shown[-1] == new
     assert shown == sorted(shown, key=lambda one: one == new)
+
+
+def gone_stale(root):
+    """Wisps in which nothing happened for long, of which one is waited for, and a mol."""
+    root.other = a_mol(root)
+    wisps = [a_wisp(root) for _ in range(3)]
+    root.done("mol", "bond", wisps[0], root.other, "--type", "parallel")
+    root.terminal.now += timedelta(days=2)
+    return wisps, ("gc",)
+
+
+def named(root):
+    """Mols and wisps that are burned together; of one wisp the audit log hears nothing."""
+    ids = [a_mol(root), a_wisp(root), a_wisp(root)]
+    root.done("mol", "bond", ids[1], ids[0], "--type", "parallel")
+    return ids, ("burn", *ids, "--force")
+
+
+@pytest.mark.parametrize(
+    ("writes_half", "is_lost"), [(False, False), (True, False), (False, True)], ids=["before", "half", "note lost"]
+)
+@pytest.mark.parametrize("prepare", [gone_stale, named])
+def test_of_many_that_are_burned_at_once_each_is_as_it_was_or_gone(tmp_path, prepare, writes_half, is_lost):
+    base = MolRoot(tmp_path / "base").begin()
+    ids, words = prepare(base)
+    old, told = ids_seen(base), base.burned()
+    whole = base.copy(tmp_path / "whole")
+    whole.terminal.now = base.terminal.now
+    whole.done("mol", *words)
+    told_of = whole.burned()
+    assert set(told_of) <= set(ids)
+    number, status, left = 0, -signal.SIGKILL, []
+    while status:
+        number += 1
+        case = base.copy(tmp_path / f"case-{number}")
+        case.terminal.now = base.terminal.now
+        status = end_of(dies_at(case.work("mol", *words), number, writes_half=writes_half))
+        assert status in {0, -signal.SIGKILL}
+        seen = ids_seen(case)
+        left.append(len(seen))
+        burned = set(old) - set(seen)
+        assert burned <= set(ids)
+        if is_lost and os.path.exists(case.places.ending):
+            os.unlink(case.places.ending)
+        case.done("mol", "gc", "--older", "100d")
+        # What was begun is completed, and told of once; what was not is as it was.
+        assert ids_seen(case) == seen
+        expected = told + [one for one in told_of if one in burned]
+        if is_lost:  # then each is told of, for nobody knows whether it has to be
+            assert len(case.burned()) == len(set(case.burned()))
+            assert set(expected) <= set(case.burned()) <= {*told, *burned}
+        else:
+            assert case.burned() == expected
+        assert set(seen) == {log.id for log in list_logs(case.places)}
+        assert not [path for path in case.files() if path.endswith((".tmp", ".ending"))]
+        case.run("mol", "gc") if words == ("gc",) else case.run("mol", "burn", *set(ids) - burned, "--force")
+        assert set(old) - set(ids_seen(case)) == set(ids)
+        # Of a wisp that nothing stands with any more nothing is told.
+        again = case.burned()
+        assert len(again) == len(set(again))
+        assert set(again) <= {*told, *(ids if is_lost else told_of)}
+    assert number > (3 if writes_half else 10)
+    assert left == sorted(left, reverse=True)
+    assert set(left) == set(range(len(old) - len(ids), len(old) + 1))
+
+
+def ids_seen(root):
+    """The ids of all that readers find flowing, sorted."""
+    logs = [read_log(log.path) for log in list_logs(root.places)]
+    return [one.id for one in map(fold, (log.lines for log in logs)) if is_live(one.state)]
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_however_many_wisps_are_stale_the_flushes_are_as_many(tmp_path, monkeypatch, count):
+    root = MolRoot(tmp_path).begin()
+    for _ in range(count):
+        a_wisp(root)
+    root.terminal.now += timedelta(days=2)
+    flushed = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (flushed.append(fd), fsync(fd)))
+    assert root.done("mol", "gc").out.count("Burned: ") == count
+    assert len(flushed) <= 12
+    assert len(root.burned()) == len(set(root.burned())) == count
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_more_than_one_note_names_are_burned_one_note_after_the_other(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(molecules, "MOST_AT_ONCE", most)
+    root = MolRoot(tmp_path).begin()
+    ids = [a_wisp(root) for _ in range(5)]
+    root.terminal.now += timedelta(days=2)
+    root.done("mol", "gc")
+    assert sorted(root.burned()) == sorted(ids)
+    assert ids_seen(root) == []
+
+
+def test_one_that_cannot_be_burned_keeps_none_of_those_before_it(tmp_path):
+    root = MolRoot(tmp_path).begin()
+    ids = sorted(a_wisp(root) for _ in range(3))
+    burns = [
+        BurnMolecule(str(root.root), one, "wisp", b'{"actor":"ann"}', audits=True) for one in (*ids, "rig-wisp-none")
+    ]
+    with pytest.raises(FileNotFoundError):
+        molecules.apply_burns(None, [burns[0], burns[3], burns[1]])
+    assert ids_seen(root) == ids[1:]
+    with open(root.places.audit, "rb") as file:
+        assert file.read() == b'{"actor":"ann"}\n'
+    assert "was killed" not in root.done("mol", "gc").err
+    assert not os.path.exists(root.places.ending)
 
 
 def loose(root):
