@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 if "ground" not in sys.modules:  # the store's tests alone, without those of the project beside them
-    settings.register_profile("store", deadline=None)
+    settings.register_profile("store", deadline=None, derandomize=True)
     settings.load_profile("store")
 
 
