@@ -77,23 +77,44 @@ def _path(state: str, folder: str) -> str:
 
 def _take(path: str, folder: str, wait: Callable[[str, int], BaseFileLock | None]) -> bool:
     """Take the lock; where another has it `wait` decides: what it gives holds the lock, None gives up."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    # No link: a lock that lies in a project may be somebody else's, and what it names would be written over.
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    lock = None
-    try:
-        if not _try(fd, path):
-            lock = wait(path, fd)
-            if lock is None:
-                os.close(fd)
-                return False
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"process {os.getpid()}".encode(), 0)
-    except BaseException:
-        os.close(fd)
-        raise
+    fd, lock, is_ours = -1, None, False
+    while not is_ours:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # No link: a lock that lies in a project may be somebody else's, and what it names would be written over.
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            lock = None
+            if not _try(fd, path):
+                lock = wait(path, fd)
+                if lock is None:
+                    os.close(fd)
+                    return False
+            is_ours = _is_at(path, fd)
+            if is_ours:
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, f"process {os.getpid()}".encode(), 0)
+        except BaseException:
+            _let_go(fd, lock)
+            raise
+        if not is_ours:
+            _let_go(fd, lock)
     _held[folder] = fd, lock
     return True
+
+
+def _is_at(path: str, fd: int) -> bool:
+    """Tell whether a file is still what its path names: a lock on one that was removed keeps nobody away."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(fd))
+
+
+def _let_go(fd: int, lock: BaseFileLock | None) -> None:
+    if lock is not None:
+        lock.release()
+    os.close(fd)
 
 
 def _wait(path: str, fd: int, folder: str, progress: Progress, wait_seconds: float) -> BaseFileLock:
@@ -127,11 +148,8 @@ def is_held(folder: str) -> bool:
 
 def release(folder: str) -> None:
     """Let others change `folder`; harmless when it is not held."""
-    fd, lock = _held.pop(folder, (None, None))
-    if lock is not None:
-        lock.release()
-    if fd is not None:
-        os.close(fd)
+    if folder in _held:
+        _let_go(*_held.pop(folder))
 
 
 def release_all() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 
@@ -89,6 +91,38 @@ def test_who_waited_holds_the_lock_until_it_lets_go(tmp_path, held_elsewhere):
 
 def test_a_free_lock_is_taken_without_the_library_that_waits(tmp_path):
     assert "filelock" not in in_another_process(tmp_path, "print(*sys.modules)")
+
+
+def test_a_lock_whose_file_is_removed_while_it_is_taken_is_taken_again(tmp_path, monkeypatch):
+    """As when somebody removes `.beads-wisp` by hand: the next one would make a file of its own, and hold that."""
+    path = tmp_path / "wisps" / ".lock"
+    removed = []
+    flock = locking.fcntl.flock
+
+    def taken(fd, how):
+        flock(fd, how)
+        if not removed:
+            removed.append(os.fstat(fd).st_ino)
+            shutil.rmtree(path.parent)
+
+    monkeypatch.setattr(locking.fcntl, "flock", taken)
+    locking.hold_file(str(path), "/folder", Listener())
+    monkeypatch.undo()
+    assert removed
+    assert path.read_text() == f"process {os.getpid()}"
+    with open(path) as file, pytest.raises(BlockingIOError):
+        flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    locking.release("/folder")
+
+
+def test_who_waits_for_a_lock_whose_file_is_removed_takes_the_one_that_is_there_then(tmp_path, held_elsewhere):
+    """The one that it waited for is held by nobody who comes later."""
+    listener = Listener(lambda: shutil.rmtree(tmp_path / "locks"))
+    locking.hold(str(tmp_path), "/folder", listener, wait_seconds=600)
+    assert f"process {held_elsewhere}" in listener.said[0]
+    assert f"process {os.getpid()}" in in_another_process(tmp_path)
+    locking.release("/folder")
+    assert in_another_process(tmp_path) == "taken"
 
 
 def in_another_process(tmp_path, afterwards="print('taken')"):
