@@ -80,7 +80,7 @@ def test_an_old_object_that_was_just_linked_stays(store: Store, tmp_path: Path) 
     for object_id in held(store):
         os.utime(store.path_of(object_id), (1, 1))
     materialise(store, str(tmp_path / "out"), [Placement(tree)])
-    collect(store, grace_seconds=60, now=time.time())
+    collect(store, grace_seconds=DAY, now=time.time())
     assert ObjectId.of(b"a") in held(store)
 
 
