@@ -131,7 +131,7 @@ class NotFetchedError(MmpmError):
         shown = ", ".join(printable(name, 80) for name in listed[:5]) + (", ..." if len(listed) > 5 else "")
         super().__init__(
             f"{shown} {what}: whether registry {printable(registry, 80)} has it can only be told online",
-            "run `mmpm update` where the registry can be reached, or bring a copy of it",
+            "run `mmpm update --all` where the registry can be reached, or bring a copy of it",
             {"registry": registry, "names": listed},
         )
 

@@ -91,6 +91,8 @@ def apply_refresh(context: Context, action: RefreshRegistries) -> tuple[tuple[Re
             session.fetch_catalog()
             if action.everything:
                 session.fetch(ALL)
+            elif not session.is_held:
+                session.fetch(name for registry_id, name in action.locked if registry_id == registry.id)
             done = session.commit()
         except MmpmError as error:
             failures.append(error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mmpm.errors import (
+    MmpmError,
     NotARegistryError,
     OfflineError,
     RegistryFixedError,
@@ -21,6 +22,7 @@ from mmpm.errors import (
 from mmpm.execute.connect import source_of, trust_of
 from mmpm.plan import AddRegistry, Plan, RefreshRegistries, RemoveRegistry
 from mmpm.project.config import load_registries
+from mmpm.project.files import read_project
 from mmpm.project.registries import DEFAULT_PRIORITY, RegistryConfig
 from mmpm.registry import layout
 from mmpm.registry.address import folder_of, is_remote, join
@@ -29,6 +31,7 @@ from mmpm.registry.introduce import Introduction, introduce
 from mmpm.registry.mirrored import MAX_MIRROR_BYTES, MIRROR_JSON, MIRRORS, mirrored_registries
 from mmpm.registry.state import TrustFolder
 from mmpm.registry.transport import NotFound, TransportError
+from mmpm.textform import registry_of
 from mmpm.trust.facts import is_sha256
 
 if TYPE_CHECKING:
@@ -217,9 +220,9 @@ def plan_update(context: Context, names: Sequence[str], *, everything: bool) -> 
     """Plan to ask registries (all of them if `names` is empty) what is new.
 
     Args:
-        context: configured registries.
+        context: configured registries; the project, of whose formulas the index is brought where it is not here yet.
         names: ids or names of registries.
-        everything: bring the index of every formula, and not just of those known here.
+        everything: bring the index of every formula, and not just of those known or locked here.
 
     Raises:
         RegistryNotConfiguredError: there is no such registry.
@@ -227,7 +230,19 @@ def plan_update(context: Context, names: Sequence[str], *, everything: bool) -> 
     found = [find(context, name) for name in names] if names else list(context.registries)
     if not found:
         return Plan()
-    return Plan(actions=(RefreshRegistries(tuple(config.id for config in found), everything),))
+    return Plan(actions=(RefreshRegistries(tuple(config.id for config in found), everything, _locked(context)),))
+
+
+def _locked(context: Context) -> tuple[tuple[str, str], ...]:
+    """Give registry and name of what the project has locked and installed; nothing of what cannot be read."""
+    try:
+        files = read_project(context.project)
+        locked = {(one.source, one.name) for one in files.lock.releases} if files.lock is not None else set()
+        installed = {(one.source, one.name) for one in files.receipt.entries}
+    except MmpmError:
+        return ()  # such as a lock that a merge left: that is no reason not to ask
+    pairs = {(registry_of(source), name) for source, name in locked | installed}
+    return tuple(sorted((registry, name) for registry, name in pairs if registry))
 
 
 def find(context: Context, name: str) -> RegistryConfig:

@@ -166,7 +166,7 @@ def _published(context: Context, reference: Reference) -> tuple[Published | None
         published, reasons = _choose(context, reference, found, knowledge.serials()[found.registry])
         return published, _vouchers(context, knowledge, published) if published else None, reasons
     words = {"absent": "has no such formula", "not mirrored": "lists it, but it is not mirrored here"}.get(
-        found.why, f"{found.why} here, run `mmpm update`"
+        found.why, f"{found.why} here, run `mmpm update --all`"
     )
     return None, None, [f"{registry}: {words}" for registry in found.registries]
 

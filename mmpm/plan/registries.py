@@ -42,10 +42,17 @@ class RemoveRegistry:
 
 @dataclass(frozen=True, slots=True)
 class RefreshRegistries:
-    """Learn what registries have now."""
+    """Learn what registries have now.
+
+    Attributes:
+        registries: their ids.
+        everything: bring the index of every formula.
+        locked: registry and name of what the project has, whose index is brought in any case.
+    """
 
     registries: tuple[str, ...]
     everything: bool = False
+    locked: tuple[tuple[str, str], ...] = ()
 
     @property
     def words(self) -> str:

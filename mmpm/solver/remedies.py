@@ -62,6 +62,11 @@ class _Lack:
     nothing_fits: bool
 
     @property
+    def again(self) -> str:
+        """What follows a remedy for what another formula requires: with it alone nothing is installed yet."""
+        return ", then this again" if self.by else ""
+
+    @property
     def barred(self) -> tuple[Removed, ...]:
         """Versions that would fit, and may not be chosen."""
         removed = self.package.removed if self.package is not None else ()
@@ -128,7 +133,7 @@ def _notes(lack: _Lack) -> Iterator[str]:
         if mine and why == "barred by policy":
             yield from _barred_notes(lack.name, mine)
         elif mine:
-            shown = [f"{each.version} ({each.detail})" if each.detail else str(each.version) for each in mine]
+            shown = [f"{each.version} ({each.detail})" if each.detail else str(each.version) for each in mine[::-1]]
             yield f"{where} has {lack.name} {listed(shown, ' and ', MOST_VERSIONS)}, which {words[len(mine) > 1]}."
     shadows = lack.shadows
     for registry, fitting in shadows[:MOST_REGISTRIES]:
@@ -198,7 +203,7 @@ def _remedies_of_absence(lack: _Lack) -> Iterator[str]:
     yield other if is_sure else f"check the spelling of {name}, or {other}"
     # Last: a scope is bound so that nobody else answers for it.
     for registry in absence.elsewhere[:MOST_REGISTRIES]:
-        yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}`"
+        yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}`{lack.again}"
 
 
 def _mirrored(what: str, registries: Sequence[str]) -> str:
@@ -252,7 +257,8 @@ def _remedies(lack: _Lack) -> Iterator[str]:
         if lack.absence is None or lack.absence.why == "absent":
             yield from _remedies_of_absence(lack)
         elif lack.absence.why == "not fetched":
-            yield "run `mmpm update` where the registries can be reached"
+            where = listed(lack.absence.registries, " and ") or "the registries"
+            yield f"run it again without `--offline`, or `mmpm update --all` where {where} can be reached"
         else:
             yield _mirrored(name, lack.absence.registries)
         return
@@ -267,16 +273,16 @@ def _remedies(lack: _Lack) -> Iterator[str]:
 
         # With the range: without it a stable version of another one would do.
         wider = quote(asked(name, lack.wanted))
-        yield f"allow the pre-release: `mmpm install --pre {wider}` or `mmpm install {name}@{version}`"
+        yield f"allow the pre-release: `mmpm install --pre {wider}` or `mmpm install {name}@{version}`{lack.again}"
     if "yanked" in newest:
-        yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`"
+        yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`{lack.again}"
     if "barred by policy" in newest:
         rule = newest["barred by policy"].detail.partition(":")[0].partition(" (")[0].partition(",")[0]
         yield f"have the rule changed that bars it, {rule or 'a policy'}: `mmpm policy show` tells who set it"
         if rule.startswith("policy.min_level"):
             yield f"have {name} vouched for: `mmpm registry mark` where its registry is kept, then `mmpm update` here"
     for registry, fitting in lack.shadows[:MOST_REGISTRIES]:
-        yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}@{fitting[-1]}`"
+        yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}@{fitting[-1]}`{lack.again}"
     if lack.by and lack.package.candidates and not (newest or lack.shadows):
         version = max(each.version for each in lack.package.candidates)
         yield f"ask the publisher of {lack.by} for a release that goes with {name} {version}"

@@ -235,6 +235,18 @@ def test_looking_around_needs_no_registry_and_says_where_nothing_is_known(termin
 
 
 @pytest.mark.usefixtures("diamond")
+def test_update_brings_what_is_known_of_a_clone_s_formulas(terminal):
+    shutil.rmtree(terminal.home / ".local")  # as on a machine that has only the clone and the registry's address
+    assert "nothing is known here of mol-base" in terminal.run("outdated").err
+    assert terminal.run("update").status == 0
+    seen = terminal.run("outdated", "--offline")
+    assert "nothing is known here" not in seen.err
+    assert "mol-base" in seen.out
+    (terminal.cwd / "mmpm.lock").write_text("<<<<<<< HEAD\n")
+    assert terminal.run("update").status == 0
+
+
+@pytest.mark.usefixtures("diamond")
 def test_locked_names_complete(terminal):
     assert terminal.run("completion", "words", "--", "why", "mol-l").out.split() == ["mol-left", "mol-loop"]
 

@@ -132,7 +132,7 @@ def update(*names: str, all: bool = False, session: Session) -> int | None:  # n
 
     Args:
         names: Names or ids of registries; all of them if none is given.
-        all: Bring the index of every formula, and not only of those known here.
+        all: Bring the index of every formula, and not only of those known or locked here.
         session: This run.
     """
     context = session.context()
