@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_REF: Final = 256
 MAX_NAMED: Final = 5  # placeholders in one warning
+DRAWN: Final = "*"  # in a dry run, for the letters of an id that are drawn when it is done
 _DRAWS: Final = 16
 _ALLOWED: Final[dict[str, tuple[frozenset[str], str]]] = {
     "pour": (
@@ -100,7 +101,7 @@ class Bonding:
 
     Attributes:
         form: ``pour``, ``attach``, ``connect`` or ``compound``.
-        id: the full id of what is new, or of what waits from now on.
+        id: the full id of what is new, or of what waits from now on; in a dry run it may end with `DRAWN`.
         phase: ``mol``, ``wisp``, or ``proto`` for a compound.
         title: of what is new; of a connection, what it says.
         steps: how many came.
@@ -172,6 +173,8 @@ def prepare_bond(workspace: Workspace, context: Context, cwd: str, wish: Wish, *
         return _connected(workspace, [workspace.address(one) for one in wish.operands], wish.connection, stamp)
     if form == "pour":
         made = _poured(workspace, bond, wish, stamp, notes)
+        if dry_run and made.is_drawn:
+            made = _undrawn(made)
     else:
         made = _attached(workspace, workspace.address(here[0].id), bond, wish, stamp)
     actions = (workspace.keeping(bond.proto, made.id.partition(".")[0], made.phase), *made.plan.actions)
@@ -289,6 +292,13 @@ def _poured(workspace: Workspace, bond: Bond, wish: Wish, stamp: Stamp, notes: l
     sentence = f"bond {name} as {what}: {head.title}, {steps} step{'s' * (steps != 1)}"
     plan = _plan(workspace, change, phase, sentence, creates=True)
     return Bonding("pour", change.id, phase, head.title, steps, plan, is_drawn=not wish.ref)
+
+
+def _undrawn(made: Bonding) -> Bonding:
+    """Put `DRAWN` in the place of letters that will be drawn anew: nobody may wait for an id that never comes."""
+    shown = f"{made.id.rpartition('-')[0]}-{DRAWN}"
+    actions = tuple(replace(one, id=shown) if isinstance(one, AppendLine) else one for one in made.plan.actions)
+    return replace(made, id=shown, plan=replace(made.plan, actions=actions))
 
 
 def _attached(workspace: Workspace, parent: Address, bond: Bond, wish: Wish, stamp: Stamp) -> Bonding:

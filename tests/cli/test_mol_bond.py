@@ -91,6 +91,20 @@ def test_without_a_reference_the_id_is_drawn_anew_each_time(rig):
     assert all(one.startswith("rig-mol-") and len(one) == 16 for one in made)
 
 
+@pytest.mark.parametrize("verb", ["pour", "wisp"])
+def test_a_dry_run_names_no_id_that_never_comes(rig, verb):
+    phase = "mol" if verb == "pour" else "wisp"
+    first, second = (rig.done("mol", verb, "mol-sweep", "--dry-run", "--json").out for _ in range(2))
+    assert first == second
+    seen = json.loads(first)
+    assert seen["id"] is None
+    kept, appended = seen["plan"]["actions"]
+    assert appended["id"] == f"rig-{phase}-*"
+    assert kept["user"] == rig.places.log(f"rig-{phase}-*", phase)
+    seen = json.loads(rig.done("mol", verb, "mol-sweep", "--ref", "x", "--dry-run", "--json").out)
+    assert seen["id"] == seen["plan"]["actions"][1]["id"] == f"rig-{phase}-x"
+
+
 def test_what_is_made_to_be_a_wisp_is_poured_with_a_warning(rig):
     seen = rig.done("mol", "pour", "mol-sweep")
     assert "warning: mol-sweep is made to be a wisp (its phase is vapor): `mmpm mol wisp mol-sweep`" in seen.err
