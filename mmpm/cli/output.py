@@ -169,6 +169,13 @@ class Output:
         self.out.buffer.write(data)
         self.out.buffer.flush()
 
+    def raw_json(self, data: bytes) -> None:
+        """Write JSON, or lines of it, to standard output: to the byte, or for the eye of a person the same in escapes.
+
+        On a terminal nothing in it may steer or forge what is seen, and no reader of JSON sees a difference.
+        """
+        self.raw(_in_escapes(data) if is_terminal(self.out) else data)
+
     def say(self, *pieces: str | Styled, end: str = "\n") -> None:
         """Tell the person something on standard error; silent with `--quiet` and `--json`."""
         if not self.quiet and not self.as_json:
@@ -254,6 +261,15 @@ class Output:
 def clean(text: str) -> str:
     """Give `text` without anything that steers a terminal; the emoji selector of our own badges may stay."""
     return printable(text, LINE_LIMIT, keep=_IN_TEXT)
+
+
+def _in_escapes(data: bytes) -> bytes:
+    """Give JSON with an escape for every character that is not printable: such stand in its texts alone.
+
+    Outside of texts there are line feeds, which stay, and may be tabs and carriage returns, which say nothing.
+    """
+    text = data.decode("utf-8", "replace").replace("\t", " ").replace("\r", "")
+    return "".join(one if one == "\n" or one.isprintable() else json.dumps(one)[1:-1] for one in text).encode()
 
 
 def _nowhere() -> TextIO:

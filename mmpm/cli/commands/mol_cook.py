@@ -37,7 +37,7 @@ def cook(
         formula: The name of an installed formula, or a file.
         var: A variable's value, NAME=VALUE; with any, all of them are put in and checked.
         preset: Keep only the legs that this preset of a convoy names, and its synthesis.
-        raw: Print the proto's own text, byte for byte, and nothing else.
+        raw: Print the proto's own text, byte for byte (on a terminal in escapes), and nothing else.
         store: Put the proto into the store.
         output: Write the proto to this file.
         force: Write over a file that is there.
@@ -49,7 +49,7 @@ def cook(
     for note in dish.cooked.notes:
         session.output.warn(note)
     if raw:
-        session.output.raw(dish.proto.to_bytes())
+        session.output.raw_json(dish.proto.to_bytes())
         return
     plan = plan_cook(dish, store=store, output=session.path(output) if output else None, force=force)
     if plan.is_empty:

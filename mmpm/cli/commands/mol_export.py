@@ -48,4 +48,4 @@ def export(
         session.output.warn(note)
     session.output.document(SCHEMA, {**body, "issues": list(made.issues)})
     if not session.options.as_json:
-        session.output.raw(made.data)
+        session.output.raw_json(made.data)

@@ -87,7 +87,7 @@ def _workspace(session: Session) -> Workspace:
 def _print_proof(session: Session, found: Verified, proof: Proof) -> None:
     session.output.document(SCHEMA, _body(found))
     if not session.options.as_json:
-        session.output.raw(proof.to_bytes() + b"\n")
+        session.output.raw_json(proof.to_bytes() + b"\n")
         session.output.say(f"It shows {found.step} under {found.root}")
 
 

@@ -44,7 +44,7 @@ def inventory(
     if output is None:
         from mmpm.execute.packing import stock_of
 
-        session.output.raw(stock_of(context, place, as_filter=filter).inventory.to_bytes())
+        session.output.raw_json(stock_of(context, place, as_filter=filter).inventory.to_bytes())
         return
     path = session.path(output)
 
