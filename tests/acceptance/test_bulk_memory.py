@@ -19,7 +19,7 @@ FEW, MANY = 300, 1200
 CONTENT_BYTES = 30_000
 BYTES_A_RELEASE = 12_000
 """What a release more may cost; less than half of what is in it."""
-VARYING_BYTES = 4_000_000
+VARYING_BYTES = 8_000_000
 
 VERBS = {
     "publish": "publish --batch {f}/sources/batch.jsonl --to {f}/reg --yes",
