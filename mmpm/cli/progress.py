@@ -40,8 +40,8 @@ class TerminalProgress:
         self._bar: DrawnBar | None = None
 
     def start(self, label: str, total: int, unit: str) -> None:
-        """Begin a stretch; an unfinished one is ended first."""
-        self.finish()
+        """Begin a stretch; one that never was finished failed, and is not told as done."""
+        self.abandon()
         with self._lock:
             self._label, self._total, self._done, self._running = label, total, 0, True
             self._began = time.monotonic()

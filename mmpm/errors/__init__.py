@@ -63,6 +63,7 @@ from mmpm.errors.machine import (
     UsageError,
 )
 from mmpm.errors.mirroring import (
+    LinkedFolderError,
     MirrorIncompleteError,
     MirrorNoRoomError,
     MirrorUnreadableError,
@@ -172,6 +173,7 @@ __all__ = [
     "KeyUnreadableError",
     "KeysMissingError",
     "LeadsOutsideError",
+    "LinkedFolderError",
     "ListingMalformedError",
     "LockMissingError",
     "LockOutOfDateError",

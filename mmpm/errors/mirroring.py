@@ -21,12 +21,25 @@ class SelectionIncompleteError(MmpmError):
 
     code = "selection-incomplete"
 
-    def __init__(self, missing: Sequence[str]) -> None:
+    def __init__(self, missing: Sequence[str], remedy: str = "") -> None:
         super().__init__(
             f"not all of it can be had: {'; '.join(printable(one, 300) for one in missing[:_SHOWN])}"
             + (f"; and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""),
-            "name the registries that have them with `--from`, or make the locks anew with `mmpm lock`",
+            remedy or "name the registries that have them with `--from`, or make the locks anew with `mmpm lock`",
             {"missing": list(missing)},
+        )
+
+
+class LinkedFolderError(MmpmError):
+    """A folder of a mirror is a link, so that what is written into the mirror would lie elsewhere."""
+
+    code = "linked-folder"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{printable(path)} is a link, and a mirror is written into folders of its own alone",
+            "take the link away; what is to lie on another disk can be mounted there",
+            {"path": path},
         )
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from mmpm.errors import PackRefusedError, PackRootNotPinnedError
+from mmpm.errors import MmpmError, PackRefusedError, PackRootNotPinnedError
 from mmpm.execute.connect import age_policy
 from mmpm.execute.locking import hold, release
 from mmpm.registry.pack.gathering import VolumeSet, gather_packs
@@ -142,8 +142,13 @@ def _import(context: Context, action: ImportPacks, landing: MirrorLanding | Stor
 
 
 def _receive(importer: Importer, pack: OneFile | VolumeSet) -> Imported:
-    with pack.open() as stream:
-        done = importer.receive(cast("BinaryIO", stream), pack.name)
+    try:
+        with pack.open() as stream:
+            done = importer.receive(cast("BinaryIO", stream), pack.name)
+    except MmpmError:
+        if isinstance(pack, VolumeSet) and pack.listing.pack in importer.disbelieved:
+            pack.forget()
+        raise
     if isinstance(pack, VolumeSet):
         if pack.listing.pack != done.pack_id:
             raise PackRefusedError(

@@ -16,7 +16,7 @@ from mmpm.errors import MirrorUnreadableError, MmpmError, RegistryUnreachableErr
 from mmpm.execute.connect import age_policy, find_registry, source_of, trust_of
 from mmpm.execute.locking import hold, release
 from mmpm.plan import CopyCount
-from mmpm.registry.destination import TreeDestination, TrialDestination
+from mmpm.registry.destination import TreeDestination, TrialDestination, refuse_link
 from mmpm.registry.mirror.copying import Copying, Counts, clear_staging
 from mmpm.registry.mirror.origin import Believed, Origin, look_at
 from mmpm.registry.mirror.pruning import Pruned, prune_tree
@@ -210,6 +210,8 @@ class _Update:
         context, registry = self._context, carried.registry
         folder = tree_folder(self._action.folder, registry)
         tree = TreeDestination(folder)
+        for one in (os.path.dirname(folder), folder):
+            refuse_link(one)
         if not self._trial:
             clear_staging(folder)
         destination = TrialDestination(os.path.join(self._trial, registry), tree) if self._trial else tree

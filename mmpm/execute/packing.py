@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 from mmpm.errors import (
     BaseUnreadableError,
     DocumentUnreadableError,
+    FileInTheWayError,
     MmpmError,
     NoRoomForPackError,
     RegistryUntrustedError,
     SelectionIncompleteError,
+    printable,
 )
 from mmpm.execute.importing import believed_of
 from mmpm.execute.trusting import load_person_key
@@ -56,6 +58,7 @@ _MAX_POLICY_BYTES: Final = 1 << 20
 _MAX_LOCK_BYTES: Final = 64 << 20
 _BEST_RATIO: Final = 20
 """What is compressed better than this is rare; less room than that cannot suffice."""
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +166,11 @@ def apply_export(context: Context, action: ExportPack) -> Written:
     """Write a pack.
 
     Raises:
+        FileInTheWayError: what lies there is no pack.
         NoRoomForPackError: the disk cannot hold it.
         MmpmError: as for `gather`.
     """
+    refuse_what_is_no_pack(action.output)
     gathered = gather(context, action)
     _, _, size = gathered.counts
     folder = os.path.dirname(action.output)
@@ -183,6 +188,21 @@ def apply_export(context: Context, action: ExportPack) -> Written:
     return written
 
 
+def refuse_what_is_no_pack(path: str) -> None:
+    """Refuse to write a pack over anything but an older pack: a monthly carry may keep its name.
+
+    Raises:
+        FileInTheWayError: something else is there.
+    """
+    refuse_special(path)
+    try:
+        head = read_plain(path, len(_ZSTD_MAGIC))
+    except OSError:
+        return  # nobody may read it: whether it may be replaced is found when it is
+    if head and not head.startswith(_ZSTD_MAGIC):
+        raise FileInTheWayError(path, "is there already, and it is no pack")
+
+
 def gather(context: Context, action: ExportPack) -> Gathered:
     """Find out what an export comes to: everything that goes in is verified, nothing is written.
 
@@ -197,7 +217,7 @@ def gather(context: Context, action: ExportPack) -> Gathered:
     sources = {one: source for one, source in sources.items() if one in selections}
     choice = choose({one: source.state for one, source in sources.items()}, selections)
     if choice.missing:
-        raise SelectionIncompleteError(choice.missing)
+        raise SelectionIncompleteError(choice.missing, _have_it_carried(action.source))
     notes += choice.notes
     base = _read_base(action.base, sources)
     contents = []
@@ -225,10 +245,18 @@ def _selections(
         notes += [f"{path}: {one} comes from no registry and does not travel" for one in elsewhere]
         for registry, selection in wanted.items():
             if registry not in sources:
-                raise SelectionIncompleteError([f"{path} needs registry {registry}, which the source does not have"])
+                fact = f"{path} needs registry {registry}, which the source does not have"
+                raise SelectionIncompleteError([fact], _have_it_carried(action.source))
             locks.setdefault(registry, []).append(selection)
     wanted_of = set(locks) if not action.only else set(sources)
     return {one: Selection.of(locks.get(one, ()), action.only) for one in sorted(wanted_of)}, notes
+
+
+def _have_it_carried(folder: str) -> str:
+    return (
+        f"bring {printable(folder)} up to date with `mmpm mirror update`, have it carry that (`mmpm mirror create` "
+        "with `--lock` or `--only`), or make the locks anew with `mmpm lock`"
+    )
 
 
 def _read_lock(path: str) -> Lockfile:

@@ -296,11 +296,9 @@ def check(context: Context, folder: str, *, quick: bool = False) -> Checked:
     progress = context.progress
     for tree in trees:
         progress.start(f"Verifying {tree.registry}", 0, "files")
-        try:
-            looking = Verifying(tree.destination, tree.state, tree.chosen, progress, quick)
-            found.reports[tree.registry] = looking.look()
-        finally:
-            progress.finish()
+        looking = Verifying(tree.destination, tree.state, tree.chosen, progress, quick)
+        found.reports[tree.registry] = looking.look()
+        progress.finish()
     return found
 
 

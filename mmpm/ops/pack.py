@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from mmpm.errors import PackUnreadableError, UsageError, quoted
-from mmpm.execute.packing import gather
+from mmpm.execute.packing import gather, refuse_what_is_no_pack
 from mmpm.model.references import Requirement
 from mmpm.ops.registries import fingerprint_of
 from mmpm.plan import Plan
@@ -78,6 +78,7 @@ def plan_export(context: Context, wanted: ExportPack, *, counted: bool) -> Plan:
 
     Raises:
         UsageError: a requirement, level or volume is none.
+        FileInTheWayError: what lies at the output is no pack.
         MmpmError: as for `gather`, where `counted`.
     """
     for text in wanted.only:
@@ -89,6 +90,7 @@ def plan_export(context: Context, wanted: ExportPack, *, counted: bool) -> Plan:
         raise UsageError(f"--level is {LEVELS.start} to {LEVELS.stop - 1}")
     if os.path.isdir(wanted.output):
         raise UsageError(f"{wanted.output} is a folder", "give `-o` the name of the pack")
+    refuse_what_is_no_pack(wanted.output)
     action = replace(wanted, roots=_roots(wanted.roots))
     if not counted:
         return Plan((action,))

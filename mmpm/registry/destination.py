@@ -12,13 +12,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
+from mmpm.errors import LinkedFolderError
 from mmpm.registry import layout
 from mmpm.registry.transport import check_request_path
 from mmpm.registry.tree_writer import IMMUTABLE_MODE, TreeWriter
 from mmpm.trust.facts import TIMESTAMP
 from mmpm_store.durable import fsync_path
+from mmpm_store.ids import ObjectId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +73,7 @@ class TreeDestination:
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
         self._writer: TreeWriter | None = None
+        self._fresh: bytearray = bytearray()  # of objects that were not here before: 32 bytes each
 
     def __enter__(self) -> Self:
         return self
@@ -81,15 +85,21 @@ class TreeDestination:
 
     def close(self) -> None:
         """Remove what was staged."""
+        self._fresh.clear()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
     @property
     def writer(self) -> TreeWriter:
-        """The writer of the tree; the folder is made when it is first asked for."""
+        """The writer of the tree; the folder is made when it is first asked for.
+
+        Raises:
+            LinkedFolderError: it is a link.
+        """
         if self._writer is None:
-            self._writer = TreeWriter(self.folder)
+            refuse_link(self.folder)
+            self._writer = TreeWriter(self.folder, follows_links=False)
         return self._writer
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
@@ -113,9 +123,27 @@ class TreeDestination:
 
         Raises:
             NoSpaceError: the disk is full; nothing lies at `path` that did not before.
+            LinkedFolderError: a folder on the way is a link.
         """
         assert path != layout.TIMESTAMP, "the timestamp is shown, not put"
-        self.writer.place(self.writer.stage(pieces), check_request_path(path))
+        checked = check_request_path(path)
+        object_id = layout.object_of(checked)
+        if object_id is not None and not os.path.lexists(f"{self.folder}/{checked}"):
+            self._fresh += bytes.fromhex(object_id.hex)
+        self.writer.place(self.writer.stage(pieces), checked)
+
+    def keep(self) -> None:
+        """Forget which objects are fresh: they are needed from now on."""
+        self._fresh.clear()
+
+    def take_back(self) -> None:
+        """Remove the objects that were put since `keep` and were not here before, and folders that are empty then."""
+        for at in range(0, len(self._fresh), 32):
+            path = f"{self.folder}/{layout.object_file(ObjectId(self._fresh[at : at + 32].hex()))}"
+            with suppress(OSError):
+                os.unlink(path)
+                os.rmdir(os.path.dirname(path))
+        self._fresh.clear()
 
     def flush(self) -> None:
         """Make everything put so far outlive a power cut."""
@@ -164,6 +192,16 @@ class TrialDestination(TreeDestination):
             AssertionError: always.
         """
         raise AssertionError(f"a trial shows nothing of {state.registry_id}")
+
+
+def refuse_link(folder: str) -> None:
+    """Refuse to write below a folder that is a link.
+
+    Raises:
+        LinkedFolderError: it is one.
+    """
+    if os.path.islink(folder):
+        raise LinkedFolderError(folder)
 
 
 def read_plain(path: str, max_bytes: int) -> bytes | None:

@@ -128,6 +128,18 @@ def object_file(object_id: ObjectId) -> str:
     return f"objects/{digits[:2]}/{digits[2:]}"
 
 
+def object_of(path: str) -> ObjectId | None:
+    """Give the object whose file is `path`; None where it is no object's."""
+    if not path.startswith("objects/"):
+        return None
+    from mmpm_store.ids import ObjectId
+
+    try:
+        return ObjectId(path.removeprefix("objects/").replace("/", "", 1))
+    except ValueError:
+        return None
+
+
 def signature_file(checksum_hex: str, key_id: str, kind: str) -> str:
     """Give the file of a publisher's signature of a release.
 

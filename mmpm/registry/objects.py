@@ -91,19 +91,17 @@ def fetch_objects(
     left = dict.fromkeys(wanted)
     wrong: dict[ObjectId, RegistryUntrustedError] = {}
     progress.start("Downloading...", len(left), "files")
-    try:
-        for source in sources:
-            for place in source.places:
-                if left:
-                    reading = _Reading(source.registry_id, place, left, wrong, fetched, sizes or {}, executable)
-                    store.put_many(reading.verified(progress))
-                    # What is in the store now is proved; the generator must not decide that before it is written.
-                    for object_id in reading.came:
-                        left.pop(object_id, None)
-                    if reading.forbidden is not None:
-                        raise unreachable(source.registry_id, [reading.forbidden])
-    finally:
-        progress.finish()
+    for source in sources:
+        for place in source.places:
+            if left:
+                reading = _Reading(source.registry_id, place, left, wrong, fetched, sizes or {}, executable)
+                store.put_many(reading.verified(progress))
+                # What is in the store now is proved; the generator must not decide that before it is written.
+                for object_id in reading.came:
+                    left.pop(object_id, None)
+                if reading.forbidden is not None:
+                    raise unreachable(source.registry_id, [reading.forbidden])
+    progress.finish()
     for object_id, error in wrong.items():
         if object_id in left:
             raise error

@@ -12,6 +12,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Self
 
+from mmpm.errors import LinkedFolderError
 from mmpm.registry import layout
 from mmpm_store.durable import is_link_refusal, no_space_named, sync_filesystem, write_all
 
@@ -22,14 +23,24 @@ if TYPE_CHECKING:
 IMMUTABLE_MODE = 0o444
 ALIAS_MODE = 0o644
 _ABANDONED_SECONDS = 86_400
+_FOLDERS_KNOWN = 4096
 _STAGED_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class TreeWriter:
-    """A writer of the tree at `root`, with a staging folder of its own that `close` removes."""
+    """A writer of the tree at `root`, with a staging folder of its own that `close` removes.
 
-    def __init__(self, root: str) -> None:
+    Args:
+        root: the tree; made if it is missing.
+        follows_links: folders of the tree may be links to where its owner keeps them. In a tree that is filled by what
+            others signed they may not: nothing is written outside of it.
+    """
+
+    def __init__(self, root: str, *, follows_links: bool = True) -> None:
         self.root = os.path.abspath(root)
+        self._follows_links = follows_links
+        self._plain: set[str] = set()  # folders that were looked at
+        self._hold_folder(layout.STAGING + "/")
         self._staging = f"{self.root}/{layout.STAGING}/{os.getpid()}-{os.urandom(6).hex()}"
         self._count = 0
         self._written: set[bytes] = set()  # by their digests: a batch has hundreds of thousands
@@ -104,6 +115,7 @@ class TreeWriter:
 
     def alias(self, source: str, path: str) -> None:
         """Make `path` a second name of the tree's immutable file `source`: a hard link, or a copy where links end."""
+        self._hold_folder(path)
         target = f"{self.root}/{path}"
         try:
             self._link(f"{self.root}/{source}", target)
@@ -114,6 +126,23 @@ class TreeWriter:
             staged = f"{self._staging}/{self._count}"
             self._link(f"{self.root}/{source}", staged)
             self.place(staged, path)
+
+    def _hold_folder(self, path: str) -> None:
+        """Refuse to write `path` where a folder above it, below the root, is a link.
+
+        Raises:
+            LinkedFolderError: one is.
+        """
+        folder = os.path.dirname(path)
+        if self._follows_links or folder in self._plain:
+            return
+        here = self.root
+        for part in filter(None, folder.split("/")):
+            here = f"{here}/{part}"
+            if os.path.islink(here):
+                raise LinkedFolderError(here)
+        if len(self._plain) < _FOLDERS_KNOWN:
+            self._plain.add(folder)
 
     def _link(self, source: str, target: str) -> None:
         try:
@@ -156,6 +185,7 @@ class TreeWriter:
 
     def place(self, staged: str, path: str) -> None:
         """Put a staged file at `path`, whatever was there, by one rename."""
+        self._hold_folder(path)
         target = f"{self.root}/{path}"
         with no_space_named(self.root):
             try:

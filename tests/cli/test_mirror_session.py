@@ -281,6 +281,20 @@ def test_a_narrower_selection_is_pruned(here):
     assert here.run("mirror", "prune", "mirror", "--json").json["files"] == 0
 
 
+@pytest.mark.parametrize("place", ["mirrors", "mirrors/acme.example", "mirrors/acme.example/objects"])
+def test_nothing_is_copied_through_a_link_in_the_place_of_a_folder(here, tmp_path, place):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    linked = here.project / "mirror" / place
+    linked.parent.mkdir(parents=True)
+    linked.symlink_to(outside)
+    ran = here.run("mirror", "create", "mirror", "--from", "acme", status=FORESEEN)
+    assert "error[linked-folder]" in ran.err
+    assert not list(outside.iterdir())
+    linked.unlink()
+    here.run("mirror", "create", "mirror", "--from", "acme")
+
+
 def test_there_is_no_mirror(here):
     for verb in ("update", "verify", "prune"):
         assert "there is no mirror" in here.run("mirror", verb, "nowhere", status=FORESEEN).err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from far_side import FarSide, tree_files
-from hand_made_packs import full_pack
+from hand_made_packs import full_pack, packed_file
 from world import DONE, FORESEEN, UNTRUSTED, USAGE, World
 
 
@@ -91,6 +91,7 @@ def test_a_damaged_pack_is_refused_by_name(world, carried, tmp_path):
     where = str(tmp_path / "mirror")
     ran = far.run("mirror", "import", str(carried), "--to", where, "--root", acme.fingerprint, status=UNTRUSTED)
     assert "acme.pack.tar.zst" in ran.err
+    assert "Importing" not in ran.err  # a stretch that failed is not told as done
     assert not (far.trust / "acme.example").exists()
 
 
@@ -115,7 +116,7 @@ def test_a_pack_that_lacks_something_waits_and_says_so(world, tmp_path):
     far.run("mirror", "import", *where, status=FORESEEN)
     ran = far.run("mirror", "import", str(whole), *where)
     assert "acme.example: serial " in ran.out
-    assert not list((tmp_path / "mirror" / ".quarantine").iterdir())
+    assert not (tmp_path / "mirror" / ".quarantine").exists()
     assert "No pack waits" in far.run("mirror", "import", *where).err
 
 
@@ -138,7 +139,8 @@ def test_looking_into_a_pack_leaves_what_another_process_is_about_to_fill(world,
 def test_it_must_be_said_where_to_import_to(world, carried, tmp_path):
     far = world.machine("unsaid")
     far.run("mirror", "import", str(carried), status=USAGE)
-    far.run("mirror", "import", str(carried), "--to", str(tmp_path), "--to-store", status=USAGE)
+    ran = far.run("mirror", "import", str(carried), "--to", str(tmp_path), "--to-store", status=USAGE)
+    assert "to one place" in ran.err
     far.run("mirror", "import", str(tmp_path / "nothing"), "--to-store", status=FORESEEN)
 
 
@@ -173,4 +175,54 @@ def test_volumes_may_come_one_by_one_and_in_any_order(world, carried, tmp_path):
     media[1].write_bytes(whole)
     ran = far.run("mirror", "import", str(media[1]), *where)
     assert "acme.example: serial " in ran.out
-    assert not list((tmp_path / "mirror" / ".quarantine").iterdir())
+    assert not (tmp_path / "mirror" / ".quarantine").exists()
+
+
+def test_volumes_of_a_pack_that_is_not_to_be_believed_wait_no_more(world, carried, tmp_path):
+    from mmpm.registry.pack.format import PackHead
+    from mmpm.registry.pack.volumes import PackSink
+
+    far = world.machine("wary")
+    acme = world.registries["acme"]
+    where = ["--to", str(tmp_path / "mirror"), "--root", acme.fingerprint]
+    far.run("mirror", "import", str(carried), *where)
+    made = full_pack("acme.example", acme.folder)
+    made.members = [
+        (packed_file(entry.path, data + b" "), data + b" ") if entry.path.endswith("/1.root.json") else (entry, data)
+        for entry, data in made.members
+    ]
+    data = made.data()
+    with PackSink(str(tmp_path / "forged"), -(-len(data) // 2)) as sink:
+        sink.write(data)
+        names = sink.finish(PackHead.parse(made.head_bytes()).id)
+    second = Path(names[1])
+    second.rename(tmp_path / "later")
+    far.run("mirror", "import", names[0], *where, status=FORESEEN)
+    assert (tmp_path / "mirror" / ".quarantine").exists()
+    (tmp_path / "later").rename(second)
+    far.run("mirror", "import", names[0], *where, status=UNTRUSTED)
+    assert not (tmp_path / "mirror" / ".quarantine").exists()
+
+
+@pytest.mark.parametrize("place", [".staging", ".quarantine", "mirrors"])
+def test_a_link_in_the_place_of_a_mirror_s_folder_is_refused(world, carried, tmp_path, place):
+    far = world.machine("linked")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / place).symlink_to(tmp_path / "outside")
+    where = ["--to", str(tmp_path / "mirror"), "--root", world.registries["acme"].fingerprint]
+    ran = far.run("mirror", "import", str(carried), *where, status=FORESEEN)
+    assert "error[linked-folder]" in ran.err
+    assert not list((tmp_path / "outside").iterdir())
+    (tmp_path / "mirror" / place).unlink()
+    (tmp_path / "mirror").rename(tmp_path / "disk")
+    (tmp_path / "mirror").symlink_to(tmp_path / "disk")  # the mirror itself may lie anywhere
+    far.run("mirror", "import", str(carried), *where)
+
+
+def test_a_volume_without_its_list_is_told_which_list(world, carried, tmp_path):
+    far = world.machine("lone")
+    lone = tmp_path / "acme.pack.002"
+    carried.rename(lone)
+    ran = far.run("mirror", "import", str(lone), "--to-store", status=UNTRUSTED)
+    assert "acme.pack.002 is one volume of a pack, whose list (acme.pack.volumes.json) is needed as well" in ran.err

@@ -123,6 +123,24 @@ def test_volumes_are_exact_and_come_back_together(near, acme, tmp_path):
     near.run("mirror", "export", str(acme.folder), "-o", str(tmp_path / "p"), "--volume-size", "12", status=USAGE)
 
 
+def test_a_pack_is_written_over_an_older_one_and_over_nothing_else(near, acme, tmp_path):
+    words = ("mirror", "export", str(acme.folder), "-o")
+    for name in ("p", "notes"):
+        (tmp_path / name).write_bytes(b"precious")
+        ran = near.run(*words, str(tmp_path / name), status=FORESEEN)
+        assert f"{name} is there already, and it is no pack" in ran.err
+        assert near.run(*words, str(tmp_path / name), "--dry-run", status=FORESEEN).err == ran.err
+        assert (tmp_path / name).read_bytes() == b"precious"
+    os.mkfifo(tmp_path / "pipe")
+    assert "error[file-in-the-way]" in near.run(*words, str(tmp_path / "pipe"), status=FORESEEN).err
+    (tmp_path / "p").unlink()
+    near.run(*words, str(tmp_path / "p"))
+    near.run(*words, str(tmp_path / "p"))
+    near.run(*words, str(tmp_path / "p"), "--volume-size", "64K")
+    assert not (tmp_path / "p").exists()  # whoever names the pack is given the newer one
+    assert near.run("mirror", "inspect", str(tmp_path / "p")).out.startswith("Pack blake3:")
+
+
 def test_a_dry_run_says_how_much_and_writes_nothing(near, acme, tmp_path):
     ran = near.run("mirror", "export", str(acme.folder), "-o", str(tmp_path / "out" / "p"), "--dry-run")
     assert re.search(r"would write .*: 3 releases, \d+ files, .* before compression", ran.out)
@@ -148,6 +166,9 @@ def test_a_lock_travels_with_all_that_it_needs(world, near, acme, tmp_path):
     [registry] = ran.json["registries"]
     assert (registry["select"], registry["releases"]) == ("releases", 2)
     near.run("mirror", "export", str(acme.folder), "-o", str(tmp_path / "q"), "--only", "mol-nowhere", status=FORESEEN)
+    ran = near.run("mirror", "export", str(acme.folder), "-o", str(tmp_path / "q"), "--only", "mol-no", status=FORESEEN)
+    assert "`mmpm mirror create`" in ran.err
+    assert "--from" not in ran.err
 
 
 @pytest.mark.parametrize("base", ["no-such-file", "99", "other"])

@@ -31,7 +31,8 @@ def import_packs(
         session: This run.
     """
     if (to is None) != to_store:
-        raise UsageError("say where to import to", "give `--to DIR` for a mirror, or `--to-store`")
+        fact = "a pack is imported to one place" if to_store else "say where to import to"
+        raise UsageError(fact, "give `--to DIR` for a mirror, or `--to-store`")
     context = session.context(read_manifest=False)
     out = session.output
     request = ops.ImportRequest(tuple(map(session.path, packs)), session.path(to) if to is not None else "", root)

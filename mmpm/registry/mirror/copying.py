@@ -134,18 +134,18 @@ class Copying:
 
     def _bring(self, found: Found) -> VerifiedState:
         stamps = {layout.TIMESTAMP, layout.role_file(TIMESTAMP, found.state.serial)}
-        self._gather(found, (file for file in found.state.metadata() if file.path not in stamps))
+        self._gather(found, "metadata", (file for file in found.state.metadata() if file.path not in stamps))
         root = self.origin.believed.trusted_root(self.registry_id, self.destination.read)
         state = VerifiedState.open(
             self.destination.read, root, registry_id=self.registry_id, timestamp=found.state.timestamp_bytes
         )
-        self._gather(found, (file for _, file in state.targets()))
-        self._gather(found, _pages_of(state))
+        self._gather(found, "indexes", (file for _, file in state.targets()))
+        self._gather(found, "older indexes", _pages_of(state))
         return state
 
-    def _gather(self, found: Found, files: Iterable[TreeFile]) -> None:
+    def _gather(self, found: Found, what: str, files: Iterable[TreeFile]) -> None:
         wanted = [file for file in files if self._lacks(file)]
-        with self._told(f"Reading {self.registry_id}", sum(file.length for file in wanted), "bytes"):
+        with self._told(f"Reading {what} of {self.registry_id}", sum(file.length for file in wanted), "bytes"):
             for file, data in gather(self.registry_id, found.places, wanted):
                 self._put(file, data)
                 self.progress.advance(len(data))
@@ -155,11 +155,9 @@ class Copying:
         """Tell the listener of a stretch of work, where there is any."""
         if total:
             self.progress.start(label, total, unit)
-        try:
-            yield
-        finally:
-            if total:
-                self.progress.finish()
+        yield
+        if total:
+            self.progress.finish()
 
     def _lacks(self, file: TreeFile) -> bool:
         data = self.destination.read(file.path, file.length)

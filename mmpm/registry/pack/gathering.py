@@ -109,6 +109,8 @@ class VolumeSet:
             NoSpaceError: the disk is full.
         """
         folder = self.folders[-1]
+        if os.path.islink(folder):
+            os.unlink(folder)
         with no_space_named(folder):
             os.makedirs(folder, exist_ok=True)
             write_file_durably(f"{folder}/pack{LIST_SUFFIX}", self.list_bytes)
@@ -171,7 +173,8 @@ def _list_for(path: str, lists: list[tuple[VolumeList, bytes]]) -> tuple[VolumeL
     name = os.path.basename(path)
     known = next((one for one in lists if any(volume.name == name for volume in one[0].volumes)), None)
     if known is None:
-        raise PackRefusedError(path, "is one volume of a pack; its list is needed as well", name + LIST_SUFFIX)
+        listing = os.path.basename(stem) + LIST_SUFFIX
+        raise PackRefusedError(path, f"is one volume of a pack, whose list ({listing}) is needed as well")
     return known
 
 

@@ -77,11 +77,13 @@ class Importer:
         landing: where to.
         believed: what this machine believes, by registry id; of each registry in a pack a root key was accepted.
         progress: who listens, in bytes.
+        disbelieved: ids of packs that were read whole and are not to be believed.
     """
 
     landing: Landing
     believed: Callable[[str], Believed]
     progress: FetchProgress
+    disbelieved: set[str] = field(default_factory=set)
     _counts: Imported = field(default_factory=lambda: Imported("", ""))
 
     def receive(self, stream: BinaryIO, name: str) -> Imported:
@@ -96,12 +98,26 @@ class Importer:
         self._counts = Imported(name, reader.head.id)
         listing = reader.list_bytes()
         parcel = waiting.begin_parcel(self.landing.staging, reader.head, reader.head_bytes, listing, name)
+        self.landing.keep()
         try:
             self._unpack(reader, parcel)
             del reader, listing  # a window of up to 128 MiB
-            return self._settle(parcel)
+            return self._judged(parcel)
         except BaseException:
             parcel.remove()
+            raise
+
+    def _judged(self, parcel: Parcel) -> Imported:
+        """Settle a pack that was read whole; of one that is not to be believed nothing stays.
+
+        A pack that could not be read to its end leaves its objects: the next copy of it goes on from there.
+        """
+        try:
+            return self._settle(parcel)
+        except MmpmError as error:
+            if error.exit_status == UNTRUSTED:
+                self.disbelieved.add(parcel.head.id)
+                self.landing.take_back()
             raise
 
     def retry(self) -> list[Imported]:
@@ -118,7 +134,8 @@ class Importer:
                 self._counts = Imported(parcel.name, parcel.head.id)
                 before = found.get(parcel.head.id)
                 try:
-                    found[parcel.head.id] = after = self._settle(parcel)
+                    self.landing.keep()
+                    found[parcel.head.id] = after = self._judged(parcel)
                 except MmpmError as error:
                     found[parcel.head.id] = after = replace(self._counts, refusal=error)
                     if error.exit_status != UNTRUSTED:
@@ -132,17 +149,15 @@ class Importer:
 
     def _unpack(self, reader: PackReader, parcel: Parcel) -> None:
         self.progress.start("Importing...", reader.head.size, "bytes")
-        try:
-            for entry, data in reader.members():
-                if isinstance(entry, PackedFile):
-                    self._take(parcel, entry, data)
-                    self.progress.advance(entry.length)
-                elif self._apply(parcel, entry, data):
-                    self.progress.advance(entry.content_length)
-                else:
-                    parcel.keep_frame(entry, data)
-        finally:
-            self.progress.finish()
+        for entry, data in reader.members():
+            if isinstance(entry, PackedFile):
+                self._take(parcel, entry, data)
+                self.progress.advance(entry.length)
+            elif self._apply(parcel, entry, data):
+                self.progress.advance(entry.content_length)
+            else:
+                parcel.keep_frame(entry, data)
+        self.progress.finish()
 
     def _apply(self, parcel: Parcel, patch: Patch, frame: bytes) -> bool:
         """Take what comes out of a patch, unless a base of it is not here."""

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Final, Self
 
 from mmpm.registry import layout
 from mmpm.registry.belief import state_of
-from mmpm.registry.destination import TreeDestination, read_plain
+from mmpm.registry.destination import TreeDestination, read_plain, refuse_link
 from mmpm.registry.local import LocalCopy
 from mmpm.registry.mirror.aliases import write_pages, write_release_aliases
 from mmpm.registry.mirror.copying import clear_staging
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror, tree_folder, trees_in, write_mirror
-from mmpm.registry.mirrored import MIRRORED_JSON, Mirrored
+from mmpm.registry.mirrored import MIRRORED_JSON, MIRRORS, Mirrored
 from mmpm.registry.pack.entries import POLICY_JSON
 from mmpm.registry.pack.stocktaking import take_stock
 from mmpm.registry.prune import prune
 from mmpm.trust.facts import TIMESTAMP, parse_time
 from mmpm_store.durable import write_file_durably
-from mmpm_store.ids import ObjectId
 from mmpm_store.objects import BATCH_FILES
 from mmpm_store.writing import Writer
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from mmpm.registry.mirror.selection import Chosen, Selection
     from mmpm.registry.state import TrustFolder
     from mmpm.registry.verified import TreeFile, VerifiedState
+    from mmpm_store.ids import ObjectId
     from mmpm_store.objects import Store
 
 QUARANTINE: Final = ".quarantine"
@@ -67,11 +67,20 @@ class MirrorLanding:
     def __exit__(self, *exception: object) -> None:
         for tree in self._trees.values():
             tree.close()
-        with suppress(OSError):
-            os.rmdir(self.staging)
+        parts = (layout.STAGING, "objects", "")
+        trees = [os.path.join(tree.folder, part) for tree in self._trees.values() for part in parts]
+        for folder in (*trees, f"{self.folder}/{MIRRORS}", self.staging, self.quarantine):
+            with suppress(OSError):
+                os.rmdir(folder)
 
     def sweep(self) -> None:
-        """Remove what processes that were killed left staged; only whoever holds the mirror's lock may."""
+        """Remove what processes that were killed left staged; only whoever holds the mirror's lock may.
+
+        Raises:
+            LinkedFolderError: a folder into which this import writes is a link.
+        """
+        for folder in (f"{self.folder}/{MIRRORS}", self.staging, self.quarantine):
+            refuse_link(folder)
         for registry in self.registries():
             clear_staging(tree_folder(self.folder, registry))
 
@@ -80,8 +89,13 @@ class MirrorLanding:
         return trees_in(self.folder)
 
     def destination(self, registry_id: str) -> TreeDestination:
-        """Give a registry's tree."""
+        """Give a registry's tree.
+
+        Raises:
+            LinkedFolderError: the folder of all trees is a link.
+        """
         if registry_id not in self._trees:
+            refuse_link(f"{self.folder}/{MIRRORS}")
             self._trees[registry_id] = TreeDestination(tree_folder(self.folder, registry_id))
         return self._trees[registry_id]
 
@@ -126,6 +140,16 @@ class MirrorLanding:
         prune(destination.folder, parse_time(state.issued), _KEPT_SECONDS, ())
         destination.writer.replace(MIRRORED_JSON, note)
 
+    def keep(self) -> None:
+        """Keep what came so far, whatever becomes of the next pack."""
+        for tree in self._trees.values():
+            tree.keep()
+
+    def take_back(self) -> None:
+        """Remove the objects of a pack that is not to be believed; what is shown never needed them."""
+        for tree in self._trees.values():
+            tree.take_back()
+
     def keep_policy(self, data: bytes) -> None:
         """Keep a policy beside ``mirror.json``: whoever reads it verifies it."""
         path = f"{self.folder}/{POLICY_JSON}"
@@ -162,7 +186,7 @@ class StoreDestination:
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Give what lies at `path`, at most one byte more than `max_bytes`; None where there is no plain file."""
-        object_id = _object_of(path)
+        object_id = layout.object_of(path)
         if object_id is None:
             return next(
                 (data for one in self._folders() if (data := read_plain(f"{one}/{path}", max_bytes)) is not None), None
@@ -186,7 +210,7 @@ class StoreDestination:
             NoSpaceError: the disk is full.
         """
         data = b"".join(pieces)
-        object_id = _object_of(path)
+        object_id = layout.object_of(path)
         if object_id is None:
             self._copy.write(path, data)
         else:
@@ -278,6 +302,12 @@ class StoreLanding:
     def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
         """Note nothing: what is believed was promoted when it was shown."""
 
+    def keep(self) -> None:
+        """Note nothing, as below."""
+
+    def take_back(self) -> None:
+        """Leave what came: objects of a store lie together, and what nothing uses goes with `store prune`."""
+
     def keep_policy(self, data: bytes) -> None:
         """Keep a policy with the packs: whoever reads it verifies it."""
         os.makedirs(self._folder, exist_ok=True)
@@ -307,12 +337,3 @@ def _first_root(state: VerifiedState) -> str | None:
 
     first = next(state.metadata())
     return Chain(state.bytes_of(first)).fingerprint
-
-
-def _object_of(path: str) -> ObjectId | None:
-    if not path.startswith("objects/"):
-        return None
-    try:
-        return ObjectId(path.removeprefix("objects/").replace("/", "", 1))
-    except ValueError:
-        return None

@@ -124,7 +124,7 @@ class PackReader:
             raise PackRefusedError(self.name, f"has {size} bytes, and not as many as it may", name)
 
     def _refused(self, fact: str) -> PackRefusedError:
-        reason = fact.removeprefix("archive refused: ")
+        reason = f"cannot be unpacked: {fact.removeprefix('archive refused: ')}"
         near = self._expected[0]
         if near and "member " not in reason:
             reason += f" (at {near})"

@@ -65,6 +65,12 @@ class Landing(Protocol):
     def settled(self, state: VerifiedState, chosen: Chosen, selection: Selection, fingerprint: str) -> None:
         """Note what is shown now; harmless to repeat."""
 
+    def keep(self) -> None:
+        """Keep what came so far, whatever becomes of the next pack."""
+
+    def take_back(self) -> None:
+        """Remove, where that is certain, what came since `keep` and is not needed by what is shown."""
+
     def keep_policy(self, data: bytes) -> None:
         """Keep a policy that travelled with a pack."""
 
@@ -176,6 +182,7 @@ class Ready:
         """
         arrival, completion = self.arrival, self.completion
         landing, kind = arrival.landing, arrival.judgement.kind
+        landing.keep()
         completion.put(self.found, landing.on_release(arrival.told.id))
         if kind == "new":
             completion.destination.show(completion.state)

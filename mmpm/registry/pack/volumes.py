@@ -163,6 +163,8 @@ class PackSink:
             os.replace(self.path + PARTIAL_SUFFIX, self.path)
             fsync_path(folder)
             return (self.path,)
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)  # an older pack in one file, which whoever names the pack would be given
         names = []
         for number, volume in enumerate(self._volumes, 1):
             name = volume_name(self.path, number)

@@ -117,7 +117,7 @@ class Parcel:
 
     def remove(self) -> None:
         """Remove it all."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
     def _write(self, path: str, data: bytes) -> None:
         full = f"{self.folder}/{path}"
@@ -140,7 +140,7 @@ def begin_parcel(staging: str, head: PackHead, head_bytes: bytes, listing: bytes
         NoSpaceError: the disk is full.
     """
     folder = f"{staging}/pack-{_hex(head)}"
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     parcel = Parcel.at(folder, head, name)
     with no_space_named(staging):
         os.makedirs(parcel.folder)
@@ -162,7 +162,7 @@ def put_aside(parcel: Parcel, quarantine: str) -> Parcel:
     with no_space_named(quarantine):
         os.makedirs(quarantine, exist_ok=True)
         sync_filesystem(parcel.folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         os.rename(parcel.folder, folder)
     return Parcel.at(folder, parcel.head, parcel.name)
 
@@ -185,6 +185,14 @@ def waiting_parcels(quarantine: str) -> list[Parcel]:
 
 def _hex(head: PackHead) -> str:
     return ObjectId.parse(head.id).hex
+
+
+def remove_folder(folder: str) -> None:
+    """Remove a folder with all that is in it; of a link the link alone."""
+    with suppress(FileNotFoundError):
+        if os.path.islink(folder):
+            os.unlink(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def names_in(folder: str) -> list[str]:

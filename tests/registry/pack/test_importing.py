@@ -11,7 +11,7 @@ from far_side import FarSide, tree_files, visible
 from hand_made_packs import full_pack, packed_file
 from registry_tree import HOST, FolderRegistry, bundle, formula
 
-from mmpm.errors import MmpmError, PackRefusedError, RootMismatchError
+from mmpm.errors import LinkedFolderError, MmpmError, PackRefusedError, RootMismatchError
 
 
 @pytest.fixture
@@ -81,6 +81,46 @@ def test_a_pack_of_another_root_key_is_refused(origin, far, tmp_path):
     with pytest.raises(MmpmError):
         far.receive(full_pack(HOST, Path(stranger.root)).data())
     assert visible(far.folder) == before
+
+
+def everything(folder):
+    """Every file and folder, objects and what waits as well."""
+    return {path.relative_to(folder): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+def test_a_pack_that_is_not_to_be_believed_leaves_nothing_behind(origin, far, tmp_path):
+    stranger = FolderRegistry(tmp_path / "stranger")
+    stranger.publish(formula("mol-a", "9.0.0"), bundle("mol-z"))
+    foreign = full_pack(HOST, Path(stranger.root)).data()
+    with pytest.raises(RootMismatchError):
+        far.receive(foreign)
+    assert everything(far.folder) == {}
+    waits = pack_of(origin)
+    lost = next(entry.path for entry, data in waits.members if "objects/" in entry.path and b"# mol-a" in data)
+    waits.members = [(entry, data) for entry, data in waits.members if entry.path != lost]
+    far.receive(waits.data())
+    for whole in ([], [pack_of(origin).data()]):
+        for data in whole:
+            far.receive(data)
+        before = everything(far.folder)
+        with pytest.raises(MmpmError):
+            far.receive(foreign)
+        assert everything(far.folder) == before
+
+
+@pytest.mark.parametrize("place", ["mirrors", f"mirrors/{HOST}", f"mirrors/{HOST}/objects", f"mirrors/{HOST}/metadata"])
+def test_nothing_is_written_through_a_link_in_the_place_of_a_folder(origin, far, tmp_path, place):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    linked = far.folder / place
+    linked.parent.mkdir(parents=True)
+    linked.symlink_to(outside)
+    with pytest.raises(LinkedFolderError, match=place):
+        far.receive(pack_of(origin).data())
+    assert list(outside.iterdir()) == []
+    linked.unlink()
+    far.receive(pack_of(origin).data())
+    assert same_as_origin(far, origin)
 
 
 def test_a_state_below_what_the_machine_has_seen_is_not_shown(origin, far):
