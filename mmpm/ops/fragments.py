@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmpm.project.tiers import Project
 
 PUT_FILE = "mmpm/catalogue.json"
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
         f"{record_id} of {owner[record_id]} is left out: {path} has another that mmpm did not write"
         for record_id in merged.left
     ]
+    if merged.kept:
+        notes.append(_staying(merged.kept, path))
     put: dict[str, dict[str, str]] = {f"{one.name}@{one.version}": {} for one in wanted}
     for record_id, line_id in merged.put:
         put[owner[record_id]][record_id] = line_id
@@ -108,6 +111,14 @@ def plan_fragments(context: Context, lock: Lockfile, sources: Sequence[str]) -> 
         (path, list_path),
         tuple(notes),
     )
+
+
+def _staying(ids: Sequence[str], path: str) -> str:
+    """Say that records of releases that go stay, because a person edited them."""
+    if len(ids) == 1:
+        return f"{ids[0]} stays in {path}: it was edited there, and is yours from now on"
+    more = f" and {len(ids) - MAX_NAMED} more" if len(ids) > MAX_NAMED else ""
+    return f"{', '.join(ids[:MAX_NAMED])}{more} stay in {path}: they were edited there, and are yours from now on"
 
 
 def _meddling(context: Context, path: str, data: bytes, owner: Mapping[str, str]) -> tuple[str, ...]:

@@ -82,6 +82,24 @@ def test_a_record_of_the_person_s_own_stays_and_it_is_said(terminal):
     assert '"mine"' in catalogue(terminal)
 
 
+def test_a_record_that_was_edited_stays_when_its_release_goes_and_it_is_said_once(terminal):
+    done(terminal, "mol", "install", "mol-scan@1.0.0")
+    path = terminal.home / ".beads" / "molecules.jsonl"
+    path.write_text(catalogue(terminal).replace('"One"', '"Mine"'))
+    assert "stays in" in terminal.run("mol", "uninstall", "mol-scan", "--dry-run").err
+    seen = done(terminal, "mol", "uninstall", "mol-scan")
+    assert f"warning: scan stays in {path}: it was edited there, and is yours from now on\n" in seen.err
+    assert ids(catalogue(terminal)) == ["scan"]
+    assert "stays" not in done(terminal, "sync", "--tier", "user").err
+
+
+def test_of_many_edited_records_the_first_are_named(terminal):
+    done(terminal, "mol", "install", "mol-scan@1.0.0")
+    path = terminal.home / ".beads" / "molecules.jsonl"
+    path.write_text(catalogue(terminal).replace('"id"', '"notes":"mine","id"'))
+    assert f"scan, scan.1 stay in {path}: they" in done(terminal, "mol", "uninstall", "mol-scan").err
+
+
 def test_a_project_has_its_own_and_a_clone_gets_them_by_sync(terminal):
     done(terminal, "mol", "install", "mol-scan", "--tier", "project")
     text = catalogue(terminal, "project")

@@ -33,12 +33,14 @@ class Merged:
         put: (record id, ``blake3:..`` of its line) of the records that are ours in it, in the order of `wanted`.
         left: ids of wanted records that somebody else wrote there already, sorted; theirs stay.
         replaced: lines of ours, without line feeds, by record id, in whose place another line stands now.
+        kept: ids of records that were ours, are not wanted any more and read otherwise now, sorted: they stay.
     """
 
     data: bytes
     put: tuple[tuple[str, str], ...]
     left: tuple[str, ...]
     replaced: tuple[tuple[str, bytes], ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def merge(data: bytes, ours: Mapping[str, str], wanted: Mapping[str, bytes]) -> 
         tuple((record_id, str(ObjectId.of(line))) for record_id, line in wanted.items() if record_id in put),
         tuple(sorted(foreign.intersection(wanted))),
         tuple(replaced.items()),
+        tuple(sorted(foreign.intersection(ours).difference(wanted))),
     )
 
 

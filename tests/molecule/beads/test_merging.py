@@ -63,7 +63,9 @@ def test_a_record_of_ones_own_is_never_replaced():
 def test_a_record_that_was_edited_is_ones_own_from_then_on():
     once = merge(b"", {}, {"a": b'{"id":"a"}'})
     edited = once.data.replace(b'"a"}', b'"a","title":"edited"}')
-    assert merge(edited, dict(once.put), {}).data == edited
+    gone = merge(edited, dict(once.put), {})
+    assert (gone.data, gone.kept) == (edited, ("a",))
+    assert merge(edited, {}, {}).kept == merge(once.data, dict(once.put), {}).kept == ()
     assert merge(edited, dict(once.put), {"a": b'{"id":"a","title":"new"}'}).left == ("a",)
 
 
