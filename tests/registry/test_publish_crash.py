@@ -143,11 +143,12 @@ def test_every_copy_taken_while_publishing_has_a_whole_state(registry, tmp_path)
             registry.publish(formula("mol-loop", f"1.{number}.0"), bundle(f"mol-{number}"))
 
     pid = in_child(work)
-    copies = []
-    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+    copies, ended = [], (0, 0)
+    while ended == (0, 0):
+        ended = os.waitpid(pid, os.WNOHANG)
         copies.append(tmp_path / f"copy-{len(copies)}")
         shutil.copytree(registry.root, copies[-1], ignore=shutil.ignore_patterns(layout.STAGING))
-    assert copies
+    assert ended == (pid, 0)
     for copy in copies:
         assert {"mol-old@1.0.0", "mol-pack@1.0.0"} <= verify_copy(registry, str(copy))
 
