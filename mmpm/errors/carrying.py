@@ -86,10 +86,10 @@ class BaseUnreadableError(MmpmError):
 
     code = "base-unreadable"
 
-    def __init__(self, base: str, reason: str) -> None:
+    def __init__(self, base: str, reason: str, remedy: str = "") -> None:
         super().__init__(
             f"a pack cannot be cut against {printable(base)}: {printable(reason)}",
-            "give an inventory or an acknowledgement of the far side, or the serial that it shows",
+            remedy or "give an inventory or an acknowledgement of the far side, or the serial that it shows",
             {"base": base, "reason": reason},
         )
 

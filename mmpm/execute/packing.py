@@ -10,7 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import (
-    BaseUnreadableError,
     DocumentUnreadableError,
     FileInTheWayError,
     MmpmError,
@@ -19,6 +18,7 @@ from mmpm.errors import (
     SelectionIncompleteError,
     printable,
 )
+from mmpm.execute.cutting import read_base, receiver_of
 from mmpm.execute.importing import believed_of
 from mmpm.execute.trusting import load_person_key
 from mmpm.execute.writing import refuse_special
@@ -27,7 +27,6 @@ from mmpm.registry.key_folder import load_root
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror
 from mmpm.registry.mirror.selection import LockSelection, Selection, choose, select_lock
 from mmpm.registry.pack.acknowledgement import (
-    Acknowledgement,
     Held,
     ObjectSet,
     digests_of,
@@ -36,9 +35,7 @@ from mmpm.registry.pack.acknowledgement import (
 )
 from mmpm.registry.pack.contents import Contents, lay_out
 from mmpm.registry.pack.entries import POLICY_JSON
-from mmpm.registry.pack.format import Base
-from mmpm.registry.pack.inventory import MAX_INVENTORY_BYTES, HeldState, Inventory
-from mmpm.registry.pack.receiver import Receiver, find_old_state
+from mmpm.registry.pack.inventory import HeldState
 from mmpm.registry.pack.stocktaking import Stock, stock_bytes, take_stock, trees_of
 from mmpm.registry.pack.volumes import PackSink
 from mmpm.registry.pack.writing import Options, Written, write_pack
@@ -51,7 +48,6 @@ if TYPE_CHECKING:
     from mmpm.execute.context import Context
     from mmpm.lock import Lockfile
     from mmpm.plan.mirrors import ExportPack, WriteAcknowledgement, WriteInventory
-    from mmpm.registry.mirror.selection import Chosen
     from mmpm.registry.verified import Read
 
 _MAX_POLICY_BYTES: Final = 1 << 20
@@ -219,12 +215,12 @@ def gather(context: Context, action: ExportPack) -> Gathered:
     if choice.missing:
         raise SelectionIncompleteError(choice.missing, _have_it_carried(action.source))
     notes += choice.notes
-    base = _read_base(action.base, sources)
+    base = read_base(action.base, action.serials, sources)
     contents = []
     mirrored = {}
     for registry, source in sources.items():
         chosen = choice.chosen[registry]
-        receiver = None if base is None else _receiver(source, chosen, base, notes)
+        receiver = None if base is None else receiver_of(source, chosen, base, notes)
         contents.append(lay_out(source.state, chosen, receiver))
         mirrored[registry] = MirroredRegistry(selections[registry], (), contents[-1].roots[0])
     policy = read_plain(f"{action.source}/{POLICY_JSON}", _MAX_POLICY_BYTES)
@@ -266,69 +262,6 @@ def _read_lock(path: str) -> Lockfile:
     if data is None:
         raise DocumentUnreadableError(path, "there is no such file", "name a lock file")
     return parse_lock(data, path)
-
-
-# ---- bases
-
-
-def _read_base(text: str, sources: Mapping[str, Source]) -> Inventory | Acknowledgement | int | None:
-    if not text:
-        return None
-    data = read_plain(text, MAX_INVENTORY_BYTES)
-    name = os.path.basename(text)
-    if data is None:
-        if not name.isdecimal() or len(name) > 15:
-            raise BaseUnreadableError(text, "there is no such file, and it is no serial")
-        if len(sources) != 1:
-            raise BaseUnreadableError(name, f"a serial tells nothing of {len(sources)} registries")
-        return int(name)
-    refusals = []
-    for parse in (Inventory.parse, Acknowledgement.parse):
-        try:
-            return parse(data)
-        except ValueError as error:
-            refusals.append(str(error))
-    kind = 1 if b'"acknowledgement"' in data[:65536] else 0
-    raise BaseUnreadableError(text, refusals[kind])
-
-
-def _receiver(
-    source: Source, chosen: Chosen, base: Inventory | Acknowledgement | int, notes: list[str]
-) -> Receiver | None:
-    """Give what the receiver has of a registry; None where it has nothing."""
-    registry = source.state.registry_id
-    if isinstance(base, int):
-        _check_serial(base, source)
-        old = _old(source, HeldState(registry, base))
-        return Receiver(Base("serial", base), None, old) if base else None
-    if isinstance(base, Inventory):
-        state = base.state_of(registry)
-        if not len(base.hashes):
-            return None
-        return Receiver(Base("inventory", state.serial, base.id), base.hashes, _old(source, state))
-    held = base.of(registry)
-    if held is None:
-        return None
-    _check_serial(held.state.serial, source)
-    if ObjectSet.of(digests_of(objects_of(source.state, chosen, held.state.serial))) != held.objects:
-        notes.append(
-            f"{registry}: the acknowledgement is of other objects than these up to serial {held.state.serial}; the "
-            "pack is cut against the serial, and the far side asks for what it lacks (an inventory would tell)"
-        )
-        return Receiver(Base("serial", held.state.serial), None, _old(source, held.state))
-    return Receiver(Base("acknowledgement", held.state.serial, base.id), None, _old(source, held.state))
-
-
-def _check_serial(serial: int, source: Source) -> None:
-    if serial > source.state.serial:
-        registry = source.state.registry_id
-        raise BaseUnreadableError(str(serial), f"{registry} is at serial {source.state.serial} here")
-
-
-def _old(source: Source, state: HeldState) -> VerifiedState | None:
-    return find_old_state(
-        source.read, source.trusted_root, source.state.registry_id, state.serial, state.snapshot or None
-    )
 
 
 # ---- inventory, acknowledgement

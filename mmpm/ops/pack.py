@@ -19,7 +19,7 @@ from mmpm.registry.pack.reading import PackReader, entries_of
 from mmpm.registry.person_keys import find_person_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from mmpm.execute.context import Context
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mmpm.registry.pack.format import PackHead
 
 _SIZE: Final = re.compile(r"([1-9][0-9]{0,14})\s*([KMGT]?)(i?B)?", re.IGNORECASE)
+_SERIAL_OF: Final = re.compile(r"[^=/]+=[0-9]{1,15}")
 _POWERS: Final = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 SMALLEST_VOLUME: Final = 1 << 16
 LEVELS: Final = range(1, 20)
@@ -97,6 +98,23 @@ def plan_export(context: Context, wanted: ExportPack, *, counted: bool) -> Plan:
     gathered = gather(context, action)
     releases, files, size = gathered.counts
     return Plan((replace(action, releases=releases, files=files, size=size),), notes=tuple(gathered.notes))
+
+
+def split_bases(bases: Sequence[str]) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """Tell a base that is a path, or one serial, from serials by registry: ``acme.example=12``.
+
+    Returns:
+        The path or serial, empty where there is none; and the serials, sorted by registry.
+
+    Raises:
+        UsageError: both are given, or a path twice, or a registry.
+    """
+    paths = [one for one in bases if not _SERIAL_OF.fullmatch(one)]
+    serials = {one.partition("=")[0]: int(one.partition("=")[2]) for one in bases if one not in paths}
+    if len(paths) > 1 or (paths and serials) or len(serials) + len(paths) != len(bases):
+        remedy = "give one inventory, acknowledgement or serial, or REGISTRY=SERIAL once for each registry"
+        raise UsageError("a pack is cut against one base", remedy)
+    return (paths or [""])[0], tuple(sorted(serials.items()))
 
 
 def volume_bytes(text: str | None) -> int | None:

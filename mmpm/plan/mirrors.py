@@ -38,6 +38,7 @@ class ExportPack:
         source: the mirror's or the registry's folder.
         output: the pack's final name.
         base: file of an inventory or an acknowledgement, or a serial; empty: the pack needs nothing.
+        serials: in place of it the serial of each registry that the receiver has, by registry.
         locks: lock files whose releases travel; with `only`: empty means all that the source carries.
         only: requirements whose releases travel.
         roots: fingerprints that the person was given.
@@ -49,6 +50,7 @@ class ExportPack:
     source: str
     output: str
     base: str = ""
+    serials: tuple[tuple[str, int], ...] = ()
     locks: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()

@@ -179,6 +179,35 @@ def test_a_base_that_says_nothing_is_refused(near, acme, tmp_path, base):
     assert not (tmp_path / "p").exists()
 
 
+def test_of_several_registries_the_serial_of_each_is_given(world, acme, tmp_path):
+    other = world.registry("other").release("mol-other", "1.0.0")
+    world.settle()
+    clerk, far = world.machine("clerk"), world.machine("two")
+    roots = ("--root", acme.fingerprint, "--root", other.fingerprint)
+    mirror, carried = str(tmp_path / "mirror"), str(tmp_path / "p")
+    clerk.run("mirror", "create", mirror, "--from", str(acme.folder), "--from", str(other.folder), *roots)
+    words = ("mirror", "export", mirror, "-o", carried)
+    clerk.run(*words)
+    far.run("mirror", "import", carried, "--to", "far", *roots)
+    serials = {one["id"]: one["serial"] for one in clerk.run("mirror", "update", mirror, "--json").json["registries"]}
+    acme.release("mol-leaf", "1.2.0").settle()
+    other.release("mol-other", "1.1.0").settle()
+    clerk.run("mirror", "update", mirror)
+    ran = clerk.run(*words, "--base", "2", status=FORESEEN)
+    assert f"(--base {ID}=SERIAL --base other.example=SERIAL)" in ran.err
+    each = [word for one, serial in serials.items() for word in ("--base", f"{one}={serial}")]
+    assert clerk.run(*words, *each).out.count(", for whoever has serial ") == 2
+    ran = far.run("mirror", "import", carried, "--to", "far")
+    assert [line.rpartition(" -> ")[1] for line in ran.out.splitlines()] == [" -> ", " -> "]
+    # What is not named travels whole.
+    assert clerk.run(*words, *each[:2]).out.count("needs nothing that is not in it") == 1
+    clerk.run(*words, *each, "--base", "far.inventory", status=USAGE)
+    clerk.run(*words, *each, *each, status=USAGE)
+    ran = clerk.run(*words, "--base", "third.example=3", status=FORESEEN)
+    assert "third.example is not in the source" in ran.err
+    clerk.run(*words, "--base", f"{ID}=99", status=FORESEEN)
+
+
 def test_the_store_has_an_inventory_too(world, near, acme, tmp_path):
     here = world.machine("here")
     here.run("init")

@@ -65,7 +65,7 @@ def export(
     /,
     *,
     output: _Output,
-    base: str | None = None,
+    base: tuple[str, ...] = (),
     lock: tuple[str, ...] = (),
     only: tuple[str, ...] = (),
     root: tuple[str, ...] = (),
@@ -78,7 +78,8 @@ def export(
     Args:
         source: The mirror, or a registry's folder; the working folder if left out.
         output: The pack to write.
-        base: What the far side has: its inventory, its acknowledgement, or the serial that it shows.
+        base: What the far side has: its inventory, its acknowledgement, or the serial that it shows; of several
+            registries REGISTRY=SERIAL for each, and what is not named travels whole.
         lock: A lock whose releases travel, with all that they need.
         only: A requirement whose releases travel, with all that they need: mol-a@^1.
         root: Root key of a registry that this machine has not accepted (sha256:...).
@@ -88,10 +89,12 @@ def export(
     """
     context = session.context(read_manifest=False)
     path = session.path(output)
+    place, serials = ops.split_bases(base)
     wanted = ExportPack(
         source=session.path(source or "."),
         output=path,
-        base="" if base is None else session.path(base),
+        base=session.path(place) if place else "",
+        serials=serials,
         locks=tuple(map(session.path, lock)),
         only=only,
         roots=root,
