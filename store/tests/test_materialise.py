@@ -298,7 +298,15 @@ def test_the_hashing_process_ends_when_linking_fails(
 ) -> None:
     tree = put(store, [ArchiveFile(f"{number:04}", False, b"%d" % number) for number in range(600)])
     monkeypatch.setattr(verifying, "_may_fork", lambda: True)
+    real, forked = os.fork, []
+
+    def fork() -> int:
+        forked.append(real())
+        return forked[-1]
+
+    monkeypatch.setattr(os, "fork", fork)
     with pytest.raises(OSError, match="Input/output"):
         materialise(store, str(tmp_path / "out"), [Placement(tree)], link_function=refusing(errno.EIO))
+    [child] = forked
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)
