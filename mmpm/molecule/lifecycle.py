@@ -45,6 +45,8 @@ def close(
     if refusal is not None:
         return refusal
     left = 0 if is_skipped else View(molecule, stamp.at, others).open_children(step)
+    if left == 1:
+        return Refusal(f"a child of {quoted(step)} is open", "close it first")
     if left:
         return Refusal(f"{left} children of {quoted(step)} are open", "close them first")
     events = endings(molecule, step, reason, stamp.at, others)

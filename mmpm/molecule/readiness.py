@@ -167,7 +167,8 @@ def why_blocked(
         return (Hold("state", step_id, f"{quoted(step_id)} is {record.state.replace('_', ' ')}"),)
     holds = list(view.holds_of(step_id))
     if not holds and view.is_container(step_id) and (left := view.open_children(step_id)):
-        holds.append(Hold("children", step_id, f"{left} of its children are open: it ends with the last of them"))
+        are = "is" if left == 1 else "are"
+        holds.append(Hold("children", step_id, f"{left} of its children {are} open: it ends with the last of them"))
     return tuple(holds)
 
 
@@ -272,9 +273,13 @@ class View:
         total, ended, _ = self._count(wait.spawner)
         if wait.gate == "any-children":
             if total and not ended:
-                return Hold("fan-out", wait.spawner, f"it waits for any of the {total} children of {name}")
+                which = "the child" if total == 1 else f"any of the {total} children"
+                return Hold("fan-out", wait.spawner, f"it waits for {which} of {name}")
+        elif total == 1 and not ended:
+            return Hold("fan-out", wait.spawner, f"the child of {name} has not ended")
         elif ended < total:
-            return Hold("fan-out", wait.spawner, f"{total - ended} of the {total} children of {name} have not ended")
+            have = "has" if total - ended == 1 else "have"
+            return Hold("fan-out", wait.spawner, f"{total - ended} of the {total} children of {name} {have} not ended")
         return None
 
     def _count(self, spawner: str) -> tuple[int, int, str]:

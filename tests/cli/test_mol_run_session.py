@@ -87,7 +87,7 @@ def test_a_patrol_with_arms(rig):
             rig-wisp-p.arm-ace.capture  Take down what ace shows
           waiting:
             rig-wisp-p.aggregate  Bring the findings together
-              1 of the 1 children of 'survey' have not ended
+              the child of 'survey' has not ended
             rig-wisp-p.summary  Write the round down
               it needs 'aggregate', which has not begun
             rig-wisp-p.arm-ace  Look after ace
