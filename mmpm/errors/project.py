@@ -261,10 +261,10 @@ class StillRequiredError(MmpmError):
     code = "still-required"
 
     def __init__(self, name: str, by: list[str]) -> None:
-        who = ", ".join(printable(one, 80) for one in by[:5])
+        who = ", ".join(printable(one, 80) for one in by[:5]) + (f" and {len(by) - 5} more" if len(by) > 5 else "")
         super().__init__(
             f"{printable(name)} is required by {who}",
-            f"uninstall {printable(by[0], 80)} as well, or leave {printable(name, 80)}",
+            f"uninstall {who if len(by) <= 5 else 'them'} as well, or leave {printable(name, 80)}",
             {"name": name, "by": by},
         )
 
