@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from mmpm.errors import MirrorUnreadableError, MmpmError, RegistryUnreachableError, SelectionIncompleteError, size_text
 from mmpm.execute.connect import age_policy, find_registry, source_of, trust_of
 from mmpm.execute.locking import hold, release
+from mmpm.execute.policing import bring_policies
 from mmpm.plan import CopyCount
 from mmpm.registry.destination import TreeDestination, TrialDestination, refuse_link
 from mmpm.registry.mirror.copying import Copying, Counts, clear_staging
@@ -123,6 +124,9 @@ def apply_update(context: Context, action: UpdateMirror) -> Updated:
                 trust_of(context, find_registry(context, one.registry)).pin(one.fingerprint)
         if mirror.having(carried) != mirror:
             write_mirror(action.folder, mirror.having(carried))
+        copied = [one for one in action.registries if one.registry in done]
+        for sentence in bring_policies(context, action.folder, copied):
+            context.progress.say(sentence)
     return update.done
 
 

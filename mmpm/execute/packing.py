@@ -26,6 +26,7 @@ from mmpm.registry.destination import read_plain
 from mmpm.registry.key_folder import load_root
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror
 from mmpm.registry.mirror.selection import LockSelection, Selection, choose, select_lock
+from mmpm.registry.mirrored import POLICY_JSON
 from mmpm.registry.pack.acknowledgement import (
     Held,
     ObjectSet,
@@ -34,7 +35,6 @@ from mmpm.registry.pack.acknowledgement import (
     sign_acknowledgement,
 )
 from mmpm.registry.pack.contents import Contents, lay_out
-from mmpm.registry.pack.entries import POLICY_JSON
 from mmpm.registry.pack.inventory import HeldState
 from mmpm.registry.pack.stocktaking import Stock, stock_bytes, take_stock, trees_of
 from mmpm.registry.pack.volumes import PackSink

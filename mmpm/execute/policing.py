@@ -10,12 +10,14 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mmpm.errors import FileInTheWayError, MmpmError, PolicyRefusedError
+from mmpm.errors import FileInTheWayError, MmpmError, PolicyRefusedError, printable
 from mmpm.execute.writing import refuse_special
 from mmpm.project.policies import Pinned, own_path, pinned_files, read_pinned
 from mmpm.project.settings import SETTINGS, parse_setting
 from mmpm.registry.address import is_mirror, is_remote
 from mmpm.registry.destination import read_plain
+from mmpm.registry.mirror.policies import keep_policy, refusal_of
+from mmpm.registry.mirrored import POLICY_JSON
 from mmpm.trust.signed_policy import MAX_BYTES, SignedPolicy
 from mmpm_store.durable import exclusive_create, fsync_path, write_file_durably
 
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mmpm.execute.context import Context
+    from mmpm.plan import CarriedRegistry
     from mmpm.plan.policies import PinPolicy, SignPolicy, UnpinPolicy
-
-POLICY_JSON = "policy.json"
 
 
 def apply_sign_policy(context: Context, action: SignPolicy) -> SignedPolicy:
@@ -140,6 +141,57 @@ def take_newer(context: Context, folders: Iterable[str] = ()) -> list[str]:
         write_file_durably(path, found.to_bytes(), 0o644)
         pinned[policy_id] = found
         taken.append(f"policy {policy_id}: serial {before.document.serial} -> {found.document.serial} ({where})")
+    return taken
+
+
+def bring_policies(context: Context, folder: str, registries: Iterable[CarriedRegistry]) -> list[str]:
+    """Take over the policies of the mirrors that a mirror is filled from, so that they travel on.
+
+    One that is refused is warned of, with its name; what lies in `folder` stays then.
+
+    Args:
+        context: how to reach them; a policy that is pinned here must be signed with the pinned key.
+        folder: the mirror that is filled; the caller holds its lock.
+        registries: with their addresses.
+
+    Returns:
+        A sentence for each that was taken.
+
+    Raises:
+        NoSpaceError: the disk is full.
+    """
+    from mmpm.execute.connect import find_registry
+
+    pinned = {one.document.id: one for one in context.settings.pinned}
+    taken: list[str] = []
+    seen: set[str] = set()
+    for carried in registries:
+        config = find_registry(context, carried.registry)
+        for url in carried.urls:
+            root = url.partition("/mirrors/")[0]
+            if not is_mirror(url) or root in seen or (is_remote(root) and context.offline):
+                continue
+            seen.add(root)
+            is_project = url in config.from_project or url in carried.unnamed
+            data = read_at(context, carried.registry, root, is_project=is_project)
+            here = _read(f"{folder}/{POLICY_JSON}")
+            if data is None or data == here:
+                continue
+            where = f"{root}/{POLICY_JSON}"
+            refusal = refusal_of(here, data)
+            if not refusal:
+                policy = SignedPolicy.parse(data)
+                before = pinned.get(policy.id)
+                try:
+                    if before is not None:
+                        checked(data, where, before.key, before)
+                except PolicyRefusedError as error:
+                    context.progress.warn(f"{error.fact}; it is not taken over")
+                    continue
+                keep_policy(folder, data)
+                taken.append(f"policy {policy.id}: serial {policy.serial} ({where})")
+            else:
+                context.progress.warn(f"policy {where} is not taken over: {printable(refusal)}")
     return taken
 
 

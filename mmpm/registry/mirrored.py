@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmpm.model.release import Release
 
 MIRROR_JSON: Final = "mirror.json"
+POLICY_JSON: Final = "policy.json"
 MIRRORED_JSON: Final = "mirrored.json"
 MIRRORS: Final = "mirrors"
 """The folder of a mirror's root that holds a registry's tree under each registry's id."""

@@ -16,6 +16,7 @@ from mmpm.model.canonical import canonical_json
 from mmpm.model.fields import Fields
 from mmpm.model.names import RegistryId
 from mmpm.registry import layout
+from mmpm.registry.mirrored import POLICY_JSON
 from mmpm.trust.facts import is_sha256
 from mmpm_store.paths import check_path
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FILES: Final = "files.jsonl"
 MIRROR_JSON: Final = "mirror.json"
-POLICY_JSON: Final = "policy.json"
 MIRRORS: Final = "mirrors"
 PATCHES: Final = "patches"
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from mmpm.errors import UNTRUSTED, MissingTreeFileError, MmpmError, PackRefusedError
 from mmpm.registry import layout
 from mmpm.registry.mirror.origin import Believed, look_at
+from mmpm.registry.mirrored import POLICY_JSON
 from mmpm.registry.pack import waiting
-from mmpm.registry.pack.entries import POLICY_JSON, PackedFile, Patch, proof_of_path, registry_of_path, tree_path
+from mmpm.registry.pack.entries import PackedFile, Patch, proof_of_path, registry_of_path, tree_path
 from mmpm.registry.pack.judging import Judgement, judge
 from mmpm.registry.pack.reading import MAX_MEMBER_BYTES, PackReader, is_proved, unpatch
 from mmpm.registry.pack.selecting import selections_of

@@ -16,13 +16,12 @@ from mmpm.registry.destination import TreeDestination, read_plain, refuse_link
 from mmpm.registry.local import LocalCopy
 from mmpm.registry.mirror.aliases import write_pages, write_release_aliases
 from mmpm.registry.mirror.copying import clear_staging
+from mmpm.registry.mirror.policies import keep_policy
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror, tree_folder, trees_in, write_mirror
 from mmpm.registry.mirrored import MIRRORED_JSON, MIRRORS, Mirrored
-from mmpm.registry.pack.entries import POLICY_JSON
 from mmpm.registry.pack.stocktaking import take_stock
 from mmpm.registry.prune import prune
 from mmpm.trust.facts import TIMESTAMP, parse_time
-from mmpm_store.durable import write_file_durably
 from mmpm_store.objects import BATCH_FILES
 from mmpm_store.writing import Writer
 
@@ -151,10 +150,8 @@ class MirrorLanding:
             tree.take_back()
 
     def keep_policy(self, data: bytes) -> None:
-        """Keep a policy beside ``mirror.json``: whoever reads it verifies it."""
-        path = f"{self.folder}/{POLICY_JSON}"
-        if read_plain(path, len(data)) != data:
-            write_file_durably(path, data)
+        """Keep a policy beside ``mirror.json``, unless it is older: whoever reads it verifies it."""
+        keep_policy(self.folder, data)
 
     def request(self) -> bytes:
         """Give an inventory of all trees here."""
@@ -309,9 +306,9 @@ class StoreLanding:
         """Leave what came: objects of a store lie together, and what nothing uses goes with `store prune`."""
 
     def keep_policy(self, data: bytes) -> None:
-        """Keep a policy with the packs: whoever reads it verifies it."""
+        """Keep a policy with the packs, unless it is older: whoever reads it verifies it."""
         os.makedirs(self._folder, exist_ok=True)
-        write_file_durably(f"{self._folder}/{POLICY_JSON}", data)
+        keep_policy(self._folder, data)
 
     def request(self) -> bytes:
         """Give an inventory of the store."""

@@ -308,6 +308,24 @@ def test_a_policy_comes_with_a_state_that_is_shown_and_not_with_an_older_one(ori
     assert (far.folder / "policy.json").read_bytes() == b"newer"
 
 
+def test_a_pack_takes_no_newer_policy_of_the_same_id_back(origin, far):
+    from mmpm.trust.signed_policy import SignedPolicy
+
+    def packed(serial, identity="acme"):
+        policy = SignedPolicy(identity, serial, "2026-01-10T00:00:00Z", {"min_level": "audited"}).to_bytes()
+        made = pack_of(origin)
+        made.members.insert(0, (packed_file("policy.json", policy), policy))
+        return policy, made.data()
+
+    newer, carried = packed(3)
+    far.receive(carried)
+    far.receive(packed(2)[1])
+    assert (far.folder / "policy.json").read_bytes() == newer
+    other, carried = packed(1, "other")
+    far.receive(carried)
+    assert (far.folder / "policy.json").read_bytes() == other
+
+
 def test_importing_twice_makes_the_unsigned_copies_that_a_crash_left_out(origin, far):
     data = pack_of(origin).data()
     far.receive(data)
