@@ -223,6 +223,7 @@ def test_what_others_wrote_into_the_catalogue_stays_byte_for_byte(rig):
     assert not [line for line in lines if "pair.old" in line or '"Old"' in line]
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_killed_at_every_instant_a_compound_is_there_whole_or_not_at_all(rig):
     own = '{"id":"mine"}\n'
     path = rig.root / ".beads" / "molecules.jsonl"

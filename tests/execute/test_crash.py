@@ -14,6 +14,9 @@ from mmpm.execute import install, journal
 from mmpm.execute.install import begin_change, end_change
 from mmpm.ops.fork import plan_fork
 
+# Python 3.12 warns of any fork beside threads, such as those of a parallel test run; the children here start none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
 OLD = {"formula.toml": b"old", "a": b"old a", "gone": b"goes"}
 NEW = {"formula.toml": b"new", "a": b"new a", "b/c": b"comes"}
 MINE = b"written by a person"
