@@ -61,19 +61,6 @@ class Collected:
     files: tuple[ArchiveFile, ...]
 
 
-def read_payload(
-    path: str, store: Store, *, name: FormulaName | None = None, version: Version | None = None
-) -> Payload:
-    """Read a payload and put its files and its tree into `store`.
-
-    Raises:
-        PayloadRefusedError, FormulaSyntaxError, FormulaInvalidError: as for `collect_payload`; nothing was stored.
-    """
-    collected = collect_payload(path, name=name, version=version)
-    put_payload(store, collected)
-    return collected.payload
-
-
 def put_payload(store: Store, collected: Collected) -> None:
     """Put files and tree of a collected payload into `store`."""
     store.put_many((file.data, file.executable) for file in collected.files)

@@ -5,10 +5,9 @@
 Rules, in the words of `docs/architecture.md`:
 
 * Present but bad always fails (exit 4). An older valid copy is not bad, only unused: a warning.
-* A place that cannot answer (5xx, time-out, TLS, refused, garbage in place of a timestamp) is passed over for the next
-  one of the same registry; 401, 403 and 404 end the attempt. If the attempt fails and a verified snapshot inside
-  `policy.max_age` is here, it goes on deciding, with one warning; else the command stops (exit 5). No other registry
-  ever stands in.
+* Which place is asked, and which failure ends the attempt, is `mmpm.registry.asking`'s. If the attempt fails and a
+  verified snapshot inside `policy.max_age` is here, it goes on deciding, with one warning; else the command stops
+  (exit 5). No other registry ever stands in.
 * Everything is verified before it is put into this machine's copy, and the trusted state is promoted last.
 * A listed index that no place has, while its timestamp stays what it is, is *not mirrored*: the name exists, and what
   is listed of it is not known here.
@@ -18,30 +17,26 @@ Rules, in the words of `docs/architecture.md`:
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from mmpm.errors import (
     NotFetchedError,
     RegistryUnreachableError,
-    RegistryUntrustedError,
-    RolledBackError,
     RootMismatchError,
     UntrustedMetadataError,
 )
 from mmpm.registry import layout
-from mmpm.registry.authenticate import Authenticator, RegistrySource, looks_signed, serial_of
-from mmpm.registry.belief import Belief, state_of
-from mmpm.registry.bring import Bringer, untrusted
+from mmpm.registry.asking import Asking
+from mmpm.registry.authenticate import Authenticator, RegistrySource
+from mmpm.registry.belief import Belief
+from mmpm.registry.bring import untrusted
 from mmpm.registry.changes import NameChange, changes_between
 from mmpm.registry.evidence import bring_signatures
 from mmpm.registry.folder import FolderTransport
-from mmpm.registry.gather import MissingFileError, describe, unreachable
-from mmpm.registry.snapshot import Snapshot
+from mmpm.registry.gather import MissingFileError, unreachable
 from mmpm.registry.tidy import remove_superseded
-from mmpm.registry.transport import NotFound, TransportError, Unavailable
+from mmpm.registry.transport import TransportError
 from mmpm.trust.clock import AgePolicy
 
 if TYPE_CHECKING:
@@ -50,9 +45,8 @@ if TYPE_CHECKING:
 
     from mmpm.model.names import FormulaName
     from mmpm.model.release import Release
+    from mmpm.registry.snapshot import Snapshot
     from mmpm.registry.state import TrustState
-    from mmpm.registry.transport import Transport
-    from mmpm.trust.metadata import Chain
 
 __all__ = ["ALL", "RefreshSession", "Refreshed", "RegistrySource", "refresh"]
 
@@ -106,17 +100,9 @@ class RefreshSession:
         self._policy = policy or AgePolicy()
         self._belief = Belief(source, store, trust)
         self._copy = self._belief.copy
-        self._authenticator = Authenticator(
-            source, self._copy, self._belief.folder, self._belief.state, now, self._policy, self.warnings
-        )
-        # The timestamp that was taken, whence, and what it led to. No chain and no snapshot while nothing is new.
-        self._timestamp = b""
-        self._place: Transport | None = None
-        self._chain: Chain | None = None
-        self._current: Snapshot | None = None
+        self._asking = self._ask_of(source)
         self._wanted: set[str] | None = set()
         self._wants_catalog = False
-        self._older: int | None = None
         self._not_mirrored: set[str] = set()
         self._failure: RegistryUnreachableError | None = None
         self._answering: TrustState | None = None  # the state that `fetch` was answered from last
@@ -134,7 +120,7 @@ class RefreshSession:
             RegistryUnreachableError: it cannot answer, and nothing inside `policy.max_age` is here.
             RegistryUntrustedError, RootMismatchError, RootNotPinnedError, RegistryTooOldError: it is not believed.
         """
-        self._authenticator.check_pin()
+        self._authenticator(self.source).check_pin()
         if doubt := self._belief.doubt_of_clock(self._now):
             self.warnings.append(doubt)
         if self.source.places:
@@ -160,7 +146,7 @@ class RefreshSession:
             return
         if not self.is_held:
             self._wanted = None if wanted is None or self._wanted is None else self._wanted | wanted
-            self._in_rounds(lambda: self._bringer().bring(wanted))
+            self._in_rounds(lambda: self._asking.bringer(self._not_mirrored).bring(wanted))
             if self._failure is not None and answering is not None and answering != self.snapshot.state:
                 raise self._failure  # one command does not choose from two states of a registry
             self._answering = self.snapshot.state
@@ -178,7 +164,7 @@ class RefreshSession:
         """Bring every bin, the marks, and what changed of the catalog: absence and search are answered offline."""
         if not self.is_held and not (self.snapshot.has_catalog and self.snapshot.evidence.is_whole):
             self._wants_catalog = True
-            self._in_rounds(lambda: self._bringer().bring_catalog())
+            self._in_rounds(lambda: self._asking.bringer(self._not_mirrored).bring_catalog())
 
     def fetch_signatures(self, releases: Iterable[Release]) -> tuple[tuple[Release, str], ...]:
         """Bring the detached signatures of `releases`, of this session's snapshot; `Snapshot.signature` reads them.
@@ -190,7 +176,7 @@ class RefreshSession:
             RegistryUnreachableError: no place could answer, or one answered 401 or 403.
             RegistryUntrustedError: there are other bytes than the signed ones.
         """
-        places = () if self.is_held or self._place is None else self.source.places_from(self._place)
+        places = () if self.is_held or self._asking.place is None else self.source.places_from(self._asking.place)
         return bring_signatures(self.source.registry_id, self._copy, places, releases)
 
     def commit(self) -> Refreshed:
@@ -199,21 +185,21 @@ class RefreshSession:
         Raises:
             RegistryUnreachableError, RegistryUntrustedError: as for `begin`.
         """
-        old = self._belief.snapshot
-        if old is not None and self._current is not None:
-            self._in_rounds(lambda: self._bringer().carry_along(old))
+        old, asking = self._belief.snapshot, self._asking
+        if old is not None and asking.current is not None:
+            self._in_rounds(lambda: self._asking.bringer(self._not_mirrored).carry_along(old))
         changes: tuple[NameChange, ...] = ()
         if not self.is_held:
-            if self._current is not None:
+            if asking.current is not None:
                 # As in a registry's own tree, so that a copy of the store taken now is whole as well.
-                self._copy.write(layout.role_file("timestamp", self._current.serial), self._timestamp)
-                self._copy.write(layout.TIMESTAMP, self._timestamp)
-                changes = changes_between(old, self._current) if old is not None else ()
-            if self._chain is not None:
+                self._copy.write(layout.role_file("timestamp", asking.current.serial), asking.timestamp)
+                self._copy.write(layout.TIMESTAMP, asking.timestamp)
+                changes = changes_between(old, asking.current) if old is not None else ()
+            if asking.chain is not None:
                 self._copy.flush()
-            self._belief.promote(self.snapshot.state, self._chain, self._now)
-            if self._current is not None:
-                remove_superseded(self._copy, self._current, (change.name for change in changes), self._now)
+            self._belief.promote(self.snapshot.state, asking.chain, self._now)
+            if asking.current is not None:
+                remove_superseded(self._copy, asking.current, (change.name for change in changes), self._now)
         return Refreshed(
             registry_id=self.source.registry_id,
             old_serial=self._belief.state.serial if self._belief.state is not None else None,
@@ -231,29 +217,36 @@ class RefreshSession:
     @property
     def snapshot(self) -> Snapshot:
         """The snapshot that decides: the new one as far as it was fetched, or the old one while held or unchanged."""
-        found = self._current or self._belief.snapshot
+        found = self._asking.current or self._belief.snapshot
         if found is None:
             raise AssertionError("begin() comes first")
         return found
 
     def _believe_copied_store(self, folder: str) -> None:
         """Verify what others brought into this machine's copy, all of it, and go on as if it had been fetched here."""
-        here = FolderTransport(folder)
-        self._authenticator = replace(self._authenticator, source=replace(self.source, places=(here,)))
-        self.source, offline = self._authenticator.source, self.source
+        here = replace(self.source, places=(FolderTransport(folder),))
+        self.source, offline = here, self.source
+        self._asking = self._ask_of(here)
         try:
-            self._in_rounds(lambda: self._bringer().verify_local_bins())
+            self._in_rounds(lambda: self._asking.bringer(self._not_mirrored).verify_local_bins())
         except RootMismatchError:
             if folder != self._copy.behind:
                 raise
             # Under this name the store has a registry of another root key, which says nothing of ours.
             raise NotFetchedError(self.source.registry_id, ["the registry's index"]) from None
-        self._belief.promote(self.snapshot.state, self._chain, self._now)
+        self._belief.promote(self.snapshot.state, self._asking.chain, self._now)
         self.source = offline
         self._belief.read()
         self._hold()
 
     # ---- asking
+
+    def _ask_of(self, source: RegistrySource) -> Asking:
+        return Asking(source, self._belief, self._authenticator(source), self.warnings)
+
+    def _authenticator(self, source: RegistrySource) -> Authenticator:
+        belief = self._belief
+        return Authenticator(source, belief.copy, belief.folder, belief.state, self._now, self._policy, self.warnings)
 
     def _in_rounds(self, work: Callable[[], None]) -> None:
         """Run `work` on what the registry says; start again from the timestamp where a publish tore the reading.
@@ -264,21 +257,22 @@ class RefreshSession:
         try:
             while True:
                 try:
-                    if self._place is None:
-                        self._ask_places()
+                    if self._asking.place is None:
+                        if not self._asking.ask():
+                            self._hold()  # every place has only what is older than what is here
                         self._repeat()
                     if not self.is_held:
                         work()
                 except MissingFileError as error:
                     torn.append(error)
-                    if len(torn) >= _ROUNDS and (len(torn) >= _ROUNDS + _STEPS_BACK or not self._step_back()):
+                    if len(torn) >= _ROUNDS and (len(torn) >= _ROUNDS + _STEPS_BACK or not self._asking.step_back()):
                         self._give_up_on(torn[_ROUNDS - 1])
                         torn.clear()
-                    self._place = self._chain = self._current = None
+                    self._asking.forget()
                 else:
                     return
         except UntrustedMetadataError as error:
-            raise untrusted(self.source.registry_id, error, self._place or self.source.places[0]) from None
+            raise untrusted(self.source.registry_id, error, self._asking.place or self.source.places[0]) from None
         except TransportError as error:
             self._hold(unreachable(self.source.registry_id, [error]))
         except RegistryUnreachableError as error:
@@ -295,93 +289,15 @@ class RefreshSession:
             others = "".join(f"; {each}" for each in dict.fromkeys(map(str, newest.failed)))
             raise RegistryUnreachableError(self.source.registry_id, cause + others, newest.origin) from None
         self._not_mirrored |= newest.names
-        self._older = None
-
-    def _step_back(self) -> bool:
-        """Turn to the timestamp before the one that leads nowhere: a copy made in the middle of a publish has it whole.
-
-        Never behind what this machine has seen of the same epoch.
-        """
-        if self._older is None:
-            self._older = serial_of(self._timestamp)
-        self._older -= 1
-        believed = self._belief.state
-        is_same_epoch = believed is not None and (self._chain is None or self._chain.epoch == believed.keyset)
-        return self._older >= (believed.serial if believed is not None and is_same_epoch else 1)
+        self._asking.older = None
 
     def _repeat(self) -> None:
         """Bring under a new timestamp what was brought under one that a publish overtook."""
         if self.is_held or (self._wanted is not None and not self._wanted):
             return
-        self._bringer().bring(self._wanted)
+        self._asking.bringer(self._not_mirrored).bring(self._wanted)
         if self._wants_catalog:
-            self._bringer().bring_catalog()
-
-    def _ask_places(self) -> None:
-        failures: list[TransportError] = []
-        path = layout.TIMESTAMP if self._older is None else layout.role_file("timestamp", self._older)
-        for place in self.source.places:
-            try:
-                timestamp = place.get(path, MAX_TIMESTAMP_BYTES)
-                if not looks_signed(timestamp):
-                    what = f"does not answer as a registry: its {path} is {describe(timestamp)}"
-                    failures.append(Unavailable(place.origin, path, what))
-                elif self._adopt(place, timestamp):
-                    return
-            except Unavailable as error:
-                failures.append(error)
-            except TransportError as error:
-                if self._older is not None and isinstance(error, NotFound):
-                    raise MissingFileError(path, place.origin) from None
-                failures.append(error)
-                break
-        if failures:
-            raise unreachable(self.source.registry_id, failures)
-        self._hold()  # every place has only what is older than what is here
-
-    def _adopt(self, place: Transport, timestamp: bytes) -> bool:
-        """Take `timestamp` from `place`, or give False where it is an older valid one."""
-        believed = self._belief.state
-        self._timestamp = timestamp
-        same = believed is not None and hashlib.sha256(timestamp).hexdigest() == believed.timestamp_sha256
-        if believed is not None and same and self._belief.snapshot is not None:
-            # The very bytes that were verified before; the chain is built only if more has to be fetched.
-            self._authenticator.judge_age(believed.issued, str(json.loads(timestamp)["signed"]["expires"]), place)
-            self._place = place
-            self._say_incomplete(place)
-            return True
-        try:
-            chain = self._authenticator.verify(place, timestamp)
-        except RolledBackError as error:
-            if "another snapshot" in error.fact:
-                raise RegistryUntrustedError(self.source.registry_id, error.fact, place.origin) from None
-            self.warnings.append(f"{place.origin} holds an older copy of {self.source.registry_id}: it is not used")
-            return False
-        except UntrustedMetadataError as error:
-            raise untrusted(self.source.registry_id, error, place) from None
-        self._say_incomplete(place)
-        current = Snapshot.open(self._copy, state_of(self.source.registry_id, chain, timestamp))
-        if self._belief.snapshot is not None and self._belief.snapshot.state.keyset == chain.epoch:
-            gone_back = current.gone_back_since(self._belief.snapshot)
-            if gone_back:
-                cause = f"its snapshot {current.serial} names an older {gone_back} than was seen before"
-                raise RegistryUntrustedError(self.source.registry_id, cause, place.origin)
-        self._place, self._chain, self._current = place, chain, current
-        return True
-
-    def _say_incomplete(self, place: Transport) -> None:
-        if self._older is not None:
-            self.warnings.append(f"{place.origin} is not a complete copy; its serial {self._older} is used")
-
-    def _bringer(self) -> Bringer:
-        assert self._place is not None
-        if self._chain is None:
-            try:
-                self._chain = self._authenticator.verify(self._place, self._timestamp)
-            except RolledBackError as error:
-                raise RegistryUntrustedError(self.source.registry_id, error.fact, self._place.origin) from None
-        places = self.source.places_from(self._place)
-        return Bringer(self.source.registry_id, self._chain, self._copy, places, self._not_mirrored)
+            self._asking.bringer(self._not_mirrored).bring_catalog()
 
     # ---- believing
 
@@ -394,7 +310,8 @@ class RefreshSession:
         warning = self._belief.judge_alone(failure, self._now, self._policy)
         if warning:
             self.warnings.append(warning)
-        self.is_held, self._current, self._chain, self._failure = True, None, None, failure
+        self.is_held, self._failure = True, failure
+        self._asking.chain = self._asking.current = None
 
 
 def refresh(

@@ -13,7 +13,6 @@ from mmpm.errors import SigningRequestOutdatedError, SigningRequestRefusedError,
 from mmpm.trust.documents import (
     fingerprint_of,
     is_signed,
-    join_parts,
     read_facts,
     sign_document,
     signed_by,
@@ -244,20 +243,3 @@ def add_signatures(
                 documents[role] = sign_document(data, (signer,))
                 added.append((role, key_id))
     return replace(examined.request, documents=documents), tuple(added)
-
-
-def merge_signatures(request: SigningRequest, other: SigningRequest) -> SigningRequest:
-    """Join the signatures of two copies of one request.
-
-    Raises:
-        SigningRequestRefusedError: they are not of the same request, or not everything in them holds.
-    """
-    if request.id != other.id:
-        raise SigningRequestRefusedError("it is another request than the one whose signatures it is to be joined with")
-    documents = {}
-    for role, data in request.documents.items():
-        signed, signatures = split_parts(data)
-        documents[role] = join_parts(signed, signatures | split_parts(other.documents[role])[1])
-    merged = replace(request, documents=documents, seal=request.seal or other.seal)
-    examine(merged)
-    return merged

@@ -16,7 +16,7 @@ from mmpm.errors import FormulaSyntaxError, MmpmError, PayloadRefusedError
 from mmpm.model.names import FormulaName
 from mmpm.model.versions import Version
 from mmpm.molecule.record_file import write_records
-from mmpm.registry.payload import collect_bytes, collect_payload, read_payload
+from mmpm.registry.payload import collect_bytes, collect_payload, put_payload
 from mmpm_store.canonical import canonical_tar, stored_gzip
 from mmpm_store.objects import Store
 from mmpm_store.tar import Limits
@@ -102,7 +102,9 @@ def test_a_bundle_is_the_same_release_as_folder_and_as_any_archive(bundle, tmp_p
 
 def test_what_is_read_lies_in_the_store(bundle, tmp_path):
     store = Store.open(tmp_path / "store")
-    payload = read_payload(str(bundle), store)
+    collected = collect_payload(str(bundle))
+    put_payload(store, collected)
+    payload = collected.payload
     assert store.read_tree(payload.tree.id) == payload.tree
     assert store.read(payload.tree.entries[0].id) == b"read me\n"
     assert store.has(payload.tree.entries[2].id, executable=True)
@@ -174,14 +176,12 @@ def make_skipped_link(top):
     [make_link, make_folder_link, make_pipe, make_case_clash, make_bad_name, make_device, make_bad_bytes, make_deep,
      make_no_formula, make_skipped_link],
 )  # fmt: skip
-def test_a_folder_that_is_no_bundle_is_refused_in_one_line_and_nothing_stored(bundle, tmp_path, spoil):
+def test_a_folder_that_is_no_bundle_is_refused_in_one_line(bundle, spoil):
     spoil(bundle)
-    store = Store.open(tmp_path / "store")
     with pytest.raises(PayloadRefusedError) as caught:
-        read_payload(str(bundle), store)
+        collect_payload(str(bundle))
     assert caught.value.fact.isprintable()
     assert caught.value.remedy
-    assert list(store.objects()) == []
 
 
 @pytest.mark.parametrize(

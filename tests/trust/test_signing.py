@@ -17,7 +17,7 @@ from mmpm.trust.facts import BIN, BINS, ROOT, TARGETS, TRUST, DocumentFacts, Ide
 from mmpm.trust.keys import SigningKey
 from mmpm.trust.levels import Mark, Marks, Publisher, PublisherKey, Publishers, Revocation
 from mmpm.trust.metadata import expiry
-from mmpm.trust.signing import add_signatures, examine, merge_signatures, require_known
+from mmpm.trust.signing import add_signatures, examine, require_known
 from mmpm.trust.signing_request import Base, SigningRequest
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
@@ -145,17 +145,6 @@ def test_what_waits_for_which_keys_is_counted():
     assert len(missing) == 3
     assert examine(complete()).missing == ()
     assert add_signatures(examine(complete()), K.values())[1] == ()
-
-
-def test_two_copies_that_were_signed_apart_are_joined():
-    examined = examine(everything())
-    one = add_signatures(examined, [K["root"], K["trust"]])[0]
-    other = add_signatures(examined, [K["root2"], K["root3"], K["bins"]])[0]
-    joined = merge_signatures(one, other)
-    assert examine(joined).missing == ()
-    assert joined == merge_signatures(other, one)
-    with pytest.raises(SigningRequestRefusedError):
-        merge_signatures(one, request({ROOT: d.write_document(root(3, keys("root")))}))
 
 
 # --- tampering
