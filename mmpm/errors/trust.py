@@ -175,7 +175,8 @@ class PolicyNotPinnedError(MmpmError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         listed = ", ".join(printable(one, 80) for one in known)
         super().__init__(
-            f"you have pinned no policy {printable(name, 80)}" + (f"; there is {listed}" if listed else ""),
+            " ".join(filter(None, ("you have pinned no policy", printable(name, 80))))
+            + (f"; there is {listed}" if listed else ""),
             "`mmpm policy show` lists what is in force; what lies in /etc/mmpm only an administrator takes away",
             {"name": name},
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from mmpm.errors import MmpmError, PackRefusedError, PackRootNotPinnedError
 from mmpm.execute.connect import age_policy
 from mmpm.execute.locking import hold, release
+from mmpm.execute.mirroring import folders_for_all
 from mmpm.registry.pack.gathering import VolumeSet, gather_packs
 from mmpm.registry.pack.importing import Imported, Importer
 from mmpm.registry.pack.landing import MirrorLanding, StoreLanding
@@ -108,10 +109,13 @@ def apply_import(context: Context, action: ImportPacks) -> ImportOutcome:
     """
     folder = os.path.realpath(action.folder or packs_folder(context))
     if action.folder:
-        os.makedirs(folder, exist_ok=True)
+        with folders_for_all():
+            os.makedirs(folder, exist_ok=True)
     hold(context.places.state, folder, context.progress)
     try:
-        with landing_of(context, folder if action.folder else "") as landing:
+        with landing_of(context, folder if action.folder else "") as landing, ExitStack() as stack:
+            if action.folder:
+                stack.enter_context(folders_for_all())
             if isinstance(landing, MirrorLanding):
                 landing.sweep()
             outcome = _import(context, action, landing)

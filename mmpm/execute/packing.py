@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 _MAX_POLICY_BYTES: Final = 1 << 20
 _MAX_LOCK_BYTES: Final = 64 << 20
-_BEST_RATIO: Final = 20
+_BEST_RATIO: Final = 100
 """What is compressed better than this is rare; less room than that cannot suffice."""
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 

@@ -81,6 +81,8 @@ def plan_sign_policy(context: Context, request: SignRequest) -> Plan:
         ConfigSyntaxError, BadSettingError: the file is no policy.
         PolicyRefusedError: it is a signed policy that cannot be read.
     """
+    if not os.path.isfile(request.path):
+        raise UsageError(f"there is no file {request.path}", "name a policy (TOML), or a signed one to sign it as well")
     data = _read_file(request.path)
     if data.lstrip()[:1] == b"{":
         try:

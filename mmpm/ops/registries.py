@@ -92,15 +92,27 @@ def meet(
         name: what it will be called, which names its token's variable; may be empty.
         may_replace: another root key than the accepted one is what the person expects.
 
+    Returns:
+        Each registry; of a mirror's several registries those that `roots` say nothing of are as without `roots`.
+
     Raises:
-        RootMismatchError: its root key is none of `roots`, or not the one that was accepted before.
+        RootMismatchError: its root key is none of `roots`, or not the one that was accepted before; or one of `roots`
+            is the key of nothing there.
         MmpmError: as for `introduce`; a URL under `--offline`.
     """
     if is_remote(where) and context.offline:
         raise OfflineError(f"adding {where}")
     given = [fingerprint_of(root) for root in roots]
     urls = _mirrored_urls(context, where, name) if is_remote(where) else _folders(where)
-    return tuple(_meet(context, url, given, name, may_replace=may_replace) for url in urls)
+    met = tuple(_meet(context, url, given, name, may_replace=may_replace) for url in urls)
+    found = [one.introduction for one in met]
+    for root in given:
+        if len(met) > 1 and all(one.fingerprint != root for one in found):
+            raise RootMismatchError(found[0].registry_id, root, found[0].fingerprint, found[0].origin)
+    for one in found:
+        if len(met) == 1 and given and one.fingerprint not in given:
+            raise RootMismatchError(one.registry_id, given[0], one.fingerprint, one.origin)
+    return met
 
 
 def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_replace: bool) -> Met:
@@ -111,8 +123,6 @@ def _meet(context: Context, url: str, given: Sequence[str], name: str, *, may_re
         raise RegistryUntrustedError(found.registry_id, f"it lies in a mirror under the name {folder}", found.origin)
     known = next((one for one in own if one.id == found.registry_id), None)
     pinned = _pinned(context, found.registry_id, may_replace=may_replace) or (known.root if known is not None else None)
-    if given and found.fingerprint not in given:
-        raise RootMismatchError(found.registry_id, given[0], found.fingerprint, found.origin)
     if pinned is not None and pinned != found.fingerprint and not may_replace:
         raise RootMismatchError(found.registry_id, pinned, found.fingerprint, found.origin)
     return Met(found, url, pinned, is_accepted=found.fingerprint in given or found.fingerprint == pinned)

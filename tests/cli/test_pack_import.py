@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -226,3 +227,16 @@ def test_a_volume_without_its_list_is_told_which_list(world, carried, tmp_path):
     carried.rename(lone)
     ran = far.run("mirror", "import", str(lone), "--to-store", status=UNTRUSTED)
     assert "acme.pack.002 is one volume of a pack, whose list (acme.pack.volumes.json) is needed as well" in ran.err
+
+
+def test_a_mirror_that_packs_make_can_be_served_whatever_the_umask_was(world, carried):
+    far = world.machine("strict")
+    before = os.umask(0o077)
+    try:
+        far.run("mirror", "import", str(carried), "--to", "far", "--root", world.registries["acme"].fingerprint)
+    finally:
+        os.umask(before)
+    mirror = far.project / "far"
+    folders = [mirror, *(path for path in mirror.rglob("*") if path.is_dir())]
+    assert {oct(path.stat().st_mode & 0o777) for path in folders} == {"0o755"}
+    assert {oct(path.stat().st_mode & 0o777) for path in mirror.rglob("*") if path.is_file()} == {"0o444", "0o644"}

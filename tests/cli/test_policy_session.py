@@ -349,3 +349,10 @@ def test_what_was_imported_is_vouched_for_by_nobody_and_what_is_one_s_own_is_not
     done(site, "fork", "mol-a", "mol-mine")
     done(site, "config", "set", "policy.min_level", "audited")
     assert "mol-mine" not in site.run("sync").err
+
+
+def test_what_is_not_there_is_neither_signed_nor_unpinned(terminal):
+    seen = terminal.run("policy", "sign", "nowhere.toml", "--key", "chief", "-o", "p.json")
+    assert seen.status == 2
+    assert "there is no file" in seen.err
+    assert "error[policy-not-pinned]: you have pinned no policy\n" in terminal.run("policy", "unpin").err

@@ -155,10 +155,17 @@ def test_a_mirror_folder_adds_each_registry_in_it(terminal, acme):
     for tree in (acme, other):
         shutil.copytree(tree.folder, terminal.home / "mirror" / "mirrors" / tree.id)
     one = ("registry", "add", "../mirror", "--root", acme.fingerprint)
-    assert terminal.run(*one).status == 4
+    seen = terminal.run(*one)
+    assert seen.status == 4
+    assert "error[root-not-pinned]" in seen.err  # nobody said anything of it: it is not another key than it should be
+    seen = terminal.run(*one, "--root", "ab" * 32)
+    assert "error[root-mismatch]" in seen.err
     assert terminal.run(*one, "--root", other.fingerprint).status == 0
+    third = SignedTree(terminal.home / "third", "third.corp")
+    shutil.copytree(third.folder, terminal.home / "mirror" / "mirrors" / third.id)
+    assert terminal.run("registry", "add", "../mirror", "--root", third.fingerprint).status == 0  # the others are known
     listed = json.loads(terminal.run("registry", "list", "--json").out)["registries"]
-    assert [entry["id"] for entry in listed] == ["acme.corp", "other.corp"]
+    assert [entry["id"] for entry in listed] == ["acme.corp", "other.corp", "third.corp"]
 
 
 def test_what_is_no_registry_is_said_to_be_none(terminal):
