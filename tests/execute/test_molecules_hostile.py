@@ -219,7 +219,12 @@ def test_the_log_of_a_wisp_goes_only_once_its_digest_is_whole(root):
 
 
 @pytest.mark.parametrize(
-    "note", [b"", b"{", b"[]", b'{"verb":"burn","id":"../../x","phase":"mol","audits":true}', b"\xff"]
+    "note",
+    [
+        *(b"", b"{", b"[]", b'{"verb":"burn","id":"../../x","phase":"mol","audits":true}', b"\xff", b"[" * 100_000),
+        b'{"verb":"burn","id":"rig-mol-x","phase":"mol","audits":true}\n' * 6000,
+    ],
+    ids=["empty", "open", "list", "outside", "no text", "deep", "long"],
 )
 def test_a_note_that_says_nothing_stops_nobody(root, note):
     made = root.make("pour", "mol-job")
