@@ -169,6 +169,7 @@ def test_a_lock_that_was_tampered_with_is_seen_before_the_catalogue_changes(term
     assert catalogue(terminal, "project") == before
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_killed_at_every_instant_the_same_command_completes_it(terminal):
     """The process is ended at each checkpoint in turn; then the command is typed again."""
     for instant in range(100):
@@ -219,7 +220,10 @@ def test_what_a_release_changes_of_molecules_that_are_not_its_own_is_said(termin
     done(terminal, "publish", str(path), "--version", "1.0.0", "--to", "../reg", "--yes")
     told = [
         "mol-code-review.z of mol-sly@1.0.0 becomes a step of mol-code-review (built-in), which is not of that release",
-        "mol-engineer-in-box of mol-sly@1.0.0 counts before that of the built-in catalogue",
+        (
+            "mol-engineer-in-box of mol-sly@1.0.0 counts before that of the built-in catalogue, "
+            "whose 5 other steps stay below it"
+        ),
         "mol-polecat-arm of the built-in catalogue is hidden by mol-sly@1.0.0",
     ]
     before = done(terminal, "mol", "install", "mol-sly", "--dry-run", "--json")

@@ -153,7 +153,13 @@ def meddling(others: Catalogue, whole: Catalogue, owner: Mapping[str, str]) -> t
         if there is not None and now is None:
             told.append(f"{record_id} of the {there.layer} catalogue is hidden by {release}")
         elif there is not None and now is not None and now.path != there.path:
-            told.append(f"{record_id} of {release} counts before that of the {there.layer} catalogue")
+            # Records count one by one, so those below the one that went are below this one now.
+            left = sum(owner.get(child) != release for child in whole.below.get(record_id, ()))
+            others_steps = {0: "", 1: ", whose other step stays below it"}
+            told.append(
+                f"{record_id} of {release} counts before that of the {there.layer} catalogue"
+                + others_steps.get(left, f", whose {left} other steps stay below it")
+            )
         elif parent is not None and now is not None and there is None:
             layer = whole.entries[parent].layer
             told.append(f"{record_id} of {release} becomes a step of {parent} ({layer}), which is not of that release")
