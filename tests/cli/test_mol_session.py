@@ -47,7 +47,7 @@ def test_what_comes_with_the_program_is_listed(terminal):
         $ mmpm mol list --label witness --label tier:haiku
         mol-security-scan Security scan for {{polecat_name}} [plugin, witness, tier:haiku] (built-in)
         $ mmpm mol list --label nothing
-        There are no molecules with nothing
+        There are no molecules labelled nothing
     """)
 
 

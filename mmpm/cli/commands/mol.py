@@ -23,7 +23,7 @@ def list_catalogue(session: Session, label: tuple[str, ...]) -> None:
     for entry in found:
         out.line(*_line(entry))
     if not found:
-        out.say("There are no molecules" + (f" with {' and '.join(label)}" if label else ""))
+        out.say("There are no molecules" + (f" labelled {' and '.join(label)}" if label else ""))
     out.document(
         "mmpm.mol-list/1",
         {"molecules": [entry_json(entry) for entry in found], "problems": problems_json(catalogue.problems)},
