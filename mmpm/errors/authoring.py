@@ -121,14 +121,19 @@ class PublisherBusyError(MmpmError):
 
 
 class NotARegistryError(MmpmError):
-    """A folder holds no registry tree."""
+    """A folder holds no registry tree; where a mirror would do, it is none either."""
 
     code = "not-a-registry"
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, wanted: str = "registry") -> None:
+        name = printable(folder)
         super().__init__(
-            f"{printable(folder)} is not a registry: it has no metadata/timestamp.json",
-            f"make one with `mmpm registry init {printable(folder)} --id HOST`",
+            f"{name} is neither a mirror nor a registry: it has neither mirrors/ nor metadata/timestamp.json"
+            if wanted == "mirror"
+            else f"{name} is not a registry: it has no metadata/timestamp.json",
+            f"name the folder of one, or make a mirror with `mmpm mirror create {name} --from REGISTRY`"
+            if wanted == "mirror"
+            else f"make one with `mmpm registry init {name} --id HOST`",
             {"folder": folder},
         )
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from mmpm.errors import MmpmError, PackRefusedError, PackRootNotPinnedError
+from mmpm.errors import UNTRUSTED, MmpmError, PackRefusedError, PackRootNotPinnedError
 from mmpm.execute.connect import age_policy
 from mmpm.execute.locking import hold, release
 from mmpm.execute.mirroring import folders_for_all
@@ -51,11 +51,13 @@ class ImportOutcome:
         imported: the packs that were named, in order.
         partial: packs of which volumes are missing.
         retried: packs that had been waiting.
+        refused: why a pack was refused, by its name; the others were imported all the same.
     """
 
     imported: list[Imported] = field(default_factory=list)
     partial: list[Partial] = field(default_factory=list)
     retried: list[Imported] = field(default_factory=list)
+    refused: dict[str, MmpmError] = field(default_factory=dict)
 
     @property
     def is_incomplete(self) -> bool:
@@ -104,7 +106,8 @@ def apply_import(context: Context, action: ImportPacks) -> ImportOutcome:
     """Import packs, then try those that wait.
 
     Raises:
-        MmpmError: a pack is damaged or not to be believed; the ones before it are imported.
+        PackRefusedError, UntrustedMetadataError, ...: the only pack is damaged or not to be believed.
+        MmpmError: this machine is in the way, not a pack; the packs before are imported.
         LockedByOtherError: another process was at it for too long.
     """
     folder = os.path.realpath(action.folder or packs_folder(context))
@@ -134,14 +137,22 @@ def _import(context: Context, action: ImportPacks, landing: MirrorLanding | Stor
     outcome = ImportOutcome()
     importer = Importer(landing, lambda registry: believed_of(context, registry, accepted), context.progress)
     for pack in gather_packs(action.packs, landing.quarantine):
-        if pack.missing and isinstance(pack, VolumeSet):
-            outcome.partial.append(Partial(pack.name, pack.missing, pack.keep()))
+        try:
+            if pack.missing and isinstance(pack, VolumeSet):
+                outcome.partial.append(Partial(pack.name, pack.missing, pack.keep()))
+                continue
+            outcome.imported.append(_receive(importer, pack))
+        except MmpmError as error:
+            if error.exit_status != UNTRUSTED:
+                raise
+            outcome.refused[pack.name] = error
             continue
-        outcome.imported.append(_receive(importer, pack))
         _accept(context, outcome.imported[-1], accepted, is_store=not action.folder)
     outcome.retried = [one for one in importer.retry() if not _is_as_it_was(one, outcome.imported)]
     for one in outcome.retried:
         _accept(context, one, accepted, is_store=not action.folder)
+    if len(outcome.refused) == 1 and not (outcome.imported or outcome.partial or outcome.retried):
+        raise next(iter(outcome.refused.values()))
     return outcome
 
 
@@ -154,11 +165,11 @@ def _receive(importer: Importer, pack: OneFile | VolumeSet) -> Imported:
             pack.forget()
         raise
     if isinstance(pack, VolumeSet):
+        pack.forget()
         if pack.listing.pack != done.pack_id:
             raise PackRefusedError(
                 pack.name, f"is pack {done.pack_id}, and its list of volumes is of {pack.listing.pack}"
             )
-        pack.forget()
     return done
 
 

@@ -96,6 +96,22 @@ def test_a_damaged_pack_is_refused_by_name(world, carried, tmp_path):
     assert not (far.trust / "acme.example").exists()
 
 
+@pytest.mark.parametrize("order", [("bad", "good"), ("good", "bad")])
+def test_a_damaged_pack_keeps_the_others_from_nothing(world, carried, tmp_path, order):
+    far = world.machine(f"mixed-{order[0]}")
+    data = carried.read_bytes()
+    (tmp_path / "good").write_bytes(data)
+    (tmp_path / "bad").write_bytes(data[: len(data) // 2])
+    packs = [str(tmp_path / name) for name in order]
+    where = ["--to", "far", "--root", world.registries["acme"].fingerprint]
+    ran = far.run("mirror", "import", *packs, *where, "--json", status=UNTRUSTED)
+    assert [(Path(one["pack"]).name, one["code"]) for one in ran.json["failed"]] == [("bad", "pack-refused")]
+    assert [one["outcome"] for pack in ran.json["packs"] for one in pack["registries"]] == ["shown"]
+    ran = far.run("mirror", "import", *packs, *where, status=UNTRUSTED)
+    assert "acme.example: serial 2 is already here" in ran.out
+    assert "error[pack-refused]" in ran.err
+
+
 def test_a_pack_that_lacks_something_waits_and_says_so(world, tmp_path):
     far = world.machine("waiting")
     acme = world.registries["acme"]

@@ -69,7 +69,13 @@ def import_packs(
             out.warn(f"{imported.refusal.fact}; it waits no more")
         else:
             _tell(session, imported)
-    refusals = [one.refusal.exit_status for one in came.retried if one.refusal is not None]
+    refused = list(came.refused.values())
+    for error in refused[1:]:
+        out.warn(error.fact)
+    if refused and not out.as_json:
+        raise refused[0]
+    refusals = [one.exit_status for one in refused]
+    refusals += [one.refusal.exit_status for one in came.retried if one.refusal is not None]
     if refusals:
         return max(refusals)
     return FORESEEN if came.is_incomplete else None
@@ -122,6 +128,10 @@ def _document(came: "ImportOutcome") -> dict[str, object]:
             {"pack": one.pack, "missing": list(one.missing), "kept_bytes": one.kept_bytes} for one in came.partial
         ],
         "retried": [_pack(one) for one in came.retried],
+        "failed": [
+            {"pack": name, "code": error.code, "fact": error.fact, "remedy": error.remedy}
+            for name, error in came.refused.items()
+        ],
     }
 
 

@@ -144,7 +144,8 @@ def gather_packs(paths: Iterable[str], quarantine: str) -> list[OneFile | Volume
         known = _list_for(path, lists)
         if known is None:
             if not os.path.isfile(path):
-                raise PackUnreadableError(path, "there is no such file")
+                is_there = os.path.lexists(path)
+                raise PackUnreadableError(path, "it is no plain file" if is_there else "there is no such file")
             found[path] = OneFile(path)
             continue
         listing, data = known

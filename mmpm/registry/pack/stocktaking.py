@@ -62,9 +62,9 @@ def trees_of(folder: str) -> dict[str, str]:
         try:
             found[parse_registry_json(data or b"")[0]] = folder
         except ValueError:
-            raise NotARegistryError(folder) from None
+            raise NotARegistryError(folder, "mirror") from None
     if not found:
-        raise NotARegistryError(folder)
+        raise NotARegistryError(folder, "mirror")
     return found
 
 
