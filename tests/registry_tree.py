@@ -29,6 +29,7 @@ from mmpm_store.tree import FileEntry, Tree
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 HOST = "acme.example"
+PATIENCE_SECONDS = 1200.0  # several publishers at once, on a machine that is busy with something else
 
 
 @dataclass
@@ -47,7 +48,8 @@ class FolderRegistry:
         self.keys = load_keys(self.keys_folder, HOST, None)
 
     def how(self, **limits) -> Committing:
-        return Committing(self.keys, self.now, **{"key_folder": self.keys_folder, **limits})
+        given = {"key_folder": self.keys_folder, "wait_seconds": PATIENCE_SECONDS, **limits}
+        return Committing(self.keys, self.now, **given)
 
     def publish(self, *items: PublishItem, **limits) -> Published:
         return publish(self.root, items, self.how(**limits))

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from registry_tree import HOST, FolderRegistry
+from registry_tree import HOST, PATIENCE_SECONDS, FolderRegistry
 
 from mmpm.registry.commit import Committing
 from mmpm.registry.folder import FolderTransport
@@ -34,7 +34,7 @@ class RotatingRegistry(FolderRegistry):
     def apply(self, request: SigningRequest, **limits) -> Applied:
         """Publish a request."""
         keys = load_every_key(self.keys_folder, HOST, None)
-        how = Committing(keys, self.now, key_folder=self.keys_folder, **limits)
+        how = Committing(keys, self.now, **{"key_folder": self.keys_folder, "wait_seconds": PATIENCE_SECONDS, **limits})
         applied = apply_request(self.root, request, how)
         self.keys = load_keys(self.keys_folder, HOST, None)
         return applied
