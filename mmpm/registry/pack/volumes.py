@@ -243,11 +243,11 @@ class PackStream(io.RawIOBase):
         parts: tuple[VolumeList | None, list[str]] | None = None,
     ) -> None:
         super().__init__()
+        self._stack = ExitStack()  # before all that may be refused: what is not whole is closed as well
         self.path = path
         self.listing, self._names = _find(path) if parts is None else parts
         self.length = sum(os.stat(one).st_size for one in self._names)
         self._on_bytes = on_bytes
-        self._stack = ExitStack()
         self._file: io.FileIO | None = None
         self._at = 0
         self._hash = blake3()
