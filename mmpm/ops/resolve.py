@@ -174,11 +174,11 @@ def _refusal(question: _Question, conflict: Conflict) -> NoSolutionError:
     universe = with_what_is_near(question.context, question.universe(shadowed_for=conflict), names_in(conflict))
     found = solve(universe, question.roots)
     assert isinstance(found, Conflict), "neither a lock nor what is shadowed decides whether there is an answer"
-    found = smallest_proof(found)
-    told = explanation(found)
-    is_unknown = any(name in universe.absent and universe.absent[name].why == "not fetched" for name in names_in(found))
+    small = smallest_proof(found)
+    told = explanation(small, found)
+    is_unknown = any(name in universe.absent and universe.absent[name].why == "not fetched" for name in names_in(small))
     kind = UnknownHereError if is_unknown else NoSolutionError
-    return kind(told.steps, told.notes, told.remedies, derivation(found))
+    return kind(told.steps, told.notes, told.remedies, derivation(small))
 
 
 class _Question:

@@ -57,14 +57,19 @@ def explain(conflict: Conflict) -> str:
     return explanation(conflict).text
 
 
-def explanation(conflict: Conflict) -> Explanation:
-    """Give the explanation in its parts."""
+def explanation(conflict: Conflict, whole: Conflict | None = None) -> Explanation:
+    """Give the explanation in its parts.
+
+    Args:
+        conflict: what to tell.
+        whole: the conflict that it is the smallest proof of, where it was cut down already.
+    """
     small = smallest_proof(conflict)
     facts = list(leaves(small.proof))
     return Explanation(
         tuple(_steps(small.proof, small.numbering)),
         notes_on(small.numbering, facts),
-        remedies_for(small.numbering, facts),
+        remedies_for(small.numbering, facts, whole or conflict),
     )
 
 

@@ -10,18 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmpm.errors import SearchTooLongError
+from mmpm.model.ranges import VersionRange
 from mmpm.solver.incompatibility import Constrained, Pinned, Required
 from mmpm.solver.numbering import ROOT
+from mmpm.solver.solve import Resolution, solve
 from mmpm.solver.universe import Absence
 from mmpm.solver.wording import asked, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mmpm.model.ranges import VersionRange
     from mmpm.model.versions import Version
     from mmpm.solver.incompatibility import Incompatibility
     from mmpm.solver.numbering import Numbering
+    from mmpm.solver.solve import Conflict
     from mmpm.solver.universe import Package, Removed
 
 MOST_VERSIONS = 8
@@ -29,6 +32,8 @@ MOST_VERSIONS = 8
 MOST_REGISTRIES = 4
 MOST_NOTES = 24
 MOST_REMEDIES = 12
+# What another version is worth that a person could ask for instead: as much as most questions cost.
+MOST_TRIED, MOST_CONFLICTS_TRIED = 4, 200
 
 # For one release, and for several.
 _BARRED = {
@@ -176,8 +181,14 @@ def _absence_note(name: str, absence: Absence | None) -> str:
             return f"{name} is in no registry; none is configured."
 
 
-def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tuple[str, ...]:
-    """Give what to try, what is likeliest to help first."""
+def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility], whole: Conflict) -> tuple[str, ...]:
+    """Give what to try, what is likeliest to help first.
+
+    Args:
+        numbering: what the numbers in `facts` stand for.
+        facts: those of the smallest proof.
+        whole: the conflict as it was found, with all that may be chosen.
+    """
     remedies: dict[str, None] = {}
     for lack in _lacks(numbering, facts):
         for remedy in _remedies(lack):
@@ -186,7 +197,7 @@ def remedies_for(numbering: Numbering, facts: Sequence[Incompatibility]) -> tupl
         if isinstance(fact.cause, Pinned):
             name = numbering.names[fact.cause.package]
             remedies[f"let {name} move: `mmpm unpin {name}`"] = None
-    return (*list(remedies)[:MOST_REMEDIES], *_changes_of_the_project(numbering, facts))
+    return (*list(remedies)[:MOST_REMEDIES], *_changes_of_the_project(numbering, facts, whole))
 
 
 def _remedies_of_absence(lack: _Lack) -> Iterator[str]:
@@ -212,7 +223,7 @@ def _mirrored(what: str, registries: Sequence[str]) -> str:
     return f"have {what} mirrored ({where}), or add an address of {owner} with it"
 
 
-def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibility]) -> Iterator[str]:
+def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibility], whole: Conflict) -> Iterator[str]:
     """Give what the project could ask for instead; only what could be more than it asks for is to be widened."""
     wishes = sorted(
         {
@@ -222,33 +233,43 @@ def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibilit
         }.items(),
         key=lambda wish: (wish[0][0], str(wish[0][1])),
     )
-    left_out = {wish: _newest_outside(numbering, *wish) for wish, _ in wishes}
     if len(wishes) == 1:
-        [((name, wanted), fact)] = wishes
-        newest = left_out[name, wanted]
-        if newest is None:
+        [((name, wanted), _)] = wishes
+        other = next(_that_can_be_had(whole, name, wanted), None)
+        if other is None:
             yield f"do without {name}"
-        elif fact.terms:
-            yield f"ask for another version of {name} ({asked(name, wanted)} leaves some out), or do without it"
         else:
-            yield f"ask for a version that can be had: `mmpm install {name}@{newest}`, or do without it"
+            yield f"ask for a version that can be had: `mmpm install {name}@{other}`, or do without it"
         return
-    narrow = [wish for wish, newest in left_out.items() if newest is not None]
+    narrow = [wish for wish, _ in wishes if _outside(numbering, *wish)]
     if narrow:
         yield f"widen {listed([asked(*wish) for wish in narrow], ' or ')}"
     for name, wanted in narrow[:MOST_REMEDIES]:
         if wanted.is_exact:
             yield f"let {name} move, if it is pinned: `mmpm unpin {name}`"
     if wishes:
-        names = list(dict.fromkeys(name for name, _ in left_out))
+        names = list(dict.fromkeys(name for (name, _), _ in wishes))
         yield f"do without {'one of ' if len(names) > 1 else ''}{listed(names, ' or ')}"
 
 
-def _newest_outside(numbering: Numbering, name: str, wanted: VersionRange) -> Version | None:
-    """Give the newest version that may be chosen and that a requirement leaves out; None if it leaves out none."""
+def _outside(numbering: Numbering, name: str, wanted: VersionRange) -> list[Version]:
+    """Give the versions that may be chosen and that a requirement leaves out, the best first."""
     package = numbering.universe.packages.get(name)
     candidates = package.candidates if package is not None else ()
-    return max((each.version for each in candidates if not wanted.allows(each.version)), default=None)
+    return [each.version for each in reversed(candidates) if not wanted.allows(each.version)]
+
+
+def _that_can_be_had(whole: Conflict, name: str, wanted: VersionRange) -> Iterator[Version]:
+    """Give versions that the project could ask for instead of a range, so that everything it asks for can be met."""
+    for version in _outside(whole.numbering, name, wanted)[:MOST_TRIED]:
+        exact = VersionRange.parse(str(version))
+        roots = [(other, exact if (other, said) == (name, wanted) else said) for other, said in whole.roots]
+        try:
+            found = solve(whole.numbering.universe, roots, {}, whole.pinned, most_conflicts=MOST_CONFLICTS_TRIED)
+        except SearchTooLongError:
+            continue
+        if isinstance(found, Resolution):
+            yield version
 
 
 def _remedies(lack: _Lack) -> Iterator[str]:

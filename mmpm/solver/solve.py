@@ -61,12 +61,15 @@ class Conflict:
         proof: the incompatibility without terms; its causes are the derivation.
         numbering: what the numbers and masks in it stand for.
         pinned: the pins that held.
+        conflicts: how many were met.
+        roots: what the project required.
     """
 
     proof: Incompatibility
     numbering: Numbering
     pinned: Mapping[str, Version]
     conflicts: int = 0
+    roots: Sequence[tuple[str, VersionRange]] = ()
 
 
 def solve(
@@ -74,6 +77,8 @@ def solve(
     roots: Sequence[tuple[str, VersionRange]],
     locked: Mapping[str, Version] | None = None,
     pinned: Mapping[str, Version] | None = None,
+    *,
+    most_conflicts: int = MOST_CONFLICTS,
 ) -> Resolution | Conflict:
     """Choose a version of each root and of everything that they need.
 
@@ -82,11 +87,13 @@ def solve(
         roots: what the project requires, in the order that decides.
         locked: the version of each name to try first (soft).
         pinned: the one version of each name that may be chosen, if the name is needed at all (hard).
+        most_conflicts: how many the answer is worth.
 
     Raises:
         SearchTooLongError: neither an answer nor a proof turned up within the limit.
     """
     search = _Search(universe, roots, locked or {}, pinned or {})
+    search.most_conflicts = most_conflicts
     # Taking a search apart costs a third of the search. Left to the interpreter's next look for cycles, it costs a
     # command nothing; `prove`, which runs by the thousand, leaves nothing behind.
     search.itself = search
@@ -161,6 +168,7 @@ class _Search:
         self.itself: _Search | None = None
         self.decisions = 0
         self.conflicts = 0
+        self.most_conflicts = MOST_CONFLICTS
         self._make_room()
 
     def run(self) -> Resolution | Conflict:
@@ -171,11 +179,11 @@ class _Search:
                 conflict = self.propagator.propagate(self._put_in_force)
             if conflict is not None:
                 self.conflicts += 1
-                if self.conflicts > MOST_CONFLICTS:
+                if self.conflicts > self.most_conflicts:
                     raise SearchTooLongError(self.conflicts)
                 lesson = analyse(self.solution, conflict)
                 if lesson.pivot < 0:
-                    return Conflict(lesson.incompatibility, self.numbering, self.pinned, self.conflicts)
+                    return Conflict(lesson.incompatibility, self.numbering, self.pinned, self.conflicts, self.roots)
                 self._go_back(lesson.level - 1 if lesson.level - lesson.jump > LONGEST_JUMP else lesson.jump)
                 if lesson.incompatibility is not conflict:
                     self.propagator.add(lesson.incompatibility, lesson.pivot)

@@ -225,6 +225,40 @@ def test_what_a_formula_needs_is_nobodys_misspelling_but_its_publishers_business
     )
 
 
+ANOTHER = re.compile(r"ask for a version that can be had: `mmpm install (.+)@(.+)`, or do without it")
+
+
+@settings(max_examples=200, deadline=None)
+@given(world=UNIVERSES, roots=ROOTS, pinned=CHOICES)
+def test_another_version_is_named_only_where_everything_can_be_had_with_it(world, roots, pinned):
+    answer = solve(world, roots, {}, pinned)
+    if not isinstance(answer, Conflict):
+        return
+    causes = [leaf.cause for leaf in leaves(smallest_proof(answer).proof)]
+    wishes = {cause.range for cause in causes if isinstance(cause, Required) and not cause.dependant}
+    for remedy in explanation(answer).remedies:
+        found = ANOTHER.fullmatch(remedy)
+        if found is None:
+            continue
+        name, version = found.groups()
+        changed = [(other, R(version) if other == name and said in wishes else said) for other, said in roots]
+        assert not isinstance(solve(world, changed, {}, pinned), Conflict)
+
+
+def test_a_version_whose_own_requirements_cannot_be_met_is_not_named():
+    world = universe(a={"1.0.0": {}, "2.0.0": {"gone": "*"}, "3.0.0": {"b": ">=2.0.0"}}, b={"1.0.0": {}})
+    assert explanation(refusal(world, ("a", R(">=4.0.0")))).remedies == (
+        "ask for a version that can be had: `mmpm install a@1.0.0`, or do without it",
+    )
+    assert explanation(refusal(world, ("a", R(">=2.0.0")))).remedies[-1] == (
+        "ask for a version that can be had: `mmpm install a@1.0.0`, or do without it"
+    )
+    small = smallest_proof(whole := refusal(world, ("a", R(">=4.0.0"))))
+    assert explanation(small, whole).remedies == explanation(whole).remedies
+    nothing = universe(a={"1.0.0": {"gone": "*"}})
+    assert explanation(refusal(nothing, ("a", R(">=4.0.0")))).remedies == ("do without a",)
+
+
 def long_chain(length):
     """A proof of `length` facts in a row."""
     return universe(**{f"n{i}": {"1.0.0": {f"n{i + 1}": "*"}} for i in range(length)}), ("n0", ANY)
