@@ -26,6 +26,7 @@ from mmpm.solver.core import names_in, smallest_proof
 from mmpm.solver.explain import derivation, explanation
 from mmpm.solver.solve import Conflict, solve
 from mmpm.solver.universe import Absence, Candidate, Package, Removed, Shadowed, Universe
+from mmpm.textform import registry_of
 from mmpm.trust.levels import rank
 
 if TYPE_CHECKING:
@@ -192,7 +193,8 @@ class _Question:
         self.requirements = {one.requirement for one in wanted}
         self.roots = sorted(((one.name, VersionRange.parse(one.range)) for one in wanted), key=lambda root: root[0])
         self.policy = context.settings.policy
-        self.knowledge = Knowledge(context, {one.name: one.registry for one in wanted if one.registry})
+        self.bound = {one.name: one.registry for one in wanted if one.registry}
+        self.knowledge = Knowledge(context, self.bound)
         # Brought by `import` or from a path, and asked for as before: no registry is asked for them.
         unchanged = {name for _, name, _ in self.requirements & set(old.requirements)}
         unchanged |= self.old.keys() - {name for _, name, _ in self.requirements}
@@ -359,6 +361,10 @@ class _Question:
             histories[name] = known.releases
             if release.yanked is not None:
                 self.context.progress.warn(f"{name} {version} was withdrawn by its publisher: {release.yanked}")
+            before = registry_of(self.old[name].source) if name in self.old else ""
+            if before not in {"", known.registry} and name not in self.bound:
+                moved = f"{name} is chosen from {known.registry} now, and was locked from {before}"
+                self.context.progress.warn(f"{moved}: `mmpm audit confusion` tells who has it")
             alias = asked[name].installed_as if name in asked else None
             lines.append(_locked(known.registry, release, is_pinned=name in pinned, alias=alias))
         lock = make_lockfile(self.requirements, lines)

@@ -129,6 +129,23 @@ def test_a_requirement_that_names_a_registry_binds_the_name(trees, tmp_path):
         asker.ask(want("mol-a", registry="elsewhere.example"))
 
 
+def test_a_locked_name_that_another_registry_owns_by_now_is_said_aloud(trees, tmp_path):
+    acme = trees("acme.corp", mol_a={"1.0.0": {}})
+    public = trees("molmall.example", mol_a={"9.0.0": {}})
+    asker = Asker(tmp_path / "m", acme, public)
+    asker.ask("mol-a")
+    before = asker.lock
+    assert asker.progress.said == []
+    asker.context = replace(asker.context, registries=asker.context.registries[::-1])
+    assert asker.ask("mol-a", old=before) == {"mol-a": "9.0.0"}
+    moved = "mol-a is chosen from molmall.example now, and was locked from acme.corp"
+    assert asker.progress.said == [f"{moved}: `mmpm audit confusion` tells who has it"]
+    asker.progress.said.clear()
+    asker.ask("mol-a", old=asker.lock)
+    asker.ask(want("mol-a", registry="acme.corp"), old=asker.lock)  # a person's own wish
+    assert asker.progress.said == []
+
+
 def test_a_scope_binds_its_names_to_its_registry(trees, tmp_path):
     public = trees("molmall.example", **{"@acme/mol-a": {"9.0.0": {}}, "mol-b": {"1.0.0": {}}})
     acme = trees("acme.corp", **{"@acme/mol-a": {"1.0.0": {}}})
