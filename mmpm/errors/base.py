@@ -52,6 +52,11 @@ def quoted(text: str, limit: int = 80) -> str:
     return f"'{printable(text, limit)}'"
 
 
+def counted(number: int, noun: str) -> str:
+    """Give a number with its noun: ``1 file``, ``2 files``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def size_text(size_bytes: int) -> str:
     """Give a size as messages show it: ``12.3 MB``, in powers of ten."""
     for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

@@ -66,12 +66,13 @@ class RegistryUntrustedError(MmpmError):
     code = "registry-untrusted"
     exit_status = UNTRUSTED
 
-    def __init__(self, registry: str, cause: str, origin: str = "") -> None:
+    def __init__(self, registry: str, cause: str, origin: str = "", path: str = "") -> None:
         where = f" at {printable(origin)}" if origin else ""
+        what = " ".join(filter(None, (path, cause)))
         super().__init__(
-            f"registry {printable(registry, 80)}{where} is not to be trusted: {printable(cause)}",
+            f"registry {printable(registry, 80)}{where} is not to be trusted: {printable(what)}",
             "nothing of it was used; ask who runs it before you go on, nothing here overrides this",
-            {"registry": registry, "origin": origin, "cause": cause},
+            {"registry": registry, "origin": origin, "cause": what, "path": path},
         )
 
 

@@ -12,7 +12,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from mmpm.errors import MirrorUnreadableError, MmpmError, RegistryUnreachableError, SelectionIncompleteError, size_text
+from mmpm.errors import (
+    MirrorUnreadableError,
+    MmpmError,
+    RegistryUnreachableError,
+    SelectionIncompleteError,
+    counted,
+    size_text,
+)
 from mmpm.execute.connect import age_policy, find_registry, source_of, trust_of
 from mmpm.execute.locking import hold, release
 from mmpm.execute.policing import bring_policies
@@ -252,8 +259,8 @@ class _Update:
         for registry, copying in list(self._copies.items()):
             found = copying.counts
             self._context.progress.say(
-                f"{registry}: {found.new} of {found.releases} releases to copy, {found.files} files, "
-                f"{size_text(found.bytes)}"
+                f"{registry}: {found.new} of {counted(found.releases, 'release')} to copy, "
+                f"{counted(found.files, 'file')}, {size_text(found.bytes)}"
             )
             try:
                 copying.bring_files(self._chosen(registry))

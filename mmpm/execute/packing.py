@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mmpm.errors import (
     DocumentUnreadableError,
     FileInTheWayError,
+    MirrorUntrustedError,
     MmpmError,
     NoRoomForPackError,
     RegistryUntrustedError,
@@ -26,7 +27,7 @@ from mmpm.registry.destination import read_plain
 from mmpm.registry.key_folder import load_root
 from mmpm.registry.mirror.selected import Mirror, MirroredRegistry, read_mirror
 from mmpm.registry.mirror.selection import LockSelection, Selection, choose, select_lock
-from mmpm.registry.mirrored import POLICY_JSON
+from mmpm.registry.mirrored import MIRROR_JSON, MIRRORS, POLICY_JSON
 from mmpm.registry.pack.acknowledgement import (
     Held,
     ObjectSet,
@@ -43,7 +44,7 @@ from mmpm.registry.verified import VerifiedState
 from mmpm_store.durable import write_file_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mmpm.execute.context import Context
     from mmpm.lock import Lockfile
@@ -167,6 +168,11 @@ def apply_export(context: Context, action: ExportPack) -> Written:
         MmpmError: as for `gather`.
     """
     refuse_what_is_no_pack(action.output)
+    with damage_named(action.source):
+        return _export(context, action)
+
+
+def _export(context: Context, action: ExportPack) -> Written:
     gathered = gather(context, action)
     _, _, size = gathered.counts
     folder = os.path.dirname(action.output)
@@ -182,6 +188,22 @@ def apply_export(context: Context, action: ExportPack) -> Written:
         written = write_pack(gathered.contents, options, sink, spool=folder, on_bytes=context.progress.advance)
     context.progress.finish()
     return written
+
+
+@contextmanager
+def damage_named(folder: str) -> Iterator[None]:
+    """Tell a file of the mirror `folder` that has other bytes than the signed ones within the block as what it is.
+
+    Raises:
+        MirrorUntrustedError: there is one: its registry is not at fault, and `mirror verify --repair` mends it.
+    """
+    try:
+        yield
+    except RegistryUntrustedError as error:
+        path, registry = str(error.details["path"]), str(error.details["registry"])
+        if not path or read_plain(f"{folder}/{MIRROR_JSON}", 0) is None:
+            raise
+        raise MirrorUntrustedError(folder, [f"{MIRRORS}/{registry}/{path}"]) from None
 
 
 def refuse_what_is_no_pack(path: str) -> None:
@@ -305,6 +327,14 @@ def apply_acknowledge(context: Context, action: WriteAcknowledgement) -> tuple[H
         RegistryUntrustedError, MissingTreeFileError: a file is damaged or missing; nothing is acknowledged.
     """
     key = load_person_key(context, action.key, action.passphrase_file)
+    with damage_named(action.folder):
+        held = _look_through(context, action)
+    refuse_special(action.output)
+    write_file_durably(action.output, sign_acknowledgement(held, key))
+    return tuple(held)
+
+
+def _look_through(context: Context, action: WriteAcknowledgement) -> list[Held]:
     sources = open_sources(context, action.folder, action.roots)
     told = read_mirror(action.folder) or Mirror()
     selections = {one: told.registries[one].selection if one in told.registries else Selection() for one in sources}
@@ -322,6 +352,4 @@ def apply_acknowledge(context: Context, action: WriteAcknowledgement) -> tuple[H
                 seen |= found
         shown = HeldState(registry, state.serial, state.issued, state.facts.snapshot.sha256)
         held.append(Held(shown, ObjectSet.of(seen)))
-    refuse_special(action.output)
-    write_file_durably(action.output, sign_acknowledgement(held, key))
-    return tuple(held)
+    return held

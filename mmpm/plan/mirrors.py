@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmpm.errors import size_text
+from mmpm.errors import counted, size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,9 @@ class ImportPacks:
     def words(self) -> str:
         """What it will do, behind "would"."""
         where = self.folder or "the store"
-        told = ", ".join(f"{registry} serial {serial} ({files} files)" for registry, serial, files, _ in self.brings)
+        told = ", ".join(
+            f"{registry} serial {serial} ({counted(files, 'file')})" for registry, serial, files, _ in self.brings
+        )
         return f"import into {where}: {told or 'packs whose volumes are not all here'}"
 
 
@@ -64,7 +66,7 @@ class ExportPack:
     def words(self) -> str:
         """What it will do, behind "would"."""
         return (
-            f"write {self.output}: {self.releases} release{'s' * (self.releases != 1)}, {self.files} files, "
+            f"write {self.output}: {counted(self.releases, 'release')}, {counted(self.files, 'file')}, "
             f"{size_text(self.size)} before compression"
         )
 

@@ -337,7 +337,7 @@ class VerifiedState:
 
     def _refusal(self, path: str, reason: str) -> MmpmError:
         """Give the error that says what is wrong with a file of this state."""
-        return RegistryUntrustedError(self.registry_id, f"{path} {reason}")
+        return RegistryUntrustedError(self.registry_id, reason, path=path)
 
     def _parsed(self, path: str, parse: Callable[[], _Value]) -> _Value:
         try:

@@ -312,6 +312,7 @@ def test_damaged_missing_and_foreign_files_are_named_and_mended(here):
     (tree / "objects" / "evil").write_bytes(b"x")
     both = here.run("mirror", "verify", "mirror", status=FORESEEN)
     assert "foreign mirrors/acme.example/objects/evil" in both.out
+    assert "does not belong there" in here.run("mirror", "verify", "mirror", "--repair", status=FORESEEN).err
     here.run("mirror", "update", "mirror")
     assert "missing" not in here.run("mirror", "verify", "mirror", status=FORESEEN).out
     snapshot = next((tree / "metadata").glob("*.snapshot.json"))

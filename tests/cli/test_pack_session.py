@@ -208,6 +208,42 @@ def test_of_several_registries_the_serial_of_each_is_given(world, acme, tmp_path
     clerk.run(*words, "--base", f"{ID}=99", status=FORESEEN)
 
 
+def test_a_damaged_file_of_a_mirror_is_not_its_registry_s_fault(world, acme, tmp_path):
+    clerk, mirror = world.machine("unlucky"), tmp_path / "mirror"
+    clerk.run("mirror", "create", str(mirror), "--from", str(acme.folder), "--root", acme.fingerprint)
+    clerk.run("keys", "create", "clerk", "--no-passphrase")
+    path = next(path for path in mirror.rglob("objects/*/*") if b"echo hi" in path.read_bytes())
+    path.chmod(0o644)
+    path.write_bytes(b"x" * path.stat().st_size)
+    for words in (("export", str(mirror), "-o", "p"), ("ack", str(mirror), "--key", "clerk", "-o", "a")):
+        ran = clerk.run("mirror", *words, status=UNTRUSTED)
+        assert f"error[mirror-untrusted]: the mirror {mirror} has 1 damaged file (mirrors/{ID}/objects/" in ran.err
+        assert "verify" in ran.err
+        assert "--repair" in ran.err
+
+
+@pytest.mark.parametrize("to", [("--to", "far"), ("--to-store",)])
+def test_a_second_registry_comes_against_the_inventory_of_a_mirror_that_has_the_first(world, acme, tmp_path, to):
+    name = f"beside{len(to)}"
+    other = world.registry(name).release("mol-beside", "1.0.0")
+    world.settle()
+    clerk, far = world.machine(f"clerk-{name}"), world.machine(f"far-{name}")
+    roots = ("--root", acme.fingerprint, "--root", other.fingerprint)
+    mirror, carried, inventory = str(tmp_path / "mirror"), str(tmp_path / "p"), str(tmp_path / "inventory")
+    clerk.run("mirror", "create", mirror, "--from", str(acme.folder), *roots[:2])
+    clerk.run("mirror", "export", mirror, "-o", carried)
+    far.run("mirror", "import", carried, *to, *roots[:2])
+    far.run("mirror", "inventory", *(("far",) if "far" in to else ("--store",)), "-o", inventory)
+    clerk.run("mirror", "create", mirror, "--from", str(other.folder), *roots[2:])
+    ran = clerk.run("mirror", "export", mirror, "-o", carried, "--base", inventory)
+    assert "for whoever has no state of it (inventory)" in ran.out
+    # Some of its files are those of the first, such as the list of no publishers, and did not travel.
+    ran = far.run("mirror", "import", carried, *to, *roots[2:])
+    assert f"{name}.example: serial 2" in ran.out
+    if "far" in to:
+        far.run("mirror", "verify", "far")
+
+
 def test_the_store_has_an_inventory_too(world, near, acme, tmp_path):
     here = world.machine("here")
     here.run("init")

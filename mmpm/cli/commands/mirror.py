@@ -14,6 +14,7 @@ from mmpm.errors import (
     MirrorUntrustedError,
     MmpmError,
     RootNotPinnedError,
+    counted,
     size_text,
 )
 from mmpm.ops import mirror as ops
@@ -120,8 +121,8 @@ def _run_update(session: Session, plan: "Plan", tried: "Updated | None", *, sche
         found = one.counts
         here = found.releases - found.new
         out.result(
-            f"{one.registry}: serial {one.serial}, {_count(found.releases, 'release')}: {found.new} copied, "
-            f"{here} here before; {_count(found.files, 'file')}, {size_text(found.fetched_bytes)} fetched"
+            f"{one.registry}: serial {one.serial}, {counted(found.releases, 'release')}: {found.new} copied, "
+            f"{here} here before; {counted(found.files, 'file')}, {size_text(found.fetched_bytes)} fetched"
         )
     return _tell_failures(session, done.failures)
 
@@ -195,13 +196,19 @@ def verify(
         beside = f", {report.unneeded} more that nothing reaches" if report.unneeded else ""
         looked = "looked for" if quick else "read"
         out.result(
-            f"{registry}: {_count(report.releases, 'release')}, {_count(report.files, 'file')} {looked} "
+            f"{registry}: {counted(report.releases, 'release')}, {counted(report.files, 'file')} {looked} "
             f"({size_text(report.bytes)}){beside}"
         )
     failure = _verdict(where, found, damaged, missing, foreign)
     if repair and failure is not None:
         plan = ops.plan_repair(context, where, found, root)
-        return _run_update(session, plan, None, schema="mmpm.mirror-verify/1")
+        status = _run_update(session, plan, None, schema="mmpm.mirror-verify/1")
+        if status is None and foreign:  # whose it is nobody can tell, and so it stays
+            failure = MirrorIncompleteError(where, (), foreign)
+            if not out.as_json:
+                raise failure
+            status = failure.exit_status
+        return status
     out.document(
         "mmpm.mirror-verify/1",
         {
@@ -260,8 +267,4 @@ def prune(folder: str, /, *, session: Session) -> None:
     )
     if outcome is not None:
         removed = cast("Pruned", outcome.results[0])
-        session.output.result(f"Removed {_count(removed.files, 'file')}, {size_text(removed.bytes)}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+        session.output.result(f"Removed {counted(removed.files, 'file')}, {size_text(removed.bytes)}")

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from mmpm.cli.passphrases import with_person_passphrase
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
-from mmpm.errors import printable, size_text
+from mmpm.errors import counted, printable, size_text
 from mmpm.ops import pack as ops
 from mmpm.plan.mirrors import ExportPack
 
@@ -55,7 +55,7 @@ def inventory(
     outcome = run_plan(session, context, plan, schema="mmpm.mirror-inventory/1", body=body)
     if outcome is not None:
         stock = _stock(outcome)
-        session.output.result(f"Wrote {printable(path)}: {stock.files} files, {size_text(stock.size)}")
+        session.output.result(f"Wrote {printable(path)}: {counted(stock.files, 'file')}, {size_text(stock.size)}")
         for state in stock.inventory.states:
             session.output.result(f"{state.registry_id}: serial {state.serial or 'none'}")
 
@@ -111,7 +111,7 @@ def export(
         return
     written = _written(outcome)
     out = session.output
-    out.result(f"Wrote {printable(path)}: {size_text(written.length)}, {written.head.files} files")
+    out.result(f"Wrote {printable(path)}: {size_text(written.length)}, {counted(written.head.files, 'file')}")
     if len(written.names) > 1:
         out.result(f"Volumes: {len(written.names) - 1}; {printable(written.names[-1])} goes onto each medium")
     for one in written.head.registries:
@@ -130,7 +130,7 @@ def inspect(pack: str, /, *, files: bool = False, session: Session) -> None:
     found = ops.inspect(session.path(pack), with_files=files)
     out = session.output
     head = found.head
-    out.result(f"Pack {head.id}: {size_text(found.length)}, {head.files} files of {size_text(head.size)}")
+    out.result(f"Pack {head.id}: {size_text(found.length)}, {counted(head.files, 'file')} of {size_text(head.size)}")
     if len(found.volumes) > 1:
         out.result(f"Volumes: {len(found.volumes)}, all here and whole")
     for one in head.registries:
@@ -194,7 +194,7 @@ def acknowledge(
         session.output.result(f"Wrote {printable(path)}, signed by {key}")
         for one in _held(outcome):
             state = one.state
-            session.output.result(f"{state.registry_id}: serial {state.serial}, {one.objects.count} objects")
+            session.output.result(f"{state.registry_id}: serial {state.serial}, {counted(one.objects.count, 'object')}")
 
 
 def _stock(outcome: "Outcome") -> "Stock":
@@ -237,11 +237,12 @@ def _sentence(one: "PackedRegistry") -> str:
     which = "all releases" if one.select == "all" else "selected releases"
     return (
         f"{one.id}: serial {one.serial} of {one.issued}, {which} ({one.releases}), "
-        f"{one.files} files of {size_text(one.size)}, {_based_on(one.base)}"
+        f"{counted(one.files, 'file')} of {size_text(one.size)}, {_based_on(one.base)}"
     )
 
 
 def _based_on(base: "Base | None") -> str:
     if base is None:
         return "needs nothing that is not in it"
-    return f"for whoever has serial {base.serial}" + (f" ({base.kind})" if base.kind != "serial" else "")
+    has = f"serial {base.serial}" if base.serial else "no state of it"
+    return f"for whoever has {has}" + (f" ({base.kind})" if base.kind != "serial" else "")

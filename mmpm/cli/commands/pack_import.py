@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from mmpm.cli.output import is_terminal
 from mmpm.cli.plans import run_plan
 from mmpm.cli.session import Session
-from mmpm.errors import FORESEEN, PackRootNotPinnedError, UsageError, printable, size_text
+from mmpm.errors import FORESEEN, PackRootNotPinnedError, UsageError, counted, printable, size_text
 from mmpm.ops import pack_import as ops
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _tell(session: Session, imported: "Imported") -> None:
         if one.missing_count > _SHOWN_MISSING:
             out.result(f"  and {one.missing_count - _SHOWN_MISSING} more")
     new, known = imported.new_objects, imported.known_objects
-    out.say(f"{new} new files of releases ({size_text(imported.new_bytes)}), {known} were here already")
+    out.say(f"{counted(new, 'new file')} of releases ({size_text(imported.new_bytes)}), {known} were here already")
     if imported.request:
         out.result(f"It waits ({size_text(imported.waiting_bytes)}). Ask for the rest with: {imported.request}")
         out.say("Carry that file back, and there run: mmpm mirror export -o PACK --base request.json")

@@ -66,7 +66,7 @@ class Completion:
         state: verified from what the pack brought over what is at the destination.
         chosen: the releases that the destination carries of it.
         staged: gives what the pack brought, by path in the tree; None where it brought no such file.
-        elsewhere: gives an object from the trees of other registries at the destination, which nobody proved yet.
+        elsewhere: gives a file from the trees of other registries at the destination, which nobody proved yet.
         destination: where it goes.
         before: what is shown there; None where nothing is.
         pack: its name, for messages.
@@ -114,7 +114,7 @@ class Completion:
             NoSpaceError: the disk is full; nothing of it is shown.
         """
         for file in found.brought:
-            data = self.staged(file.path, file.length)
+            data = self._brought(file)
             if data is None or not file.proves(data):
                 raise PackRefusedError(self.pack, "was changed while it was imported", file.path)
             self.destination.put(file.path, (data,))
@@ -171,13 +171,24 @@ class Completion:
             else:
                 found.lacks(file.path)
             return
-        data = self.staged(file.path, file.length)
+        data = self._brought(file)
         if data is None:
             found.lacks(file.path)
         elif not file.proves(data):
             raise PackRefusedError(self.pack, "is not the file that the signed metadata names", file.path)
         else:
             found.brought.append(file)
+
+    def _brought(self, file: TreeFile) -> bytes | None:
+        """Give a document as the pack brought it, or as another registry here has it under the same path and hash.
+
+        An inventory tells hashes and not of which registry: a list of no publishers is the same file in each.
+        """
+        data = self.staged(file.path, file.length)
+        if data is None and not file.path.startswith("metadata/"):
+            data = self.elsewhere(file.path, file.length)
+            return data if data is not None and file.proves(data) else None
+        return data
 
 
 def _slots(chosen: Chosen, name: FormulaName) -> frozenset[str] | None:

@@ -251,7 +251,7 @@ class Importer:
         def overlay(path: str, max_bytes: int) -> bytes | None:
             found = staged(path, max_bytes)
             found = destination.read(path, max_bytes) if found is None else found
-            if found is None and path.startswith("objects/"):
+            if found is None and not path.startswith("metadata/"):
                 found = self.landing.elsewhere(told.id, path, max_bytes)
             return found
 

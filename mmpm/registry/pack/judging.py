@@ -41,11 +41,13 @@ class Judgement:
         kind: `new`: may be shown once it is whole; `same` as is shown already; `older`: is not shown.
         state: that the pack brings; None where it is older.
         here: that the destination shows, or None where it shows none that can be verified.
+        base: an older state where nothing is shown: packs that go on from it need its files.
     """
 
     kind: Literal["new", "same", "older"]
     state: VerifiedState | None
     here: VerifiedState | None
+    base: VerifiedState | None = None
 
 
 def judge(registry: str, brought: Read, timestamp: bytes | None, shown: Shown, believed: Believed) -> Judgement:
@@ -82,7 +84,10 @@ def judge(registry: str, brought: Read, timestamp: bytes | None, shown: Shown, b
         # An older pack is honest. One that is as new as what is known and takes something back is not.
         if floors is not None and serial_of(timestamp) >= floors.serial and "a timestamp" not in error.fact:
             raise RegistryUntrustedError(registry, error.fact) from None
-        return Judgement("older", None, shown.state)
+        base = None
+        if shown.floors is None:
+            base = VerifiedState.open(brought, top, registry_id=registry, timestamp=timestamp)
+        return Judgement("older", None, shown.state, base)
     return Judgement("new", state, shown.state)
 
 

@@ -99,7 +99,7 @@ class MirrorLanding:
         return self._trees[registry_id]
 
     def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> bytes | None:
-        """Give an object from another registry's tree, as it lies there."""
+        """Give a file from another registry's tree, as it lies there."""
         for other in self.registries():
             if other != registry_id and (data := self.destination(other).read(path, max_bytes)) is not None:
                 return data
@@ -286,8 +286,13 @@ class StoreLanding:
             self._destinations[registry_id] = StoreDestination(self.store, copy, trust, self._checked_at)
         return self._destinations[registry_id]
 
-    def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> None:
-        """Give None: all objects of a store lie together."""
+    def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> bytes | None:
+        """Give a document of another registry, as it lies there; all objects of a store lie together."""
+        if layout.object_of(path) is None:
+            for other in self.registries():
+                if other != registry_id and (data := self.destination(other).read(path, max_bytes)) is not None:
+                    return data
+        return None
 
     def selection(self, registry_id: str) -> Selection | None:  # noqa: ARG002 - a store carries what it happens to have
         """Give None: a store is never whole for anything, and takes what comes."""

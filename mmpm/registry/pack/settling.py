@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from mmpm.errors import PackRefusedError, UntrustedMetadataError
 from mmpm.registry import layout
@@ -54,7 +54,7 @@ class Landing(Protocol):
         """Give where a registry's files go; the same one for the whole import."""
 
     def elsewhere(self, registry_id: str, path: str, max_bytes: int) -> bytes | None:
-        """Give an object from the trees of the other registries that are here; what it is has to be proved."""
+        """Give a file from the trees of the other registries that are here; what it is has to be proved."""
 
     def selection(self, registry_id: str) -> Selection | None:
         """Give what is carried of a registry; None where nothing of it is here yet."""
@@ -120,7 +120,7 @@ class Arrival:
     fingerprint: str
     judgement: Judgement
 
-    def look(self, others: Mapping[str, Callable[[], VerifiedState | None]]) -> Landed | Ready:
+    def look(self, others: Mapping[str, Callable[[], VerifiedState | None]]) -> Landed | Ready | Kept:
         """Find out whether the state is whole.
 
         Args:
@@ -131,8 +131,8 @@ class Arrival:
         """
         shown, kind = self.judgement.here, self.judgement.kind
         state = self.judgement.state or shown
-        if state is None:  # of an older epoch, and nothing else is here: nothing to show
-            return self.told_as("older")
+        if state is None:  # older than what was seen, and nothing else is here: nothing to show
+            return self._as_base(others)
         here = self.landing.selection(self.told.id)
         selection = united(here, self.brought, brought_is_newer=kind == "new")
         chosen, notes = choose_of(state, selection, others)
@@ -149,6 +149,17 @@ class Arrival:
                 return self.told_as("older")
             return self.told_as("waiting", found, notes)
         return Ready(self, completion, selection, found, notes)
+
+    def _as_base(self, others: Mapping[str, Callable[[], VerifiedState | None]]) -> Landed | Kept:
+        """Keep a state that is whole and older than what was seen for the packs that go on from it."""
+        base, landing = self.judgement.base, self.landing
+        if base is None or not landing.must_be_whole:
+            return self.told_as("older")
+        chosen, _ = choose_of(base, self.brought, others)
+        elsewhere, destination = partial(landing.elsewhere, self.told.id), landing.destination(self.told.id)
+        completion = Completion(base, chosen, self.staged, elsewhere, destination, None, self.parcel.name)
+        found = completion.look()
+        return self.told_as("older") if found.missing_count else Kept(self, completion, found)
 
     def staged(self, path: str, max_bytes: int) -> bytes | None:
         """Give a file that the pack brought, by its path in the tree."""
@@ -192,6 +203,28 @@ class Ready:
         if completion.before is not None and completion.before.chosen != completion.chosen:
             return arrival.told_as("extended", notes=self.notes)
         return arrival.told_as("same" if kind == "same" else "older", notes=self.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A state that lacks nothing and is older than what this machine has seen, where nothing is shown yet."""
+
+    arrival: Arrival
+    completion: Completion
+    found: Wholeness
+
+    def show(self) -> Landed:
+        """Put what was brought, and show nothing.
+
+        Raises:
+            NoSpaceError: the disk is full.
+        """
+        self.arrival.landing.keep()
+        self.completion.put(self.found)
+        return self.arrival.told_as("older", notes=(f"nothing of {self.arrival.told.id} is shown: {_GO_ON}",))
+
+
+_GO_ON: Final = "its files are kept for packs that go on from there, and whatever is newer is shown"
 
 
 def hold_roots(pack: str, told: PackedRegistry, staged: Read, destination: Destination, here: int) -> None:

@@ -140,6 +140,35 @@ def test_a_state_below_what_the_machine_has_seen_is_not_shown(origin, far):
     assert far.serial() == new.serial
 
 
+def test_a_mirror_is_made_anew_from_old_packs_on_a_machine_that_has_seen_newer_states(origin, far):
+    from mmpm.registry.pack.entries import tree_path
+    from mmpm.trust.facts import Floors
+
+    first = pack_of(origin).data()
+    known = set(tree_files(Path(origin.root), HOST, far.belief))
+    index = next(path for path in sorted(known) if path.endswith(".index.json"))
+    kept = Path(origin.root, index).read_bytes()
+    origin.later(days=1)
+    origin.publish(formula("mol-c"))
+    new = origin.load()
+    increment = pack_of(origin)
+    news = {
+        e.path: data for e, data in increment.members if e.path.split("/", 2)[2] not in known or "timestamp" in e.path
+    }
+    increment.members = []
+    increment.patch({tree_path(HOST, index): kept}, news)
+    snapshot = new.facts.snapshot.sha256
+    far.belief = replace(far.belief, floors=Floors(new.chain.epoch, new.facts.issued, new.serial, snapshot))
+    [landed] = far.receive(first).landed
+    assert landed.kind == "older"
+    assert "nothing of" in landed.notes[0]
+    assert far.serial() == 0
+    assert not (far.folder / "mirror.json").exists()
+    [landed] = far.receive(increment.data()).landed
+    assert landed.kind == "shown"
+    assert same_as_origin(far, origin)
+
+
 def test_a_pack_that_lacks_a_file_waits_and_asks_for_it(origin, far):
     from mmpm.registry.pack.inventory import Inventory
 
