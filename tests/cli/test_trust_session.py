@@ -21,6 +21,10 @@ MADE = ("registry", "init", "reg", "--id", "acme.example", "--no-passphrase")
 
 @pytest.fixture
 def operator(terminal):
+    return with_a_registry(terminal)
+
+
+def with_a_registry(terminal):
     assert terminal.run(*MADE).status == 0
     assert terminal.run("keys", "create", "alice", "--no-passphrase").status == 0
     (terminal.cwd / "mol-a.formula.toml").write_text(formula_text("mol-a", "1.0.0", {}))
@@ -238,12 +242,12 @@ def test_whoever_asks_for_what_was_taken_down_is_told(operator):
 
 
 @needs_library
-def test_a_signature_that_openpgp_made_elsewhere_is_taken_if_it_verifies(operator):
+def test_a_signature_that_openpgp_made_elsewhere_is_taken_if_it_verifies(terminal):
     from pysequoia import SignatureMode, Tsk
     from pysequoia import sign as openpgp_sign
 
-    operator.now = datetime.now(UTC)  # OpenPGP signatures carry the real time
-    published(operator)
+    terminal.now = datetime.now(UTC)  # OpenPGP signatures carry the real time
+    operator = published(with_a_registry(terminal))
     carol, mallory = Tsk.generate("Carol <carol@acme.example>"), Tsk.generate("Mallory")
     statement = shown(operator, "sign", "mol-a@1.0.0", "--to", "reg", "--statement")["statement"].encode()
     for name, key in (("carol", carol), ("mallory", mallory)):
