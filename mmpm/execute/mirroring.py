@@ -64,7 +64,7 @@ class Updated:
 
 @contextmanager
 def alone(context: Context, folder: str) -> Iterator[None]:
-    """Keep other processes from changing the mirror `folder` within the block.
+    """Keep other processes from changing the mirror `folder`, or from writing the pack of that name, within the block.
 
     Raises:
         LockedByOtherError: one of them does not end.

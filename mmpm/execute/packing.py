@@ -21,6 +21,7 @@ from mmpm.errors import (
 )
 from mmpm.execute.cutting import read_base, receiver_of
 from mmpm.execute.importing import believed_of
+from mmpm.execute.mirroring import alone
 from mmpm.execute.trusting import load_person_key
 from mmpm.execute.writing import refuse_special
 from mmpm.registry.destination import read_plain
@@ -164,6 +165,7 @@ def apply_export(context: Context, action: ExportPack) -> Written:
 
     Raises:
         FileInTheWayError: what lies there is no pack.
+        LockedByOtherError: another process writes it and does not end.
         NoRoomForPackError: the disk cannot hold it.
         MmpmError: as for `gather`.
     """
@@ -184,7 +186,7 @@ def _export(context: Context, action: ExportPack) -> Written:
         context.progress.warn(note)
     context.progress.start("Packing...", max(1, size), "bytes")
     options = Options(gathered.mirror, action.level, gathered.policy)
-    with PackSink(action.output, action.volume_bytes) as sink:
+    with alone(context, action.output), PackSink(action.output, action.volume_bytes) as sink:
         written = write_pack(gathered.contents, options, sink, spool=folder, on_bytes=context.progress.advance)
     context.progress.finish()
     return written

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -254,6 +255,17 @@ def test_the_store_has_an_inventory_too(world, near, acme, tmp_path):
         "mirror", "export", str(acme.folder), "-o", str(tmp_path / "p"), "--base", str(tmp_path / "inventory")
     )
     assert "(inventory)" in ran.out
+
+
+def test_of_two_exports_to_one_file_the_second_waits(near, acme, tmp_path):
+    words = ("mirror", "export", str(acme.folder), "-o", str(tmp_path / "p"))
+    both = [
+        subprocess.Popen(near.command(*words), cwd=near.project, env=near.environment(), stdout=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    assert [one.wait(timeout=900) for one in both] == [0, 0]
+    near.run("mirror", "inspect", str(tmp_path / "p"))
+    assert not list(tmp_path.glob("p.partial"))
 
 
 def test_a_killed_export_leaves_no_pack_and_a_rerun_finishes(near, acme, tmp_path):
