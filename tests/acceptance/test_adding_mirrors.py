@@ -66,8 +66,11 @@ def test_a_file_url_is_percent_encoded(registries, mirror, machine):
 
 def test_each_root_key_is_compared_and_nothing_is_added_if_one_is_another(world, registries, mirror, machine):
     url = world.serve(mirror.folder).url
-    ran = machine.run("registry", "add", url, *roots(registries[:1]), status=UNTRUSTED)
+    ran = machine.run("registry", "add", url, *roots(registries[:1]), "--root", "ab" * 32, status=UNTRUSTED)
     assert "error[root-mismatch]" in ran.err
+    assert "error[root-not-pinned]" in machine.run(
+        "registry", "add", url, *roots(registries[:1]), status=UNTRUSTED
+    ).err  # fmt: skip
     assert machine.run("registry", "add", url, status=UNTRUSTED).err.count("error[root-not-pinned]") == 1
     assert added(machine) == {}
 
