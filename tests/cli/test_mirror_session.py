@@ -347,6 +347,11 @@ def test_nothing_is_copied_through_a_link_in_the_place_of_a_folder(here, tmp_pat
     here.run("mirror", "create", "mirror", "--from", "acme")
 
 
+def test_a_name_that_is_neither_a_registry_s_nor_a_folder_s_is_told_as_that(here):
+    ran = here.run("mirror", "create", "mirror", "--from", "acmee", status=FORESEEN)
+    assert "no registry acmee is configured; there are acme" in ran.err
+
+
 def test_there_is_no_mirror(here):
     for verb in ("update", "verify", "prune"):
         assert "there is no mirror" in here.run("mirror", verb, "nowhere", status=FORESEEN).err

@@ -1,5 +1,6 @@
 """`mmpm mirror create`, `update`, `verify`, `prune`."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -13,6 +14,7 @@ from mmpm.errors import (
     MirrorIncompleteError,
     MirrorUntrustedError,
     MmpmError,
+    RegistryNotConfiguredError,
     RootNotPinnedError,
     counted,
     size_text,
@@ -84,6 +86,9 @@ def update(
 
 def _places(session: Session, named: tuple[str, ...]) -> list[str]:
     known = {name for config in session.context(read_manifest=False).registries for name in (config.id, config.name)}
+    for one in named:
+        if one not in known and "/" not in one and not os.path.lexists(session.path(one)):
+            raise RegistryNotConfiguredError(one, sorted(filter(None, known)))
     return [one if one in known or "://" in one else session.path(one) for one in named]
 
 
