@@ -31,8 +31,8 @@ class NotMirroredError(MmpmError):
         owner = printable(registry, 80)
         super().__init__(
             f"{some}: listed by {owner}, but not mirrored here{where}",
-            "have it mirrored (`mmpm mirror update` where the mirror is filled), "
-            f"or add another address of {owner} with `mmpm registry add`",
+            "have it mirrored where the mirror is filled (`mmpm mirror update`, or `mmpm mirror create` with one more "
+            f"`--only`), or add another address of {owner} with `mmpm registry add`",
             {"names": names, "registry": registry, "places": places},
         )
 

@@ -60,12 +60,20 @@ class Selection:
         if release.yanked is not None and version != self.exact:
             return Removed(version, "yanked", release.yanked)
         if version.prerelease and not (self.allows_prereleases or self._is_named(version)):
-            return Removed(version, "pre-release")
+            return Removed(version, "pre-release", self._what_else(release))
         if self.is_available is not None and not self.is_available(release):
             return Removed(version, "not in the store")
         if self.is_mirrored is not None and not self.is_mirrored(release):
             return Removed(version, "not mirrored")
         return None
+
+    def _what_else(self, release: Release) -> str:
+        """Say what would stand in the way of a pre-release that is allowed; nothing where it could be chosen."""
+        if self.is_available is not None and not self.is_available(release):
+            return "not in the store either"
+        if self.is_mirrored is not None and not self.is_mirrored(release):
+            return "not mirrored here either"
+        return ""
 
     def _is_named(self, version: Version) -> bool:
         return any(wanted.names_prerelease(version) for wanted in self.requirements)

@@ -217,10 +217,11 @@ def _remedies_of_absence(lack: _Lack) -> Iterator[str]:
         yield f"name the registry: `mmpm install hop://{registry}/formulas/{name}`{lack.again}"
 
 
-def _mirrored(what: str, registries: Sequence[str]) -> str:
+def _mirrored(name: str, version: Version | None, registries: Sequence[str]) -> str:
     owner = registries[0] if registries else "its registry"
-    where = "`mmpm mirror update` where the mirror is filled"
-    return f"have {what} mirrored ({where}), or add an address of {owner} with it"
+    what, only = (name, name) if version is None else (f"{name} {version}", f"{name}@{version}")
+    how = f"`mmpm mirror update`, or `mmpm mirror create` with one more `--only {only}`"
+    return f"have {what} mirrored where the mirror is filled ({how}), or add an address of {owner} with it"
 
 
 def _changes_of_the_project(numbering: Numbering, facts: Sequence[Incompatibility], whole: Conflict) -> Iterator[str]:
@@ -281,20 +282,25 @@ def _remedies(lack: _Lack) -> Iterator[str]:
             where = listed(lack.absence.registries, " and ") or "the registries"
             yield f"run it again without `--offline`, or `mmpm update --all` where {where} can be reached"
         else:
-            yield _mirrored(name, lack.absence.registries)
+            yield _mirrored(name, None, lack.absence.registries)
         return
     newest = {each.why: each for each in lack.barred}
     if "not in the store" in newest:
         yield "run it again without `--offline`"
     if "not mirrored" in newest:
-        yield _mirrored(f"{name} {newest['not mirrored'].version}", [lack.package.registry])
-    if "pre-release" in newest:
-        version = newest["pre-release"].version
+        yield _mirrored(name, newest["not mirrored"].version, [lack.package.registry])
+    early = [each.version for each in lack.barred if each.why == "pre-release" and not each.detail]
+    if early:
+        version = early[-1]
         from shlex import quote  # seldom needed
 
         # With the range: without it a stable version of another one would do.
         wider = quote(asked(name, lack.wanted))
         yield f"allow the pre-release: `mmpm install --pre {wider}` or `mmpm install {name}@{version}`{lack.again}"
+    elif "pre-release" in newest and newest["pre-release"].detail.startswith("not mirrored"):
+        yield _mirrored(name, newest["pre-release"].version, [lack.package.registry])
+    elif "pre-release" in newest:
+        yield "run it again without `--offline`"
     if "yanked" in newest:
         yield f"take the yanked release all the same: `mmpm install {name}@{newest['yanked'].version}`{lack.again}"
     if "barred by policy" in newest:

@@ -46,7 +46,8 @@ class Removed:
     """A version that exists and may not be chosen.
 
     Attributes:
-        detail: what is known beyond `why`: the reason of a yank, the rule of a policy; may be empty.
+        detail: what is known beyond `why`: the reason of a yank, the rule of a policy, what keeps a pre-release away
+            that is asked for; may be empty.
     """
 
     version: Version

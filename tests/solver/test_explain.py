@@ -171,6 +171,20 @@ def test_the_reasons_why_something_cannot_be_had_are_told_apart():
         assert words in explain(refusal(nothing, wanted))
 
 
+def test_a_pre_release_is_a_way_out_only_where_nothing_else_keeps_it_away():
+    rc = {each: Removed(V(each), "pre-release") for each in ("2.0.0-rc.1", "2.0.0-rc.2")}
+    gone = replace(rc["2.0.0-rc.2"], detail="not mirrored here either")
+    world = universe(a={"1.0.0": {}})
+    told = explanation(refusal(altered(world, "a", removed=(rc["2.0.0-rc.1"], gone)), ("a", R(">=2.0.0-rc.1"))))
+    assert "a 2.0.0-rc.2 (not mirrored here either) and 2.0.0-rc.1, which are pre-releases" in told.notes[1]
+    assert "or `mmpm install a@2.0.0-rc.1`" in told.remedies[0]
+    told = explanation(refusal(altered(world, "a", removed=(gone,)), ("a", R(">=2.0.0-rc.1"))))
+    assert "`mmpm mirror create` with one more `--only a@2.0.0-rc.2`" in told.remedies[0]
+    away = replace(gone, detail="not in the store either")
+    told = explanation(refusal(altered(world, "a", removed=(away,)), ("a", R(">=2.0.0-rc.1"))))
+    assert told.remedies[0] == "run it again without `--offline`"
+
+
 def test_a_range_that_one_version_satisfies_is_not_printed_as_a_pin():
     world = universe(a={"1.0.0": {"b": ">=2.0.0"}}, b={"1.0.0": {}, "2.0.0": {"c": ">=9.0.0"}}, c={"1.0.0": {}})
     text = explain(refusal(world, ("a", ANY)))
