@@ -261,16 +261,25 @@ def _outside(numbering: Numbering, name: str, wanted: VersionRange) -> list[Vers
 
 
 def _that_can_be_had(whole: Conflict, name: str, wanted: VersionRange) -> Iterator[Version]:
-    """Give versions that the project could ask for instead of a range, so that everything it asks for can be met."""
-    for version in _outside(whole.numbering, name, wanted)[:MOST_TRIED]:
-        exact = VersionRange.parse(str(version))
-        roots = [(other, exact if (other, said) == (name, wanted) else said) for other, said in whole.roots]
-        try:
-            found = solve(whole.numbering.universe, roots, {}, whole.pinned, most_conflicts=MOST_CONFLICTS_TRIED)
-        except SearchTooLongError:
-            continue
-        if isinstance(found, Resolution):
+    """Give versions that the project could ask for instead of a range, so that everything it asks for can be met.
+
+    Where the rest cannot be met anyhow, versions that can be had without it: one thing is told after the other.
+    """
+    outside = _outside(whole.numbering, name, wanted)[:MOST_TRIED]
+    rest = [root for root in whole.roots if root != (name, wanted)]
+    if outside and rest and not _can_be_had(whole, rest):
+        rest = []
+    for version in outside:
+        if _can_be_had(whole, [*rest, (name, VersionRange.parse(str(version)))]):
             yield version
+
+
+def _can_be_had(whole: Conflict, roots: Sequence[tuple[str, VersionRange]]) -> bool:
+    try:
+        found = solve(whole.numbering.universe, roots, {}, whole.pinned, most_conflicts=MOST_CONFLICTS_TRIED)
+    except SearchTooLongError:
+        return False
+    return isinstance(found, Resolution)
 
 
 def _remedies(lack: _Lack) -> Iterator[str]:
