@@ -82,7 +82,12 @@ class Terminal:
     def look(self, *words: str, typed: str = "", columns: int = 200) -> Seen:
         """Run one command as a process on a terminal of its own; what is seen is rendered, `both` is raw."""
         master, slave = pty.openpty()
-        script = f"import os,sys; sys.argv={['mmpm', *words]!r}; from mmpm.cli.entry import main; main()"
+        script = (
+            "import sys, datetime, mmpm.cli.app as app\n"
+            f"app._clock = lambda: datetime.datetime.fromisoformat({self.now.isoformat()!r})\n"
+            f"sys.argv = {['mmpm', *words]!r}\n"
+            "from mmpm.cli.entry import main; main()"
+        )
         environ = {**self.environ, "COLUMNS": str(columns)}
         process = subprocess.Popen(
             [sys.executable, "-c", script],
