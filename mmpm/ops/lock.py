@@ -18,6 +18,7 @@ from mmpm.project.manifest import read_manifest
 if TYPE_CHECKING:
     from mmpm.execute.context import Context
 
+_MOST_TOLD = 12
 _MARKERS = (b"<<<<<<<", b"|||||||", b"=======", b">>>>>>>")
 
 
@@ -64,8 +65,19 @@ def plan_lock(context: Context, request: LockRequest) -> Plan:
         if old.requirements == new.requirements and _versions(old) == _versions(new):
             raise LockOutOfDateError(_differing(old, new), "covers the manifest, but not what is known by now of")
         raise LockOutOfDateError(_differing(old, new))
+    _tell_what_moves(context, _versions(old), _versions(new))
     write = WriteText("lock", context.project.lock_path, text.decode(), content_id(data))
     return Plan((write,), folder=files.formulas)
+
+
+def _tell_what_moves(context: Context, before: dict[str, str], after: dict[str, str]) -> None:
+    """Say which locked releases do not stay: what is new is what the manifest asks for, and nobody wonders."""
+    moves = [name for name in sorted(before) if after.get(name) != before[name]]
+    for name in moves[:_MOST_TOLD]:
+        said = f"{before[name]} to {after[name]}" if name in after else f"{before[name]} is locked no more"
+        context.progress.say(f"{name} {said}")
+    if len(moves) > _MOST_TOLD:
+        context.progress.say(f"{len(moves) - _MOST_TOLD} more releases do not stay")
 
 
 def merged_lock(data: bytes) -> Lockfile:

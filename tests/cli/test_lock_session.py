@@ -40,6 +40,20 @@ def test_check_fails_where_the_lock_would_change_and_changes_nothing(terminal, r
     assert path.read_bytes() == before + b"<<<<<<< x\n"
 
 
+def test_what_does_not_stay_is_said_and_what_is_new_is_not(terminal, registry):
+    registry.release("mol-a", "1.0.0", "2.0.0")
+    registry.release("mol-b", "1.0.0")
+    registry.release("mol-c", "1.0.0")
+    registry.show()
+    lock(terminal, '"mol-a" = "^1"\n"mol-b" = "*"\n')
+    (terminal.cwd / "mmpm.toml").write_text('[formulas]\n"mol-a" = "^2"\n"mol-c" = "*"\n')
+    said = ["mol-a 1.0.0 to 2.0.0", "mol-b 1.0.0 is locked no more"]
+    dry = terminal.run("lock", "--dry-run").err.splitlines()
+    assert [line for line in dry if line.startswith("mol-")] == said
+    seen = terminal.run("lock").err.splitlines()
+    assert [line for line in seen if line.startswith("mol-")] == said
+
+
 def test_a_withdrawal_since_is_no_gap_in_what_the_manifest_asks_for(terminal, registry):
     registry.release("mol-a", "1.0.0")
     registry.show()
