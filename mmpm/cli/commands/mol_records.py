@@ -46,7 +46,7 @@ def records(
         formula: Only what was done under this formula, NAME or NAME@RANGE.
         capability: Only what was done under a formula that exercises this tag; may be repeated.
         since: Only what ended since a day (2026-01-10), a moment, or for so long (7d).
-        failed: Only what failed.
+        failed: Only what has a step that failed, or one that did not end.
         limit: At most so many.
         steps: Print what became of each step, too.
         registry: Only what was posted to this registry, by its id or name; may be repeated.
