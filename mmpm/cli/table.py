@@ -201,15 +201,16 @@ def build_app(*, fancy: bool) -> App:
     from cyclopts import App, Parameter
 
     from mmpm.cli.options import EPILOGUE
+    from mmpm.cli.plain_help import PlainHelp, shown_default
 
     app = App(
         name="mmpm",
         help="The package manager of Mol Mall: formulas found, installed, locked and mirrored, offline first.",
         help_epilogue=EPILOGUE,
-        help_formatter="default" if fancy else "plain",
+        help_formatter="default" if fancy else PlainHelp(),
         version_flags=(),
         # Commands get the session from us and never from the line.
-        default_parameter=Parameter(parse="^(?!session$)", negative=()),
+        default_parameter=Parameter(parse="^(?!session$)", negative=(), show_default=shown_default),
     )
     groups: dict[str, App] = {}
     for row in COMMANDS:
