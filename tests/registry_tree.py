@@ -145,7 +145,9 @@ def _verify_releases(tree: PublishedTree, name: FormulaName) -> set[str]:
             if not os.path.exists(path):
                 raise DamagedRegistryError(tree.root, path)
             assert ObjectId.of(Path(path).read_bytes()) == object_id
-        assert os.path.exists(f"{tree.root}/{layout.download_alias(str(name), str(release.version))}")
+        alias = f"{tree.root}/{layout.download_alias(str(name), str(release.version))}"
+        if not os.path.exists(alias):  # of a copy that was taken meanwhile, perhaps: an older state of it is whole
+            raise DamagedRegistryError(tree.root, alias)
     return {f"{name}@{release.version}" for release in releases}
 
 
