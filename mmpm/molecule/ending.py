@@ -1,12 +1,13 @@
 """What ends with a step: parents whose last child it was, and what only its failure would have run.
 
-Rule: nothing ends early. A parent ends by itself only where nobody started it and nothing holds it.
+Rule: nothing ends early. A parent ends by itself only where nobody started it and nothing holds it; one whose children
+ended while something held it ends with the first step that ends when nothing does any more.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mmpm.errors import quoted
 from mmpm.molecule.events import Closed, Skipped
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mmpm.molecule.events import Event
+
+# Each of thousands of parents could wait for the one behind it: what is left then ends with the next step that ends.
+_MAX_ROUNDS: Final = 100
 
 
 def endings(
@@ -58,6 +62,8 @@ class _Ending:
         self._queue: list[str] = []
         self._open: dict[str, int] = {}  # by parent: children that have to end, less those that the queue came to
         self._free: set[str] = set()
+        # Parents that nobody started, and whose children have all ended: what holds them is all they wait for.
+        self._waiting = [one for one in molecule.children if one and self._is_done(one)]
         self._only_after: dict[str, list[str]] = {}
         for one, record in molecule.steps.items():
             for cause in record.if_failed:
@@ -73,7 +79,7 @@ class _Ending:
 
     def follow(self) -> None:
         """End what ends with what has ended, until nothing more does."""
-        at = 0
+        at = rounds = 0
         while at < len(self._queue):
             step_id = self._queue[at]
             at += 1
@@ -82,6 +88,9 @@ class _Ending:
                 for waiting in self._only_after.get(step_id, ()):
                     self.skip(waiting, step_id)
             self._parent_of(step_id)
+            if at == len(self._queue) and rounds < _MAX_ROUNDS:
+                rounds += 1
+                self._waiting = [one for one in self._waiting if not self._ended_by_itself(one)]
 
     def skip(self, step_id: str, cause: str) -> None:
         """Skip a step and all below it, for `cause` did not fail."""
@@ -101,14 +110,26 @@ class _Ending:
         if parent not in self._open:
             self._open[parent] = self._before.open_children(parent)
         self._open[parent] -= 1
-        if self._open[parent] or next_state(self._steps[parent].state, "skip") is None:
-            return
-        if not self._view.is_container(parent) or not self._is_free(parent):
-            return
+        if not self._open[parent] and self._view.is_container(parent) and not self._ended_by_itself(parent):
+            self._waiting.append(parent)
+
+    def _is_done(self, parent: str) -> bool:
+        """Tell whether a parent could end by itself, but for what holds it."""
+        if next_state(self._steps[parent].state, "skip") is None or not self._view.is_container(parent):
+            return False
+        return not self._before.open_children(parent)
+
+    def _ended_by_itself(self, parent: str) -> bool:
+        """End a parent all of whose children have ended, unless it is held; give whether it has ended."""
+        if next_state(self._steps[parent].state, "skip") is None:
+            return True
+        if not self._is_free(parent):
+            return False
         children = [self._steps[one] for one in self._molecule.children.get(parent, ())]
         failed = sum(1 for one in children if has_run(one.state) and is_failure(one.reason))
         told = f"failed: {failed} of {len(children)} children failed" if failed else "all its children have ended"
         self.end(parent, "close", told)
+        return True
 
     def _is_free(self, step_id: str) -> bool:
         """Tell whether nothing holds a step; what was found free once is not walked again."""

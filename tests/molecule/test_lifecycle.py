@@ -246,7 +246,7 @@ def test_steps_that_would_wait_for_each_other_are_refused():
     assert ids(life) == ["b"]
 
 
-def test_a_parent_that_waits_does_not_end_with_its_last_child():
+def test_a_parent_that_waits_ends_not_with_its_last_child_but_when_nothing_holds_it():
     life = Life(Proto("p", title="p", steps=(Step("a", "a"), Step("a.b", "b", parent="a"), Step("c", "c"))))
     life.do("start", "a.b")
     life.do("order", "a", "c", "sequential")
@@ -254,7 +254,30 @@ def test_a_parent_that_waits_does_not_end_with_its_last_child():
     assert life.now.steps["a"].state == "open"
     assert ids(life) == ["c"]
     life.close("c")
-    assert ids(life) == ["a"]
+    assert life.now.steps["a"].state == "closed"
+    assert ids(life) == []
+
+
+def test_a_parent_that_was_started_meanwhile_ends_by_hand_alone():
+    life = Life(Proto("p", title="p", steps=(Step("a", "a"), Step("a.b", "b", parent="a"), Step("c", "c"))))
+    life.do("start", "a")
+    life.close("a.b", "c")
+    assert life.now.steps["a"].state == "in_progress"
+
+
+def test_parents_that_waited_for_each_other_end_in_one_line_whatever_their_order():
+    """Each of three waits for the one behind it, and the last one for the step that ends."""
+    parents = ("p1", "p2", "p3")
+    steps = [step for one in parents for step in (Step(one, one), Step(f"{one}.in", "in", parent=one))]
+    life = Life(Proto("p", title="p", steps=(*steps, Step("go", "go"))))
+    for one in parents:
+        life.do("start", f"{one}.in")
+    for one, other in zip(parents, (*parents[1:], "go"), strict=True):
+        life.do("order", one, other, "sequential")
+    life.close(*(f"{one}.in" for one in parents))
+    assert [life.now.steps[one].state for one in parents] == ["open"] * 3
+    change = life.do("close", "go", "done")
+    assert [event.step for event in change.line.events] == ["go", "p3", "p2", "p1"]
 
 
 def test_what_is_below_a_started_step_waits_with_those_above_it():
